@@ -1,0 +1,121 @@
+"""What a person typed about one SIP account, and what follows from it.
+
+Fields, defaults and ranges are those of the router's "SIP Account Setup" page; every field here is honoured
+by the agent or by the network layer.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Transport(StrEnum):
+    """A transport of SIP messages (RFC 3261 section 18)."""
+
+    UDP = "udp"
+    TCP = "tcp"
+    TLS = "tls"
+
+    @property
+    def reliable(self) -> bool:
+        """Whether the transport itself repeats what is lost."""
+        return self is not Transport.UDP
+
+    @property
+    def default_port(self) -> int:
+        """The port that applies where a URI names none."""
+        return 5061 if self is Transport.TLS else 5060
+
+    @property
+    def via(self) -> str:
+        """The transport as a Via header names it."""
+        return self.value.upper()
+
+
+class UriType(StrEnum):
+    """The scheme of the request URI of an outgoing call."""
+
+    SIP = "sip"
+    TEL = "tel"
+    SIPS = "sips"
+
+
+class NatMode(StrEnum):
+    """How the address that others reach us at is found."""
+
+    NONE = "none"
+    AUTOMATIC = "automatic"
+    STUN = "stun"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """A host as a person typed it; `port` None means "by RFC 3263 or the transport's default"."""
+
+    host: str
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Timers of one account, in seconds."""
+
+    expiration: int = 3600
+    resend: int = 180
+    session_expires: int = 1800
+    min_se: int = 90
+    ring_timeout: int = 60
+    keep_alive: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSettings:
+    """Local addresses and the way out through a NAT.
+
+    `local_port` 0 means any free port. RTP ports are inclusive bounds, `rtp_port_min` even.
+    `bind_address` "" means any. `public_address` applies with `NatMode.MANUAL`, `stun_server` with `NatMode.STUN`.
+    """
+
+    local_port: int = 0
+    bind_address: str = ""
+    rtp_port_min: int = 51000
+    rtp_port_max: int = 51098
+    nat: NatMode = NatMode.AUTOMATIC
+    public_address: str = ""
+    stun_server: ServerAddress | None = None
+    verify_tls: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One SIP account; `server` None means peer to peer, with no server at all.
+
+    `transport` None means automatic (RFC 3263).
+    """
+
+    number: str
+    domain: str
+    password: str = field(default="", repr=False)
+    auth_user: str = ""
+    display_name: str = ""
+    server: ServerAddress | None = None
+    registrar: ServerAddress | None = None
+    outbound_proxy: ServerAddress | None = None
+    transport: Transport | None = Transport.UDP
+    use_srv: bool = False
+    uri_type: UriType = UriType.SIP
+    user_agent: str = "SIP Phone"
+    allow_direct_calls: bool = False
+    codecs: tuple[str, ...] = ("PCMA", "PCMU")
+    timing: Timing = field(default_factory=Timing)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+
+    @property
+    def login(self) -> str:
+        """The user name of the digest login."""
+        return self.auth_user or self.number
+
+    @property
+    def registers(self) -> bool:
+        """Whether the account has a registrar to keep up a registration with."""
+        return self.server is not None or self.registrar is not None

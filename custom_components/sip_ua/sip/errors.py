@@ -1,0 +1,89 @@
+"""The one tree of errors of the signalling room; nothing else leaves it.
+
+Local misuse, what a peer sent, a refused login, a time-out and a refused call are different branches,
+so that a caller can tell "we did something wrong" from "they did".
+"""
+
+from enum import StrEnum
+from typing import override
+
+
+class SipError(Exception):
+    """Base of every error raised by `sip`."""
+
+
+class LocalProtocolError(SipError):
+    """Our side asked for something the present state does not allow."""
+
+
+class RemoteProtocolError(SipError):
+    """A peer sent something that the standards do not allow.
+
+    `status` is the SIP status code that answers it where an answer is due.
+    """
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        """Keep the text for people and the status code for the peer."""
+        super().__init__(message)
+        self.status = status
+
+
+class MessageError(RemoteProtocolError):
+    """Bytes that are no SIP message (RFC 3261 section 7)."""
+
+
+class SdpError(RemoteProtocolError):
+    """A body that is no session description (RFC 8866)."""
+
+    def __init__(self, message: str) -> None:
+        """A session description that cannot be read is answered by 488."""
+        super().__init__(message, 488)
+
+
+class NegotiationError(RemoteProtocolError):
+    """An offer or answer in which nothing fits (RFC 3264); answered by 488 with a Warning.
+
+    `warning` is an RFC 3261 section 20.43 warn-code, 304 (media type) or 305 (format).
+    """
+
+    def __init__(self, message: str, warning: int = 305) -> None:
+        """Keep the warn-code beside the text."""
+        super().__init__(message, 488)
+        self.warning = warning
+
+
+class AuthenticationFailure(StrEnum):
+    """Why a challenge could not be answered."""
+
+    NO_CREDENTIALS = "no_credentials"
+    UNSUPPORTED_ALGORITHM = "unsupported_algorithm"
+    REFUSED = "refused"
+    MALFORMED = "malformed"
+
+
+class AuthenticationError(SipError):
+    """A login that failed; the text never holds a secret (RFC 7616)."""
+
+    def __init__(self, failure: AuthenticationFailure, message: str) -> None:
+        """Keep the kind of failure beside the text."""
+        super().__init__(message)
+        self.failure = failure
+
+
+class SipTimeoutError(SipError):
+    """No final answer came in time (timers B, F or H of RFC 3261)."""
+
+
+class RefusedError(SipError):
+    """A request was refused with a final answer of 300 or above."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        """Keep status code and reason phrase as the peer sent them."""
+        super().__init__(f"{status} {reason}")
+        self.status = status
+        self.reason = reason
+
+    @override
+    def __repr__(self) -> str:
+        """Name the answer."""
+        return f"RefusedError({self.status}, {self.reason!r})"

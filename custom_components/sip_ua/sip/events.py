@@ -1,0 +1,207 @@
+"""What the signalling core tells its user: frozen events and snapshots, one per thing that happened.
+
+Times (`at`, `*_at`) are readings of the monotonic clock that the caller passes in, in seconds.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .offer_answer import NegotiatedMedia
+
+
+class RegistrationState(StrEnum):
+    """States of the registration with the registrar."""
+
+    UNREGISTERED = "unregistered"
+    REGISTERING = "registering"
+    REGISTERED = "registered"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNREGISTERING = "unregistering"
+
+
+class RegistrationFailure(StrEnum):
+    """Why a registration is not there, as a person would tell it apart."""
+
+    NAME_NOT_FOUND = "name_not_found"
+    NO_ANSWER = "no_answer"
+    CONNECTION_REFUSED = "connection_refused"
+    LOGIN_REFUSED = "login_refused"
+    NUMBER_UNKNOWN = "number_unknown"
+    WRONG_DOMAIN = "wrong_domain"
+    CERTIFICATE = "certificate"
+    LOCAL_PORT_IN_USE = "local_port_in_use"
+    NO_DIGEST_ALGORITHM = "no_digest_algorithm"
+    SERVER_BUSY = "server_busy"
+    SERVER_ERROR = "server_error"
+
+
+class CallDirection(StrEnum):
+    """Who placed the call."""
+
+    INCOMING = "incoming"
+    OUTGOING = "outgoing"
+
+
+class CallState(StrEnum):
+    """States of one call; an account without calls is idle."""
+
+    DIALING = "dialing"
+    ALERTING = "alerting"
+    EARLY = "early"
+    RINGING = "ringing"
+    TALKING = "talking"
+    HELD = "held"
+    REMOTE_HELD = "remote_held"
+    ENDED = "ended"
+
+
+class CallOutcome(StrEnum):
+    """How a call ended, in the words of a person."""
+
+    ANSWERED = "answered"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    MISSED = "missed"
+    UNREACHABLE = "unreachable"
+    FAILED = "failed"
+
+
+class EndedBy(StrEnum):
+    """Which side ended a call."""
+
+    LOCAL = "local"
+    REMOTE = "remote"
+    NETWORK = "network"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A person at the other end: display name, number (user part of the URI) and URI."""
+
+    name: str
+    number: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSnapshot:
+    """All that is known of a call at one moment.
+
+    `id` is ours and lives as long as the call; `sip_call_id` is the Call-ID header field (RFC 3261 section 8.1.1.4).
+    """
+
+    id: str
+    sip_call_id: str
+    direction: CallDirection
+    state: CallState
+    remote: Party
+    called: str
+    started_at: float
+    ringing_at: float | None = None
+    answered_at: float | None = None
+    ended_at: float | None = None
+    outcome: CallOutcome | None = None
+    code: int = 0
+    reason: str = ""
+    ended_by: EndedBy | None = None
+    answered_by: Party | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationChanged:
+    """The registration changed or was renewed (RFC 3261 section 10).
+
+    `code` and `reason` are the last answer's, 0 and "" where none came. `detail` names the address, port and
+    transport that were tried. `next_attempt_at` is when the next REGISTER goes out by itself, None where
+    nothing more is tried (`REFUSED` waits for a new login).
+    """
+
+    at: float
+    state: RegistrationState
+    expires_at: float | None = None
+    next_attempt_at: float | None = None
+    code: int = 0
+    reason: str = ""
+    failure: RegistrationFailure | None = None
+    failures: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEvent:
+    """Base of every event of one call; `call` is the state after the event."""
+
+    at: float
+    call: CallSnapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingCall(CallEvent):
+    """A new INVITE rings here; `headers` are chosen header fields of it (name, value)."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStateChanged(CallEvent):
+    """A call entered another state (also the first one of an outgoing call)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded(CallEvent):
+    """A call is over; outcome, code, reason and who ended it stand in `call`."""
+
+
+class LadderStep(StrEnum):
+    """The steps of the call progression that people are shown."""
+
+    INVITE = "invite"
+    TRYING = "trying"
+    RINGING = "ringing"
+    PROGRESS = "progress"
+    OK = "ok"
+    ACK = "ack"
+    CANCEL = "cancel"
+    BYE = "bye"
+    BYE_OK = "bye_ok"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStep(CallEvent):
+    """One step of the call progression; `sent` tells our messages from theirs; `code` 0 for requests."""
+
+    step: LadderStep
+    sent: bool
+    code: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaChanged(CallEvent):
+    """Offer and answer agreed on the voice of a call (RFC 3264); `media` None when it stopped."""
+
+    media: NegotiatedMedia | None
+
+
+class DigitMethod(StrEnum):
+    """How a DTMF digit travelled."""
+
+    RFC4733 = "rfc4733"
+    INFO = "info"
+    INBAND = "inband"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitReceived(CallEvent):
+    """The far end pressed a key; `duration` in milliseconds."""
+
+    digit: str
+    duration: int
+    method: DigitMethod
+
+
+type Event = RegistrationChanged | CallEvent
