@@ -1,0 +1,1 @@
+"""SIP Phone: a complete SIP telephone in Home Assistant."""

