@@ -1,1 +1,1 @@
-"""RTP media, sans-IO: packets and clock readings in, packets and samples out."""
+"""Voice over RTP, sans-IO: bytes and clock readings in, bytes, sound and events out (RFC 3550, 3551, 4733)."""

@@ -1,0 +1,76 @@
+"""What an RTP session is told: its configuration and the outcome of offer and answer, in terms of RTP alone."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .codecs import G711, CodecType
+
+type Address = tuple[str, int]
+"""Numeric host and port."""
+
+type Outgoing = tuple[bytes, Address]
+"""One datagram and where it goes."""
+
+type Entropy = Callable[[int], bytes]
+"""Gives that many random bytes."""
+
+
+class Direction(StrEnum):
+    """Which way voice flows, seen from us (RFC 3264 section 5.1)."""
+
+    SENDRECV = "sendrecv"
+    SENDONLY = "sendonly"
+    RECVONLY = "recvonly"
+    INACTIVE = "inactive"
+
+    @property
+    def sends(self) -> bool:
+        """Whether we send voice."""
+        return self in (Direction.SENDRECV, Direction.SENDONLY)
+
+    @property
+    def receives(self) -> bool:
+        """Whether we expect voice."""
+        return self in (Direction.SENDRECV, Direction.RECVONLY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RtpConfig:
+    """Settings that hold for the whole session. Delays and intervals are in seconds.
+
+    `codecs` maps the encoding name (RFC 3551, upper case) to the codec. `minimum_delay` and `maximum_delay`
+    bound what the jitter buffer may add. `media_timeout` is the silence after which `MediaTimedOut` is told;
+    0 turns that off. `follow_source` allows voice to come from another address than the named one (a far end
+    behind NAT).
+    """
+
+    codecs: Mapping[str, CodecType] = field(default_factory=lambda: G711)
+    minimum_delay: float = 0.02
+    maximum_delay: float = 0.3
+    media_timeout: float = 30.0
+    rtcp_interval: float = 5.0
+    follow_source: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaParameters:
+    """One negotiated voice stream.
+
+    `remote_rtp` and `remote_rtcp` are what the far end named; `codec` and `payload_type` are used for sending,
+    `receive` lists every payload type that may come and its codec name. The payload types of telephone-event
+    (RFC 4733) and comfort noise (RFC 3389) are None where not negotiated. `ptime` is in ms.
+    """
+
+    remote_rtp: Address
+    remote_rtcp: Address | None = None
+    codec: str
+    payload_type: int
+    receive: tuple[tuple[int, str], ...]
+    dtmf_send: int | None = None
+    dtmf_receive: int | None = None
+    dtmf_clock_rate: int = 8000
+    comfort_noise_send: int | None = None
+    comfort_noise_receive: int | None = 13
+    ptime: int = 20
+    direction: Direction = Direction.SENDRECV
