@@ -1,21 +1,59 @@
-"""What every test has: this repository's integration, and sockets that reach loopback only."""
+"""What every test has: this repository's integration, sockets that reach loopback only, and the peers it needs."""
+
+import os
+import shutil
 
 import pytest
 import pytest_socket
 
 # Imported before Home Assistant looks for custom integrations, or it finds the test package's own folder.
-import custom_components.sip_ua
+import custom_components.sip_ua  # noqa: F401
 
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+NOT_RUN = pytest.StashKey[dict[str, int]]()
 
-assert custom_components.sip_ua.__file__
+
+def missing_peers(item: pytest.Item) -> list[str]:
+    """Return the peers of a test that this machine lacks; a peer goes by the name of its program.
+
+    `SIP_UA_PEERS`, a list with commas, stands in for what is installed.
+    """
+    names = [name for marker in item.iter_markers("peer") for name in marker.args]
+    listed = os.environ.get("SIP_UA_PEERS")
+    if listed is not None:
+        return [name for name in names if name not in listed.split(",")]
+    return [name for name in names if shutil.which(name) is None and shutil.which(name, path="/usr/sbin") is None]
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_runtest_setup() -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests whose peers are missing, except in CI, and remember to say so."""
+    not_run = config.stash.setdefault(NOT_RUN, {})
+    if os.environ.get("CI"):
+        return
+    for item in list(items):
+        if missing := missing_peers(item):
+            items.remove(item)
+            config.hook.pytest_deselected(items=[item])
+            for name in missing:
+                not_run[name] = not_run.get(name, 0) + 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name loudly what was not run."""
+    if not_run := config.stash.get(NOT_RUN, {}):
+        terminalreporter.section("NOT RUN: a SIP peer is missing on this machine", sep="!", red=True, bold=True)
+        for name, count in sorted(not_run.items()):
+            terminalreporter.line(f"{name}: {count} test(s) NOT RUN", red=True, bold=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """Allow sockets again, which Home Assistant's test package forbids, but connect them to loopback only."""
     pytest_socket.enable_socket()
     pytest_socket.socket_allow_hosts(LOOPBACK, allow_unix_socket=True)
+    if missing := missing_peers(item):
+        pytest.fail(f"peers missing on this machine: {', '.join(missing)}", pytrace=False)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,8 @@
+# shellcheck shell=bash
 # Shared by every script: messages, the cache folder, the lock, and packages of the system.
 # Sourced, never run. The caller has set `set -euo pipefail`.
 
+# shellcheck disable=SC2034  # the callers use it
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/sip_ua
 START=${EPOCHREALTIME/[.,]/}
@@ -46,35 +48,38 @@ release_lock() {
     unset LOCK_FD
 }
 
-can_be_root() {
+can_be_root() { # also by a password typed at the terminal, with the argument `ask`
     [[ $EUID -eq 0 ]] && return 0
     command -v sudo >/dev/null || return 1
-    # A password can be asked for at a terminal, never in CI.
-    sudo -n true 2>/dev/null || [[ -t 0 && -t 2 && -z ${CI:-} ]]
+    sudo -n true 2>/dev/null && return 0
+    [[ ${1:-} == ask && -z ${CI:-} && -t 0 && -t 2 ]] && sudo -v
 }
 
 as_root() {
     if [[ $EUID -eq 0 ]]; then "$@"; else sudo "$@"; fi
 }
 
-apt_install() { # installs Debian packages; services of theirs stay off
-    command -v apt-get >/dev/null && can_be_root || return 1
-    if ! apt-cache show "$@" >/dev/null 2>&1; then
+apt_install() { # installs Debian packages; no service of theirs starts, now or at the next boot
+    local packages=("$@") unit
+    command -v apt-get >/dev/null || return 1
+    if ! apt-cache show "${packages[@]}" >/dev/null 2>&1; then
         quietly as_root apt-get -q -o DPkg::Lock::Timeout=120 update || return 1
     fi
     quietly without_services as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends "$@"
+        apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends "${packages[@]}" || return 1
+    command -v systemctl >/dev/null || return 0
+    for unit in $(dpkg -L "${packages[@]}" | grep -E '/systemd/system/[^/]+\.service$' || true); do
+        as_root systemctl --quiet disable "${unit##*/}" >/dev/null 2>&1 || true
+    done
 }
 
-without_services() { # runs a command while no package may start a service of its own
-    local policy=/usr/sbin/policy-rc.d status=0
-    if [[ -e $policy ]]; then
-        "$@"
-        return
+without_services() ( # runs a command while no package may start a service of its own
+    policy=/usr/sbin/policy-rc.d
+    if [[ ! -e $policy ]]; then
+        trap 'as_root rm -f "$policy"' EXIT
+        trap 'exit 130' INT TERM HUP
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
     fi
-    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-    as_root chmod 755 "$policy"
-    "$@" || status=$?
-    as_root rm -f "$policy"
-    return "$status"
-}
+    "$@"
+)

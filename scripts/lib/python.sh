@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Finds uv and a Python that Home Assistant accepts, or brings them into the cache folder.
 # Sourced after common.sh. Nothing of the system is changed, save python3-venv where it is missing.
 
@@ -24,13 +25,14 @@ find_uv() { # sets UV
     say "installing uv"
     python=$(command -v python3) || python=
     if [[ -z $python ]]; then
-        apt_install python3 python3-venv || fail "python3 is missing and could not be installed"
+        { can_be_root ask && apt_install python3 python3-venv; } || fail "python3 is missing and could not be installed"
         python=python3
     fi
     rm -rf "$CACHE/uv"
     if ! "$python" -m venv "$CACHE/uv" >/dev/null 2>&1; then
         say "python3 lacks its venv module, installing it"
-        apt_install python3-venv || fail "python3 has no venv module (package python3-venv), and it could not be installed"
+        { can_be_root ask && apt_install python3-venv; } ||
+            fail "python3 has no venv module (package python3-venv), and it could not be installed"
         rm -rf "$CACHE/uv"
         quietly "$python" -m venv "$CACHE/uv" || fail "$python cannot make a virtual environment"
     fi
@@ -114,7 +116,9 @@ Acquire::Retries "2";
 CONF
     apt-get -q -c "$state/apt.conf" update || return 1
     apt-get -q -y -c "$state/apt.conf" --download-only -o Debug::NoLocking=1 install \
-        python3.14 python3.14-dev libpython3.14 libstdc++6 libgcc-s1 || return 1
+        python3.14 libpython3.14 libstdc++6 libgcc-s1 || return 1
+    # Its headers come alone: those of its C library would not fit the machine's compiler.
+    (cd "$state/archives" && apt-get -q -c "$state/apt.conf" download libpython3.14-dev) || return 1
     for deb in "$state"/archives/*.deb; do
         dpkg -x "$deb" "$root" || return 1
     done
@@ -122,6 +126,7 @@ CONF
     libraries=$(echo "$root"/usr/lib/*-linux-gnu*)
     loader=$(echo "$libraries"/ld-linux*.so.*)
     [[ -d $libraries && -e $loader ]] || { echo "no loader in the unpacked libraries"; return 1; }
+    ln -sf ../"${libraries##*/}"/python3.14/pyconfig.h "$root/usr/include/python3.14/pyconfig.h" || return 1
     set_loader "$root/usr/bin/python3.14" "$final${loader#"$root"}" "$final${libraries#"$root"}" || return 1
     rm -rf "$final" && mv "$root" "$final" && rm -rf "$state"
 }
