@@ -1,0 +1,352 @@
+"""Agreement on the voice of one dialog by offers and answers (RFC 3264, RFC 6337).
+
+One `OfferAnswer` lives as long as the dialog. It writes our offers and answers, reads theirs, and keeps what
+must stay the same from one description to the next: number and order of the media lines, the meaning of
+dynamic payload types, and the version that grows only when a description differs from the last one written.
+"""
+
+from collections.abc import Iterable, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+
+from .audio_line import (
+    WARNING_ADDRESS_FORMAT,
+    WARNING_FORMAT,
+    WARNING_MEDIA_TYPE,
+    WARNING_TRANSPORT_PROTOCOL,
+    MediaDirection,
+    RemoteAudio,
+    read_audio,
+)
+from .codecs import (
+    CODECS,
+    FIRST_DYNAMIC_PAYLOAD_TYPE,
+    LAST_PAYLOAD_TYPE,
+    TELEPHONE_EVENT_PAYLOAD_TYPE,
+    Codec,
+    CodecIdentity,
+    codecs_named,
+    telephone_event,
+)
+from .errors import LocalProtocolError, NegotiationError
+from .sdp import (
+    Attribute,
+    Connection,
+    MediaDescription,
+    Origin,
+    SessionDescription,
+    address_type,
+    decimal,
+    parse_sdp,
+)
+
+__all__ = [
+    "CODECS",
+    "Codec",
+    "LocalMedia",
+    "MediaDirection",
+    "NegotiatedMedia",
+    "OfferAnswer",
+    "check_offer",
+    "codecs_named",
+]
+
+# The profiles we speak; one that encrypts will stand here beside its keys.
+PROFILES = frozenset({"RTP/AVP"})
+DEFAULT_PTIME = 20
+SHORTEST_PTIME = 10
+LONGEST_PTIME = 60
+_UNKNOWN: CodecIdentity = ("", 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalMedia:
+    """Our end of the voice: numeric address and even RTP port, codecs in order of priority, packet time in ms."""
+
+    address: str
+    port: int
+    codecs: tuple[Codec, ...]
+    dtmf: bool = True
+    ptime: int = DEFAULT_PTIME
+
+
+@dataclass(frozen=True, slots=True)
+class NegotiatedMedia:
+    """What both ends agreed on.
+
+    `codec` is the one to send, under the payload type the peer wants; `receive` are the payload types that the
+    peer may use towards us. `direction` is ours. Nothing, not even RTCP, may be sent to the addresses 0.0.0.0
+    and ::. `held` tells that the peer wants no voice from us for the time being. `ptime` is in milliseconds.
+    """
+
+    remote_address: str
+    remote_port: int
+    remote_rtcp: tuple[str, int]
+    codec: Codec
+    receive: tuple[tuple[int, Codec], ...]
+    dtmf_send: int | None
+    dtmf_receive: int | None
+    dtmf_clock_rate: int
+    direction: MediaDirection
+    ptime: int = DEFAULT_PTIME
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """An offer of ours that waits for its answer."""
+
+    direction: MediaDirection
+    codecs: tuple[Codec, ...]
+    events: tuple[Codec, ...]
+
+
+def check_offer(body: bytes, codecs: Iterable[Codec]) -> None:
+    """Tell early, before a port is open, whether an offer could be answered; raises SdpError or NegotiationError."""
+    _choose(parse_sdp(body), codecs, None)
+
+
+class OfferAnswer:
+    """Offers and answers of one dialog, one exchange at a time (RFC 3264 sections 5 to 8)."""
+
+    def __init__(self, local: LocalMedia, session_id: int) -> None:
+        """Begin without any description; `session_id` goes into the `o=` line of all of ours."""
+        self.current: NegotiatedMedia | None = None
+        self._local = local
+        self._session_id = session_id
+        self._version = 0
+        self._written: SessionDescription | None = None
+        self._direction = MediaDirection.SENDRECV
+        self._offer: _Offer | None = None
+        self._lines: tuple[MediaDescription, ...] = ()
+        self._index: int | None = None
+        self._meanings: dict[int, CodecIdentity] = {}
+
+    @property
+    def has_local_offer(self) -> bool:
+        """Whether an offer of ours waits for its answer."""
+        return self._offer is not None
+
+    @property
+    def direction(self) -> MediaDirection:
+        """What we want, as last agreed: `sendonly` or `inactive` while we hold the call."""
+        return self._direction
+
+    @property
+    def local(self) -> LocalMedia:
+        """Our end as the next description will give it."""
+        return self._local
+
+    def replace_local(self, local: LocalMedia) -> None:
+        """Change our end (another address or port); the next description carries it."""
+        self._local = local
+
+    def fork(self) -> OfferAnswer:
+        """Return a copy for another dialog that answers the same offer (RFC 3261 section 12.1, forked INVITE)."""
+        # All that is held is immutable or replaced as a whole, never changed in place.
+        return copy(self)
+
+    def create_offer(self, direction: MediaDirection | None = None) -> bytes:
+        """Write an offer; `direction` None keeps what we want by now.
+
+        Raises LocalProtocolError while another offer of ours waits for its answer.
+        """
+        if self._offer is not None:
+            raise LocalProtocolError("an offer waits for its answer")
+        if direction is None:
+            direction = self._direction
+        codecs = tuple(self._numbered(codec) for codec in self._local.codecs)
+        events = tuple(
+            self._numbered(telephone_event(rate, TELEPHONE_EVENT_PAYLOAD_TYPE))
+            for rate in (dict.fromkeys(codec.clock_rate for codec in codecs) if self._local.dtmf else ())
+        )
+        self._offer = _Offer(direction, codecs, events)
+        audio = self._audio((*codecs, *events), direction, self._local.ptime, "RTP/AVP")
+        return self._write(audio, 0 if self._index is None else self._index)
+
+    def rollback(self) -> None:
+        """Forget an offer that was refused or never answered; what was agreed before stands (RFC 3264 section 8)."""
+        self._offer = None
+
+    def receive_answer(self, body: bytes) -> NegotiatedMedia:
+        """Take in the answer to our offer.
+
+        Raises SdpError or NegotiationError, the offer being forgotten then, and LocalProtocolError without an offer.
+        """
+        offer = self._offer
+        if offer is None:
+            raise LocalProtocolError("no offer waits for an answer")
+        self._offer = None
+        session = parse_sdp(body)
+        index = 0 if self._index is None else self._index
+        if len(session.media) <= index or session.media[index].media != "audio":
+            raise NegotiationError("the answer has no audio line", WARNING_MEDIA_TYPE)
+        line = session.media[index]
+        if not line.port:
+            raise NegotiationError("the answer refuses audio", WARNING_MEDIA_TYPE)
+        if line.protocol.upper() not in PROFILES:
+            raise NegotiationError("the answer changes the transport protocol", WARNING_TRANSPORT_PROTOCOL)
+        remote = read_audio(session, line)
+        chosen = _common(remote, offer.codecs)
+        accepted = {theirs.identity for theirs, _ours in chosen}
+        receive = {codec.payload_type: codec for codec in offer.codecs if codec.identity in accepted}
+        for theirs, ours in chosen:
+            # RFC 3264 section 6.1 lets the answer number a codec anew; a peer may then send under either number.
+            if all(theirs.payload_type != codec.payload_type for codec in (*offer.codecs, *offer.events)):
+                receive[theirs.payload_type] = replace(ours, payload_type=theirs.payload_type)
+        self._index = index
+        return self._agree(remote, chosen, receive, offer.events, offer.direction)
+
+    def receive_offer(self, body: bytes) -> tuple[bytes, NegotiatedMedia]:
+        """Take in an offer and write the answer to it.
+
+        Raises SdpError or NegotiationError where it is to be refused by 488, all staying as it was, and
+        LocalProtocolError while an offer of ours waits (the request is to be refused by 491, RFC 3261 section 14.2).
+        """
+        if self._offer is not None:
+            raise LocalProtocolError("an offer of ours waits for its answer")
+        session = parse_sdp(body)
+        index, remote, chosen = _choose(session, self._local.codecs, self._index)
+        line = session.media[index]
+        if address_type(remote.address) != address_type(self._local.address):
+            raise NegotiationError("the offer is of another IP version", WARNING_ADDRESS_FORMAT)
+        self._learn(line, remote)
+        theirs = chosen[0][0]
+        events = tuple(
+            telephone_event(event.clock_rate, event.payload_type)
+            for event in remote.events
+            if self._local.dtmf and event.clock_rate == theirs.clock_rate
+        )[:1]
+        receive = {codec.payload_type: replace(ours, payload_type=codec.payload_type) for codec, ours in chosen}
+        self._index = index
+        self._lines = session.media
+        media = self._agree(remote, chosen, receive, events, self._direction)
+        # One codec is answered, so that both ends know for certain which one the call uses.
+        audio = self._audio((receive[theirs.payload_type], *events), media.direction, media.ptime, line.protocol)
+        return self._write(audio, index), media
+
+    def _agree(
+        self,
+        remote: RemoteAudio,
+        chosen: Sequence[tuple[Codec, Codec]],
+        receive: dict[int, Codec],
+        our_events: tuple[Codec, ...],
+        direction: MediaDirection,
+    ) -> NegotiatedMedia:
+        """Keep and return what follows from both ends; `chosen` pairs their codecs with ours, best first."""
+        if address_type(remote.address) != address_type(self._local.address):
+            raise NegotiationError("the answer is of another IP version", WARNING_ADDRESS_FORMAT)
+        theirs, ours = chosen[0]
+        rate = ours.clock_rate
+        dtmf_send = next((event.payload_type for event in remote.events if event.clock_rate == rate), None)
+        dtmf_receive = next((event.payload_type for event in our_events if event.clock_rate == rate), None)
+        agreed = dtmf_send is not None and dtmf_receive is not None
+        self._direction = direction
+        self.current = NegotiatedMedia(
+            remote_address=remote.address,
+            remote_port=remote.port,
+            remote_rtcp=remote.rtcp,
+            codec=replace(ours, payload_type=theirs.payload_type, fmtp=theirs.fmtp),
+            receive=tuple(receive.items()),
+            dtmf_send=dtmf_send if agreed else None,
+            dtmf_receive=dtmf_receive if agreed else None,
+            dtmf_clock_rate=rate,
+            direction=direction.limited_to(remote.direction.mirrored),
+            ptime=_ptime(self._local.ptime, remote),
+            held=remote.holds,
+        )
+        return self.current
+
+    def _numbered(self, codec: Codec) -> Codec:
+        """Return a codec under a number that means nothing else in this session (RFC 3264 section 8.3.2)."""
+        for number, identity in reversed(self._meanings.items()):
+            if identity == codec.identity:
+                return replace(codec, payload_type=number)
+        dynamic = range(FIRST_DYNAMIC_PAYLOAD_TYPE, LAST_PAYLOAD_TYPE + 1)
+        for number in (codec.payload_type, *dynamic):
+            if number not in self._meanings:
+                self._meanings = {**self._meanings, number: codec.identity}
+                return replace(codec, payload_type=number)
+        raise LocalProtocolError("no payload type is free")
+
+    def _learn(self, line: MediaDescription, remote: RemoteAudio) -> None:
+        """Keep what the peer's offer says each payload type means."""
+        learned: dict[int, CodecIdentity] = {
+            codec.payload_type: codec.identity for codec in (*remote.codecs, *remote.events)
+        }
+        for text in line.formats:
+            number = decimal(text, LAST_PAYLOAD_TYPE)
+            if number is not None:
+                learned.setdefault(number, _UNKNOWN)
+        kept = {number: identity for number, identity in self._meanings.items() if number not in learned}
+        self._meanings = {**kept, **learned}
+
+    def _audio(
+        self, formats: Sequence[Codec], direction: MediaDirection, ptime: int, protocol: str
+    ) -> MediaDescription:
+        """Return our audio line."""
+        attributes = [Attribute("rtpmap", codec.rtpmap) for codec in formats]
+        attributes += [Attribute("fmtp", f"{codec.payload_type} {codec.fmtp}") for codec in formats if codec.fmtp]
+        attributes += [Attribute("ptime", str(ptime)), Attribute(direction.value)]
+        return MediaDescription(
+            media="audio",
+            port=self._local.port,
+            protocol=protocol,
+            formats=tuple(str(codec.payload_type) for codec in formats),
+            attributes=tuple(attributes),
+        )
+
+    def _write(self, audio: MediaDescription, index: int) -> bytes:
+        """Return a description with our audio line at its place, every other line refused by port 0."""
+        address = self._local.address
+        kind = address_type(address)
+        refused = [_refused(line) for line in self._lines]
+        lines = (*refused[:index], audio, *refused[index + 1 :])
+        description = SessionDescription(connection=Connection(kind, address), media=lines)
+        if description != self._written:
+            self._written = description
+            self._version += 1
+        self._lines = lines
+        origin = Origin("-", str(self._session_id), str(self._version), kind, address)
+        return replace(description, origin=origin).to_bytes()
+
+
+def _refused(line: MediaDescription) -> MediaDescription:
+    """Return the line that refuses a stream in its own protocol and formats (RFC 3264 section 6)."""
+    return MediaDescription(line.media, 0, line.protocol, line.formats or ("0",))
+
+
+def _choose(
+    session: SessionDescription, codecs: Iterable[Codec], current: int | None
+) -> tuple[int, RemoteAudio, list[tuple[Codec, Codec]]]:
+    """Return index and meaning of the audio line to be answered: the one in use if it fits, else the first that does."""
+    codecs = tuple(codecs)
+    offered = [index for index, line in enumerate(session.media) if line.media == "audio" and line.port]
+    if not offered:
+        raise NegotiationError("no audio is offered", WARNING_MEDIA_TYPE)
+    spoken = [index for index in offered if session.media[index].protocol.upper() in PROFILES]
+    refusal = NegotiationError("no transport protocol of the offer is available", WARNING_TRANSPORT_PROTOCOL)
+    for index in sorted(spoken, key=lambda index: index != current):
+        try:
+            remote = read_audio(session, session.media[index])
+            return index, remote, _common(remote, codecs)
+        except NegotiationError as error:
+            refusal = error
+    raise refusal
+
+
+def _common(remote: RemoteAudio, codecs: Iterable[Codec]) -> list[tuple[Codec, Codec]]:
+    """Return pairs of their codec and ours that are the same, in our order of priority."""
+    theirs = {codec.identity: codec for codec in reversed(remote.codecs)}
+    pairs = [(theirs[ours.identity], ours) for ours in codecs if ours.identity in theirs]
+    if not pairs:
+        raise NegotiationError("no codec in common", WARNING_FORMAT)
+    return pairs
+
+
+def _ptime(local: int, remote: RemoteAudio) -> int:
+    """Return the packet time to send with: what the peer prefers, in whole steps of 10 ms within our bounds."""
+    wished = remote.ptime or local
+    if remote.maxptime is not None:
+        wished = min(wished, remote.maxptime)
+    return max(SHORTEST_PTIME, min(LONGEST_PTIME, wished - wished % SHORTEST_PTIME))
