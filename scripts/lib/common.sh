@@ -48,7 +48,7 @@ release_lock() {
     unset LOCK_FD
 }
 
-can_be_root() { # also by a password typed at the terminal, with the argument `ask`
+can_be_root() { # `ask`: also by a password typed at the terminal
     [[ $EUID -eq 0 ]] && return 0
     command -v sudo >/dev/null || return 1
     sudo -n true 2>/dev/null && return 0
