@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from awesomeversion import AwesomeVersion, AwesomeVersionStrategy
-from homeassistant.const import REQUIRED_PYTHON_VER, __version__ as HOME_ASSISTANT_VERSION
+from homeassistant import const
 
 ROOT = Path(__file__).parents[1]
 INTEGRATION = ROOT / "custom_components" / "sip_ua"
@@ -115,7 +115,7 @@ def test_hacs_file_is_one_that_hacs_accepts() -> None:
     hacs = read_json(ROOT / "hacs.json")
     assert set(hacs) <= HACS_KEYS
     assert hacs["name"] == "SIP Phone"
-    assert AwesomeVersion(hacs["homeassistant"]) <= AwesomeVersion(HOME_ASSISTANT_VERSION)
+    assert AwesomeVersion(hacs["homeassistant"]) <= AwesomeVersion(const.__version__)
 
 
 def test_repository_has_the_one_integration_and_the_files_hacs_looks_for() -> None:
@@ -136,17 +136,18 @@ def test_brand_folder_has_nothing_else() -> None:
     assert {path.name for path in (INTEGRATION / "brand").iterdir()} == set(BRAND_HEIGHTS)
 
 
-@pytest.mark.parametrize("path", sorted((INTEGRATION / "translations").glob("*.json")), ids=lambda path: path.name)
-def test_translation_has_no_reference_address_or_markup(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert isinstance(json.loads(text), dict)
-    assert "[%key:" not in text
-    assert not re.search(r"https?://|<[a-z/]", text)
+def test_translations_have_no_reference_address_or_markup() -> None:
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (INTEGRATION / "translations").glob("*.json")}
+    assert "en.json" in texts
+    assert all(isinstance(json.loads(text), dict) for text in texts.values())
+    assert {
+        name: found for name, text in texts.items() if (found := re.findall(r"\[%key:|https?://|<[a-z/]", text))
+    } == {}
 
 
 def test_tools_check_for_the_python_that_home_assistant_requires() -> None:
     config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
-    major, minor, _ = REQUIRED_PYTHON_VER
+    major, minor, _ = const.REQUIRED_PYTHON_VER
     assert config["mypy"]["python_version"] == f"{major}.{minor}"
     assert config["ruff"]["target-version"] == f"py{major}{minor}"
     assert config["mypy"]["strict"] is True
