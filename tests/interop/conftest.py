@@ -1,0 +1,112 @@
+"""Peers of one test: started on request, stopped at its end, their logs beside its failure."""
+
+from collections.abc import AsyncIterator, Generator, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from .peers import Baresip, Kamailio, PeerProcess, Sipp
+
+STARTED = pytest.StashKey[list[PeerProcess]]()
+LOG_TAIL_CHARACTERS = 12_000
+USERS = {"ha": "hapw", "alice": "alicepw", "bob": "bobpw"}
+
+
+class Peers:
+    """Starts peers, each in a folder of its own, and remembers them."""
+
+    def __init__(self, folder: Path, started: list[PeerProcess]) -> None:
+        self._folder = folder
+        self._started = started
+
+    def own(self) -> Path:
+        """Return a folder that no other peer has."""
+        return self._folder / str(len(self._started))
+
+    async def start[Peer: PeerProcess](self, peer: Peer) -> Peer:
+        """Start a peer that the test has made itself."""
+        self._started.append(peer)
+        await peer.start()
+        return peer
+
+    async def kamailio(
+        self,
+        *,
+        users: Mapping[str, str] = USERS,
+        min_expires: int = 0,
+        max_expires: int = 3600,
+        nonce_seconds: int = 120,
+    ) -> Kamailio:
+        """Start a registrar."""
+        return await self.start(
+            Kamailio(self.own(), users, min_expires=min_expires, max_expires=max_expires, nonce_seconds=nonce_seconds)
+        )
+
+    async def baresip(
+        self,
+        kamailio: Kamailio,
+        user: str = "bob",
+        *,
+        tone_hz: float = 440.0,
+        answer: bool = True,
+        codecs: tuple[str, ...] = ("pcma", "pcmu"),
+        transport: str = "udp",
+    ) -> Baresip:
+        """Start a telephone that is registered at `kamailio` on return."""
+        return await self.start(
+            Baresip(
+                self.own(),
+                user=user,
+                password=kamailio.users[user],
+                registrar=kamailio.address,
+                tone_hz=tone_hz,
+                answer=answer,
+                codecs=codecs,
+                transport=transport,
+            )
+        )
+
+    async def sipp(
+        self,
+        scenario: str,
+        target: str | None = None,
+        *,
+        calls: int = 1,
+        rate: int = 10,
+        simultaneous: int = 1,
+        service: str = "service",
+    ) -> Sipp:
+        """Start a scenario; with a `target` SIPp is the caller."""
+        return await self.start(
+            Sipp(
+                self.own(),
+                scenario,
+                target=target,
+                calls=calls,
+                rate=rate,
+                simultaneous=simultaneous,
+                service=service,
+            )
+        )
+
+
+@pytest.fixture
+async def peers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Peers]:
+    """Start peers with this; they are stopped in the reverse order, whatever happens."""
+    started: list[PeerProcess] = []
+    request.node.stash[STARTED] = started
+    yield Peers(tmp_path, started)
+    async with AsyncExitStack() as stack:
+        for peer in started:
+            stack.push_async_callback(peer.stop)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put the logs of its peers beside a failure."""
+    report = yield
+    if report.failed:
+        for peer in item.stash.get(STARTED, []):
+            report.sections.append((f"log of {peer.name}", peer.log[-LOG_TAIL_CHARACTERS:]))
+    return report

@@ -1,0 +1,25 @@
+"""Independent SIP software, started and stopped by the tests."""
+
+from .baresip import Baresip, BaresipEvent
+from .kamailio import REALM, Contact, Kamailio, SeenAnswer, SeenRequest
+from .ports import LOOPBACK, free_ports
+from .process import PeerError, PeerProcess, require_program, until
+from .sipp import Sipp, SippResult
+
+__all__ = [
+    "LOOPBACK",
+    "REALM",
+    "Baresip",
+    "BaresipEvent",
+    "Contact",
+    "Kamailio",
+    "PeerError",
+    "PeerProcess",
+    "SeenAnswer",
+    "SeenRequest",
+    "Sipp",
+    "SippResult",
+    "free_ports",
+    "require_program",
+    "until",
+]

@@ -1,0 +1,256 @@
+"""baresip as an independent user agent: registers, calls, answers, sends a tone, records what it hears."""
+
+import array
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, override
+
+from tests.interop.tone import Tone, measure, read_wav, sine, write_wav
+
+from .ports import LOOPBACK, free_ports
+from .process import PeerError, PeerProcess, require_program
+
+MODULES = Path("/usr/lib/baresip/modules")
+CODEC_RATES = {"pcmu": 8_000, "pcma": 8_000, "G722/16000/1": 16_000}
+TONE_SECONDS = 60.0
+TONE_DBFS = -15.0
+RTP_PORTS = 24
+COMMAND_SECONDS = 10.0
+NETSTRING_CAP = 1 << 20
+REGISTERED = re.compile(r"200 OK .*\[\d+ bindings?\]")
+
+
+@dataclass(frozen=True, slots=True)
+class BaresipEvent:
+    """An event as baresip tells it: REGISTER_OK, CALL_INCOMING, CALL_ESTABLISHED, CALL_CLOSED ..."""
+
+    kind: str
+    parameter: str
+    peer: str
+    call_id: str
+
+
+class Baresip(PeerProcess):
+    """One baresip with one account at a registrar; its control connection is open while it runs.
+
+    It sends a sine of `tone_hz` at `TONE_DBFS` in every call and dumps what it receives. With `answer`
+    true it answers by itself, else `accept` does. It obeys `transport` towards the registrar.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        user: str,
+        password: str,
+        registrar: str,
+        domain: str | None = None,
+        tone_hz: float = 440.0,
+        codecs: Sequence[str] = ("pcma", "pcmu"),
+        answer: bool = True,
+        transport: str = "udp",
+        register_seconds: int = 60,
+        dtmf: str = "rtpevent",
+        extra: str = "",
+    ) -> None:
+        """Choose ports; `registrar` is `host:port`, `domain` the identity's where it is another."""
+        super().__init__(f"baresip-{user}", folder)
+        self.user = user
+        self.tone_hz = tone_hz
+        self.events: list[BaresipEvent] = []
+        # It listens for TLS on the port after the one that it is given.
+        self.sip_port = free_ports(2)
+        self.control_port = free_ports()
+        self.rtp_port = free_ports(RTP_PORTS, step=2)
+        self._rate = CODEC_RATES[codecs[0]]
+        identity = f"sip:{user}@{domain or registrar}"
+        outbound = f';outbound="sip:{registrar};transport={transport}"'
+        self._account = (
+            f"<{identity};transport={transport}>;auth_user={user};auth_pass={password}"
+            f"{outbound};answermode={'auto' if answer else 'manual'};regint={register_seconds}"
+            f";audio_codecs={','.join(codecs)};dtmfmode={dtmf}{extra}\n"
+        )
+        self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._token = 0
+        self._reader: asyncio.Task[None] | None = None
+        self._writer: asyncio.StreamWriter | None = None
+
+    def _configuration(self, tone: Path) -> str:
+        lines = {
+            "poll_method": "epoll",
+            "sip_listen": f"{LOOPBACK}:{self.sip_port}",
+            "call_local_timeout": "120",
+            "call_max_calls": "4",
+            # A player that nothing is attached to takes the sound without a sound card.
+            "audio_player": f"aubridge,{self.user}-ear",
+            "audio_source": f"aufile,{tone}",
+            "audio_alert": f"aubridge,{self.user}-bell",
+            "audio_level": "no",
+            "statmode_default": "off",
+            "menu_bell": "no",
+            "rtp_ports": f"{self.rtp_port}-{self.rtp_port + RTP_PORTS - 1}",
+            "rtp_stats": "yes",
+            "rtcp_mux": "no",
+            "jitter_buffer_delay": "2-10",
+            "net_interface": LOOPBACK,
+            "module_path": str(MODULES),
+            "ctrl_tcp_listen": f"{LOOPBACK}:{self.control_port}",
+            "snd_path": str(self.folder / "dump"),
+        }
+        modules = ("g711", "g722", "aubridge", "aufile", "sndfile")
+        applications = ("contact", "menu", "ctrl_tcp")
+        return "".join(
+            [
+                *(f"{name} {value}\n" for name, value in lines.items()),
+                *(f"module {name}.so\n" for name in modules),
+                *(f"module_tmp {name}.so\n" for name in ("uuid", "account")),
+                *(f"module_app {name}.so\n" for name in applications),
+            ]
+        )
+
+    @override
+    async def start(self) -> None:
+        """Start and return once the registrar has accepted."""
+        await self.start_unregistered()
+        # Its event for this may be told before anybody listens; the log keeps it.
+        await self.until(lambda: REGISTERED.search(self.log), "baresip is registered")
+
+    async def start_unregistered(self) -> None:
+        """Start and return once the control connection is open."""
+        (self.folder / "dump").mkdir(exist_ok=True)
+        tone = write_wav(
+            self.folder / "tone.wav",
+            sine(self.tone_hz, TONE_SECONDS, self._rate, TONE_DBFS),
+            self._rate,
+        )
+        (self.folder / "config").write_text(self._configuration(tone))
+        (self.folder / "accounts").write_text(self._account)
+        (self.folder / "contacts").write_text("")
+        self.launch([require_program("baresip"), "-4", "-s", "-f", str(self.folder)])
+        connection: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        while not connection:
+            self.require_alive("baresip opens its control port")
+            try:
+                connection.append(await asyncio.open_connection(LOOPBACK, self.control_port))
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.02)
+        reader, self._writer = connection[0]
+        self._reader = asyncio.create_task(self._read(reader))
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        """Read netstrings, `length:json,`, until the connection ends."""
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                length = int((await reader.readuntil(b":"))[:-1])
+                if length > NETSTRING_CAP:
+                    return
+                message = json.loads((await reader.readexactly(length + 1))[:-1])
+                if message.get("response"):
+                    waiter = self._answers.pop(message.get("token", ""), None)
+                    if waiter is not None and not waiter.done():
+                        waiter.set_result(message)
+                elif message.get("event"):
+                    self.events.append(
+                        BaresipEvent(
+                            kind=message.get("type", ""),
+                            parameter=message.get("param", ""),
+                            peer=message.get("peeruri", ""),
+                            call_id=message.get("id", ""),
+                        )
+                    )
+
+    async def command(self, name: str, parameters: str = "") -> str:
+        """Give a command of baresip's menu and return its answer; `PeerError` where it refuses."""
+        if self._writer is None:
+            raise PeerError(f"{self.name} is not running")
+        self._token += 1
+        token = f"t{self._token}"
+        waiter = self._answers[token] = asyncio.get_running_loop().create_future()
+        body = json.dumps({"command": name, "params": parameters, "token": token}).encode()
+        self._writer.write(b"%d:%s," % (len(body), body))
+        try:
+            async with asyncio.timeout(COMMAND_SECONDS):
+                answer = await waiter
+        except TimeoutError:
+            raise PeerError(f"{self.name} did not answer the command {name}{self.log_section()}") from None
+        if not answer.get("ok"):
+            raise PeerError(f"{self.name} refused {name} {parameters}: {answer.get('data')}{self.log_section()}")
+        return str(answer.get("data", ""))
+
+    async def dial(self, uri: str) -> None:
+        """Call a URI."""
+        await self.command("dial", uri)
+
+    async def accept(self) -> None:
+        """Answer the call that rings."""
+        await self.command("accept")
+
+    async def hangup(self) -> None:
+        """End the call: BYE, CANCEL or a refusal, whichever its state asks for."""
+        await self.command("hangup")
+
+    async def hold(self) -> None:
+        """Put the call on hold."""
+        await self.command("hold")
+
+    async def resume(self) -> None:
+        """Take the call back from hold."""
+        await self.command("resume")
+
+    async def send_digits(self, digits: str) -> None:
+        """Send DTMF digits, each after the one before has been received or may have been."""
+        for digit in digits:
+            await self.command("sndcode", digit)
+            await asyncio.sleep(0.2)
+
+    def has(self, kind: str, since: int = 0) -> bool:
+        """Say whether an event of this kind came, counted from the event number `since`."""
+        return any(event.kind == kind for event in self.events[since:])
+
+    async def until_event(self, kind: str, since: int = 0) -> BaresipEvent:
+        """Wait for an event of this kind and return the first."""
+        await self.until(lambda: self.has(kind, since), f"{self.name} tells {kind}")
+        return next(event for event in self.events[since:] if event.kind == kind)
+
+    @property
+    def digits(self) -> str:
+        """Return the DTMF digits received so far."""
+        return "".join(event.parameter for event in self.events if event.kind == "CALL_DTMF_START")
+
+    def heard(self) -> tuple[array.array[int], int]:
+        """Return the samples and rate that it received in the latest call, none and 0 before the first."""
+        dumps = sorted((self.folder / "dump").glob("*dec.wav"), key=lambda path: path.stat().st_mtime_ns)
+        return read_wav(dumps[-1]) if dumps else (array.array("h"), 0)
+
+    def heard_seconds(self) -> float:
+        """Return how much sound it has received in the latest call."""
+        samples, rate = self.heard()
+        return len(samples) / rate if rate else 0.0
+
+    async def until_heard(self, seconds: float) -> Tone:
+        """Wait until it has received that much sound in the latest call and return the measured tone."""
+        await self.until(lambda: self.heard_seconds() >= seconds, f"{self.name} hears {seconds:g} s of voice")
+        return measure(*self.heard())
+
+    @override
+    async def stop(self) -> None:
+        """Unregister, end, and close the control connection."""
+        await super().stop()
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reader
+            self._reader = None
+        if self._writer is not None:
+            self._writer.close()
+            with contextlib.suppress(OSError):
+                await self._writer.wait_closed()
+            self._writer = None

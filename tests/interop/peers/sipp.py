@@ -1,0 +1,114 @@
+"""SIPp: call flows of our own, message for message, as caller or as called party."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import override
+
+from .ports import LOOPBACK, free_ports
+from .process import PeerError, PeerProcess, require_program
+
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
+RUN_SECONDS = 45
+
+
+@dataclass(frozen=True, slots=True)
+class SippResult:
+    """What SIPp counted."""
+
+    exit_code: int
+    successful: int
+    failed: int
+    unexpected: int
+    retransmissions: int
+
+
+class Sipp(PeerProcess):
+    """One run of a scenario file from `tests/interop/scenarios`.
+
+    `target` is `host:port` of the next hop, needed by a caller. `calls` calls are made or taken, one
+    after the other with `rate` a second at most, then it ends by itself. `keys` fill in [name] in the scenario.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        scenario: str,
+        *,
+        target: str | None = None,
+        calls: int = 1,
+        rate: int = 10,
+        simultaneous: int = 1,
+        service: str = "service",
+        keys: Mapping[str, str] | None = None,
+        transport: str = "u1",
+        seconds: int = RUN_SECONDS,
+    ) -> None:
+        """Choose a port; nothing runs yet."""
+        super().__init__(f"sipp-{scenario}", folder)
+        self.port = free_ports()
+        self._scenario = SCENARIOS / f"{scenario}.xml"
+        self._statistics = folder / f"{scenario}.csv"
+        self._errors = folder / f"{scenario}-errors.log"
+        self._arguments = [
+            *("-sf", str(self._scenario), "-i", LOOPBACK, "-p", str(self.port)),
+            *("-m", str(calls), "-l", str(simultaneous), "-r", str(rate)),
+            *("-s", service, "-t", transport, "-mi", LOOPBACK, "-mp", str(free_ports(4, step=2))),
+            *("-nostdin", "-default_behaviors", "all,-bye", "-timeout", str(seconds), "-timeout_error"),
+            *("-trace_stat", "-stf", str(self._statistics), "-fd", "1"),
+            *("-trace_err", "-error_file", str(self._errors)),
+            *("-trace_msg", "-message_file", str(folder / f"{scenario}-messages.log")),
+        ]
+        for name, value in (keys or {}).items():
+            self._arguments += ["-key", name, value]
+        if target is not None:
+            self._arguments.append(target)
+
+    @property
+    def address(self) -> str:
+        """Return `host:port` of this SIPp."""
+        return f"{LOOPBACK}:{self.port}"
+
+    @override
+    async def start(self) -> None:
+        """Start the scenario; a called party listens on return."""
+        self.launch([require_program("sipp"), *self._arguments])
+        await self.until(lambda: self._statistics.exists() or not self.running, "SIPp runs its scenario")
+
+    @override
+    def require_alive(self, what: str) -> None:
+        """Allow SIPp to end: a finished scenario is what it is for."""
+
+    @override
+    def log_section(self) -> str:
+        """Return the end of its output, of its errors and of the messages it saw."""
+        section = super().log_section()
+        for path in (self._errors, self._errors.with_name(f"{self._scenario.stem}-messages.log")):
+            if path.exists():
+                section += f"\n--- {path.name} ---\n{path.read_text(errors='replace')[-6000:]}"
+        return section
+
+    async def result(self, *, seconds: float = RUN_SECONDS) -> SippResult:
+        """Wait for the end of the scenario and return the counts."""
+        await self.until(lambda: not self.running, "SIPp has ended", seconds=seconds + 5)
+        if self.exit_code is None:
+            raise PeerError(f"{self.name} was not started")
+        if not self._statistics.exists():
+            raise PeerError(f"{self.name} ran no scenario{self.log_section()}")
+        with self._statistics.open(newline="") as file:
+            last = list(csv.DictReader(file, delimiter=";"))[-1]
+        return SippResult(
+            exit_code=self.exit_code,
+            successful=int(last["SuccessfulCall(C)"]),
+            failed=int(last["FailedCall(C)"]),
+            unexpected=int(last["FailedUnexpectedMessage(C)"]),
+            retransmissions=int(last["Retransmissions(C)"]),
+        )
+
+    async def require_success(self, calls: int = 1) -> SippResult:
+        """Wait for the end and raise unless all of `calls` calls went by the scenario."""
+        result = await self.result()
+        if result.exit_code != 0 or result.successful != calls or result.failed:
+            raise PeerError(f"{self.name}: {result}{self.log_section()}")
+        return result
