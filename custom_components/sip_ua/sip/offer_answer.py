@@ -319,7 +319,7 @@ def _refused(line: MediaDescription) -> MediaDescription:
 def _choose(
     session: SessionDescription, codecs: Iterable[Codec], current: int | None
 ) -> tuple[int, RemoteAudio, list[tuple[Codec, Codec]]]:
-    """Return index and meaning of the audio line to be answered: the one in use if it fits, else the first that does."""
+    """Return index and meaning of the audio line to answer: the one in use if it fits, else the first that does."""
     codecs = tuple(codecs)
     offered = [index for index, line in enumerate(session.media) if line.media == "audio" and line.port]
     if not offered:

@@ -1,0 +1,247 @@
+"""The login of a user agent client: challenges answered and nonces kept (RFC 3261 section 22, RFC 7616, RFC 8760)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from .digest_values import (
+    ALGORITHMS,
+    DEFAULT_ALGORITHM,
+    Algorithm,
+    AuthParam,
+    AuthValue,
+    DigestInput,
+    Qop,
+    choose_qop,
+    digest_key,
+    digest_response,
+    nonce_count,
+    parse_auth_values,
+    quoted,
+)
+from .errors import AuthenticationError, AuthenticationFailure
+from .message import Request, Response
+from .uri import SipUri
+
+MAX_SPACES = 8
+MAX_HOSTS = 32
+MAX_NONCE_COUNT = 0xFFFFFFFF
+CNONCE_LENGTH = 16
+_HEADERS = {False: ("WWW-Authenticate", "Authorization"), True: ("Proxy-Authenticate", "Proxy-Authorization")}
+_UNCHALLENGEABLE = frozenset({"ACK", "CANCEL"})
+_RANK = {algorithm.name: rank for rank, algorithm in enumerate(ALGORITHMS.values())}
+
+type _RequestKey = tuple[str, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A digest login; the password shows in no text form of it."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Challenge:
+    """A challenge that we can answer."""
+
+    realm: AuthParam
+    nonce: AuthParam
+    opaque: AuthParam | None
+    algorithm: Algorithm
+    named_algorithm: bool
+    qop: Qop | None
+    stale: bool
+    userhash: bool
+
+
+@dataclass(slots=True)
+class _Space:
+    """A protection space: one realm of user agent servers or of proxies, and its latest nonce."""
+
+    challenge: _Challenge
+    cnonce: str = field(repr=False)
+    key: str = field(repr=False)
+    count: int = 0
+    hosts: dict[str, None] = field(default_factory=dict)
+    asked_by: tuple[str, str] = ("", "")
+    first_use: _RequestKey | None = None
+
+
+class DigestClient:
+    """Answers challenges with one login, and adds it to later requests before anybody asks.
+
+    A login goes only to hosts that asked for it, told by the host in To, so that a call straight to somebody
+    else does not carry what was made for the server.
+    """
+
+    def __init__(self, credentials: Credentials, entropy: Callable[[int], bytes]) -> None:
+        """Begin with no challenge; `entropy` returns as many random bytes as it is asked for."""
+        self._credentials = credentials
+        self._entropy = entropy
+        self._spaces: dict[tuple[bool, str], _Space] = {}
+
+    def challenged(self, response: Response) -> None:
+        """Take in a 401 or 407, so that `authorize` can answer it.
+
+        Raises AuthenticationError: NO_CREDENTIALS, MALFORMED (no challenge can be read), UNSUPPORTED_ALGORITHM,
+        or REFUSED where the request had already answered a fresh nonce of this realm and the new challenge is
+        not for a stale one.
+        """
+        if not self._credentials.username or not self._credentials.password:
+            raise AuthenticationError(AuthenticationFailure.NO_CREDENTIALS, "a login is asked for and none is known")
+        challenges = self._choose(response)
+        cseq = response.cseq
+        request = (response.call_id, cseq.number, cseq.method)
+        for space_key, challenge in challenges.items():
+            space = self._spaces.get(space_key)
+            if space is not None and space.first_use == request and not challenge.stale:
+                del self._spaces[space_key]
+                raise AuthenticationError(
+                    AuthenticationFailure.REFUSED, f"the login was refused for realm {challenge.realm.text[:64]!r}"
+                )
+        for space_key, challenge in challenges.items():
+            self._keep(space_key, challenge, response)
+
+    def authorize(self, request: Request) -> None:
+        """Add the header fields of every protection space that this request enters, replacing older ones.
+
+        ACK and CANCEL cannot be challenged and get none: an ACK to a 2xx copies those of its INVITE (RFC 3261
+        sections 13.2.2.4 and 22.1).
+        """
+        if request.method in _UNCHALLENGEABLE:
+            return
+        for _asks, answers in _HEADERS.values():
+            request.headers.remove(answers)
+        host = _host(request)
+        for (proxy, _realm), space in self._spaces.items():
+            if host in space.hosts and space.count < MAX_NONCE_COUNT:
+                request.headers.add(_HEADERS[proxy][1], self._answer(space, request))
+
+    def _choose(self, response: Response) -> dict[tuple[bool, str], _Challenge]:
+        """Return the best challenge of each protection space of a response."""
+        best: dict[tuple[bool, str], _Challenge] = {}
+        read = unsupported = False
+        # Both header fields are read whatever the status: a forking proxy gathers them into one answer.
+        for proxy, (asks, _answers) in _HEADERS.items():
+            for value in _values(response, asks):
+                read = True
+                challenge = _read(value)
+                if challenge is None:
+                    unsupported = unsupported or bool(value.get("nonce")) or value.scheme != "digest"
+                    continue
+                key = (proxy, challenge.realm.text)
+                if key not in best or _RANK[challenge.algorithm.name] < _RANK[best[key].algorithm.name]:
+                    best[key] = challenge
+        if best:
+            return best
+        if read and unsupported:
+            raise AuthenticationError(
+                AuthenticationFailure.UNSUPPORTED_ALGORITHM, "no offered login method is supported"
+            )
+        raise AuthenticationError(AuthenticationFailure.MALFORMED, "the challenge cannot be read")
+
+    def _keep(self, key: tuple[bool, str], challenge: _Challenge, response: Response) -> None:
+        """Make a challenge the current one of its protection space."""
+        old = self._spaces.pop(key, None)
+        if (
+            old is not None
+            and old.challenge.nonce == challenge.nonce
+            and old.challenge.algorithm == challenge.algorithm
+        ):
+            space = old
+            space.challenge = challenge
+        else:
+            user, password = self._credentials.username, self._credentials.password
+            space = _Space(
+                challenge,
+                self._entropy(CNONCE_LENGTH).hex(),
+                digest_key(challenge.algorithm, user, challenge.realm.text, password),
+                hosts={} if old is None else old.hosts,
+            )
+        space.first_use = None
+        space.asked_by = (response.call_id, response.cseq.method)
+        _remember(space.hosts, _host(response), MAX_HOSTS)
+        self._spaces[key] = space
+        if len(self._spaces) > MAX_SPACES:
+            del self._spaces[next(iter(self._spaces))]
+
+    def _answer(self, space: _Space, request: Request) -> str:
+        """Return the credentials for one request and count the nonce's use."""
+        challenge, algorithm = space.challenge, space.challenge.algorithm
+        space.count += 1
+        key = (request.call_id, request.cseq.number, request.method)
+        if space.first_use is None and space.asked_by == (request.call_id, request.method):
+            space.first_use = key
+        realm = challenge.realm.text
+        username = self._credentials.username
+        response = digest_response(
+            space.key,
+            DigestInput(
+                algorithm=algorithm,
+                method=request.method,
+                uri=request.uri,
+                nonce=challenge.nonce.text,
+                qop=challenge.qop,
+                cnonce=space.cnonce,
+                count=space.count,
+                body=request.body,
+            ),
+        )
+        shown = algorithm.digest(f"{username}:{realm}") if challenge.userhash else username
+        params = [
+            f"username={quoted(shown)}",
+            f'realm="{challenge.realm.raw}"',
+            f'nonce="{challenge.nonce.raw}"',
+            f"uri={quoted(request.uri)}",
+            f'response="{response}"',
+        ]
+        if challenge.named_algorithm:
+            params.append(f"algorithm={algorithm.name}")
+        if challenge.qop is not None or algorithm.session:
+            params.append(f'cnonce="{space.cnonce}"')
+        if challenge.opaque is not None:
+            params.append(f'opaque="{challenge.opaque.raw}"')
+        if challenge.qop is not None:
+            params += [f"qop={challenge.qop}", f"nc={nonce_count(space.count)}"]
+        if challenge.userhash:
+            params.append("userhash=true")
+        return "Digest " + ", ".join(params)
+
+
+def _values(response: Response, name: str) -> Iterator[AuthValue]:
+    for value in response.headers.get_all(name):
+        yield from parse_auth_values(value)
+
+
+def _read(value: AuthValue) -> _Challenge | None:
+    """Return a challenge that we can answer, None where we cannot."""
+    realm, nonce = value.params.get("realm"), value.params.get("nonce")
+    algorithm = ALGORITHMS.get((value.get("algorithm") or DEFAULT_ALGORITHM).lower())
+    possible, qop = choose_qop(value.get("qop"))
+    if value.scheme != "digest" or realm is None or nonce is None or algorithm is None or not possible:
+        return None
+    return _Challenge(
+        realm=realm,
+        nonce=nonce,
+        opaque=value.params.get("opaque"),
+        algorithm=algorithm,
+        named_algorithm="algorithm" in value.params,
+        qop=qop,
+        stale=value.get("stale").lower() == "true",
+        userhash=value.get("userhash").lower() == "true",
+    )
+
+
+def _host(message: Request | Response) -> str:
+    """Return the host in To, by which requests of the same kind are told."""
+    uri = message.to.uri
+    return uri.host if isinstance(uri, SipUri) else ""
+
+
+def _remember(hosts: dict[str, None], host: str, limit: int) -> None:
+    """Put a host last, dropping the first one where there are too many."""
+    hosts.pop(host, None)
+    hosts[host] = None
+    if len(hosts) > limit:
+        del hosts[next(iter(hosts))]
