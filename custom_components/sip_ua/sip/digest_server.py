@@ -7,6 +7,7 @@ from hmac import compare_digest
 
 from .digest_values import (
     ALGORITHMS,
+    DEFAULT_ALGORITHM,
     AuthValue,
     DigestInput,
     Qop,
@@ -102,7 +103,7 @@ class DigestServer:
         """Compute the response anew and compare."""
         if value.get("qop").lower() != Qop.AUTH or value.get("uri") != request.uri:
             return False
-        if value.get("algorithm").lower() != self._algorithm.name.lower():
+        if (value.get("algorithm") or DEFAULT_ALGORITHM).lower() != self._algorithm.name.lower():
             return False
         expected = digest_response(
             digest_key(self._algorithm, value.get("username"), self._realm, password),
