@@ -1,0 +1,95 @@
+"""What transaction a message belongs to, where answers go (RFC 3261 sections 8.2.2.2, 17.1.3, 17.2.3 and 18.2)."""
+
+from dataclasses import replace
+from hashlib import sha256
+from typing import Final
+
+from .account import Transport
+from .address import Address
+from .grammar import BRANCH_COOKIE
+from .message import Request, Response
+
+type Key = tuple[str | int | None, ...]
+
+_TAG_LENGTH: Final = 16
+
+
+def client_key(message: Request | Response) -> Key:
+    """Return what a request of ours and the answers to it have in common (section 17.1.3).
+
+    The sent-by is part of it: an answer that names another one is not ours (section 18.1.2).
+    """
+    via = message.via
+    return via.branch, via.host, via.port, message.cseq.method
+
+
+def server_key(request: Request, method: str | None = None) -> Key:
+    """Return what a request of a peer, its repetitions, its ACK and, as `method` INVITE, its CANCEL have in common.
+
+    Peers of RFC 2543 send no branch that could be relied upon: there Request-URI, From tag, Call-ID, CSeq and topmost
+    Via tell (section 17.2.3). The To tag is left out, since an ACK carries the one of our answer.
+    """
+    if method is None:
+        method = "INVITE" if request.method == "ACK" else request.method
+    via = request.via
+    branch = via.branch or ""
+    if branch.startswith(BRANCH_COOKIE) and branch != BRANCH_COOKIE:
+        return branch, via.host, via.port, method
+    cseq = request.cseq.number
+    return branch, via.host, via.port, method, cseq, request.call_id, request.from_.tag, request.uri
+
+
+def follows_rfc3261(request: Request) -> bool:
+    """Tell whether the branch alone identifies the transaction."""
+    return (request.via.branch or "").startswith(BRANCH_COOKIE)
+
+
+def merge_key(request: Request) -> Key | None:
+    """Return what copies of one request that came over different paths have in common (section 8.2.2.2).
+
+    None inside a dialog, where nothing is forked.
+    """
+    if request.to.tag:
+        return None
+    return request.call_id, request.from_.tag, request.cseq.number, request.method
+
+
+def answer_key(request: Request, to_tag: str) -> Key:
+    """Return what an INVITE that was answered by 2xx and the ACK of that answer have in common (section 13.3.1.4)."""
+    return request.call_id, request.from_.tag, to_tag, request.cseq.number
+
+
+def note_source(request: Request, source: Address) -> None:
+    """Write where a request came from into its topmost Via (RFC 3261 section 18.2.1, RFC 3581 section 4).
+
+    What a peer claims there itself does not count.
+    """
+    via = request.via
+    if via.wants_rport:
+        noted = via.with_param("received", source.host).with_param("rport", str(source.port))
+    elif via.host != source.host:
+        noted = via.with_param("received", source.host)
+    elif "received" in via.params:
+        noted = replace(via, params=via.params.without("received"))
+    else:
+        return
+    request.via = noted
+
+
+def response_destination(request: Request, source: Address) -> Address:
+    """Return where answers to a request go (RFC 3261 section 18.2.2, RFC 3581 section 4).
+
+    Over a connection: back through it. Else to the address the request came from, and to the port it came from where
+    the peer asked for that. `maddr` does not count: it would send our answers to whom a peer likes.
+    """
+    via = request.via
+    if source.transport is not Transport.UDP or via.wants_rport:
+        return source
+    return Address(source.transport, source.host, via.port or source.transport.default_port)
+
+
+def stateless_tag(request: Request) -> str:
+    """Return a To tag that is the same each time the same request is answered (section 8.2.7)."""
+    via = request.via
+    text = f"{request.call_id}\n{request.from_.tag}\n{request.cseq.number}\n{via.branch}\n{via.host}"
+    return sha256(text.encode(errors="surrogateescape")).hexdigest()[:_TAG_LENGTH]

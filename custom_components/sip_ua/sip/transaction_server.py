@@ -1,0 +1,90 @@
+"""Server transactions: a request of a peer and what we answer (RFC 3261 sections 9.2, 17.2 and 18.2; RFC 6026)."""
+
+from typing import override
+
+from .address import Address
+from .errors import LocalProtocolError
+from .indications import AckMissing, AckReceived, CancelReceived, TransportFailed
+from .message import Request, Response
+from .transaction_machine import Exchange, Transaction
+from .transaction_matching import Key, answer_key, merge_key, response_destination, server_key
+from .transaction_tables import SERVER_INVITE, SERVER_NON_INVITE, Action, Command, Received, State
+
+
+class ServerTransaction(Transaction):
+    """A request of a peer that is being answered.
+
+    `source` is where it came from, `destination` where answers go. `to_tag` is the tag that our answers carry,
+    "" before the first that has one.
+    """
+
+    __slots__ = ("_answer", "_followed_by", "_followed_from", "merge_key", "source", "to_tag")
+
+    def __init__(self, request: Request, source: Address, exchange: Exchange) -> None:
+        """Prepare; nothing happens before `start`."""
+        table = SERVER_INVITE if request.method == "INVITE" else SERVER_NON_INVITE
+        super().__init__(table, server_key(request), request, response_destination(request, source), exchange)
+        self.source = source
+        self.merge_key = merge_key(request)
+        self.to_tag = ""
+        self._answer = b""
+        self._followed_by = request
+        self._followed_from = source
+
+    @property
+    def answer_key(self) -> Key:
+        """What the ACK of our 2xx is matched by."""
+        return answer_key(self.request, self.to_tag)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the user still owes a final answer."""
+        return self.state in {State.TRYING, State.PROCEEDING}
+
+    def repeat(self, now: float) -> None:
+        """Take the same request once more."""
+        self.process(Received.REQUEST, now)
+
+    def acknowledge(self, ack: Request, source: Address, now: float) -> None:
+        """Take an ACK that belongs to this INVITE."""
+        self._followed_by = ack
+        self._followed_from = source
+        self.process(Received.ACK, now)
+
+    def cancel(self, cancel: Request, now: float) -> None:
+        """Take a CANCEL of this INVITE."""
+        self._followed_by = cancel
+        self.process(Received.CANCEL, now)
+
+    def respond(self, response: Response, now: float) -> None:
+        """Send an answer; raises LocalProtocolError where the final one is sent already or nobody waits any more."""
+        transition = self._find(_command(response.status))
+        self._answer = response.to_bytes()
+        self.to_tag = response.to.tag or self.to_tag
+        self._enter(transition, now)
+
+    @override
+    def _perform(self, action: Action, now: float) -> None:
+        match action:
+            case Action.SEND:
+                if self._answer:
+                    self._send(self._answer)
+            case Action.SEND_TRYING:
+                self._answer = self.request.create_response(100).to_bytes()
+                self._send(self._answer)
+            case Action.REPORT_ACK:
+                self._report(AckReceived(self._followed_by, self, self._followed_from))
+            case Action.REPORT_ACK_MISSING:
+                self._report(AckMissing(self))
+            case Action.REPORT_CANCEL:
+                self._report(CancelReceived(self, self._followed_by))
+            case Action.REPORT_FAILED:
+                self._report(TransportFailed(self, self._failure))
+            case _:
+                raise LocalProtocolError(f"a server transaction cannot {action!r}")
+
+
+def _command(status: int) -> Command:
+    if status < 200:
+        return Command.PROVISIONAL
+    return Command.SUCCESS if status < 300 else Command.FAILURE
