@@ -18,7 +18,10 @@ find_uv() { # sets UV
     export UV_NO_PROGRESS=${CI:+1} UV_LINK_MODE=${UV_LINK_MODE:-hardlink}
     [[ -n $UV_NO_PROGRESS ]] || unset UV_NO_PROGRESS
     UV=$(command -v uv || true)
-    [[ -z $UV ]] || return 0
+    # An old one lacks options that are used here.
+    if [[ -n $UV ]] && "$UV" venv --help 2>/dev/null | grep -q -- --clear; then
+        return 0
+    fi
     UV=$CACHE/uv/bin/uv
     ! "$UV" --version >/dev/null 2>&1 || return 0
 
