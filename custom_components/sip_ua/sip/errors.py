@@ -5,7 +5,10 @@ so that a caller can tell "we did something wrong" from "they did".
 """
 
 from enum import StrEnum
-from typing import override
+from typing import TYPE_CHECKING, override
+
+if TYPE_CHECKING:
+    from .message import Request
 
 
 class SipError(Exception):
@@ -29,7 +32,12 @@ class RemoteProtocolError(SipError):
 
 
 class MessageError(RemoteProtocolError):
-    """Bytes that are no SIP message (RFC 3261 section 7)."""
+    """Bytes that are no SIP message (RFC 3261 section 7).
+
+    `request` is what could be read of a request, where that is enough to answer it.
+    """
+
+    request: Request | None = None
 
 
 class SdpError(RemoteProtocolError):

@@ -1,0 +1,339 @@
+"""Header fields: the ordered list of them, and the values that have a structure (RFC 3261 sections 7.3 and 20)."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final, override
+
+from .errors import LocalProtocolError, MessageError
+from .grammar import (
+    MAX_CSEQ,
+    MAX_DELTA_SECONDS,
+    MAX_PORT,
+    SIP_VERSION,
+    WHITE_SPACE,
+    canonical_name,
+    end_of_quoted,
+    format_host_port,
+    has_line_break,
+    is_token,
+    parse_host_port,
+    parse_number,
+    quote,
+    split_list,
+    unquote,
+)
+from .params import NO_PARAMS, Params
+from .uri import Uri, parse_uri
+
+_VIA_START: Final = f"{SIP_VERSION}/"
+
+
+class Headers:
+    """Header fields in the order of the message, every occurrence kept.
+
+    Names are case-insensitive and may be given in their compact form. Values are one line each. What is parsed
+    from a value (`typed`) is kept until that header changes.
+    """
+
+    __slots__ = ("_items", "_typed", "_values")
+
+    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
+        """Take (name, value) pairs; raises LocalProtocolError as `add` does."""
+        self._items: list[tuple[str, str]] = []
+        self._values: dict[str, list[str]] = {}
+        self._typed: dict[str, Any] = {}
+        for name, value in items:
+            self.add(name, value)
+
+    @classmethod
+    def from_wire(cls, items: list[tuple[str, str]]) -> Headers:
+        """Take over what a parser made: canonical names, values without line breaks."""
+        headers = cls()
+        headers._items = items
+        values = headers._values
+        for name, value in items:
+            if name in values:
+                values[name].append(value)
+            else:
+                values[name] = [value]
+        return headers
+
+    def add(self, name: str, value: str) -> None:
+        """Append a field; raises LocalProtocolError where name or value cannot stand in a message."""
+        name = _checked_name(name, value)
+        self._items.append((name, value))
+        self._values.setdefault(name, []).append(value)
+        self._typed.pop(name, None)
+
+    def insert_first(self, name: str, value: str) -> None:
+        """Put a field before all others, as a Via is put on top; errors as of `add`."""
+        name = _checked_name(name, value)
+        self._items.insert(0, (name, value))
+        self._values.setdefault(name, []).insert(0, value)
+        self._typed.pop(name, None)
+
+    def set(self, name: str, value: str) -> None:
+        """Make a header have this one value, at its old place or at the end; errors as of `add`."""
+        name = _checked_name(name, value)
+        if name not in self._values:
+            self.add(name, value)
+            return
+        place = next(index for index, item in enumerate(self._items) if item[0] == name)
+        items = [item for item in self._items if item[0] != name]
+        items.insert(place, (name, value))
+        self._items = items
+        self._values[name] = [value]
+        self._typed.pop(name, None)
+
+    def replace_first(self, name: str, value: str) -> None:
+        """Replace the first value of a list header and leave the others, also those in the same line.
+
+        Raises KeyError where the header is missing; other errors as of `add`.
+        """
+        name = _checked_name(name, value)
+        values = self._values[name]
+        line = ", ".join([value, *split_list(values[0])[1:]])
+        place = next(index for index, item in enumerate(self._items) if item[0] == name)
+        self._items[place] = (name, line)
+        values[0] = line
+        self._typed.pop(name, None)
+
+    def remove(self, name: str) -> None:
+        """Remove every occurrence of a header, if there is one."""
+        name = canonical_name(name)
+        if self._values.pop(name, None) is not None:
+            self._items = [item for item in self._items if item[0] != name]
+            self._typed.pop(name, None)
+
+    def get(self, name: str) -> str | None:
+        """Return the first value of a header."""
+        values = self._values.get(name) or self._values.get(canonical_name(name))
+        return values[0] if values else None
+
+    def get_all(self, name: str) -> list[str]:
+        """Return the value of every occurrence, each as its line has it."""
+        return list(self._values.get(canonical_name(name), ()))
+
+    def split(self, name: str) -> list[str]:
+        """Return the elements of a list header over all its lines; empty elements are left out.
+
+        Not for headers whose commas mean something else: authentication, Date, User-Agent, Subject.
+        """
+        return [piece for line in self._values.get(canonical_name(name), ()) for piece in split_list(line) if piece]
+
+    def typed[T](self, name: str, parse: Callable[[list[str]], T]) -> T:
+        """Return what `parse` makes of all values of a header, parsed once for each change of them.
+
+        `name` is in its canonical spelling and always goes with the same `parse`.
+        """
+        if name in self._typed:
+            value: T = self._typed[name]
+            return value
+        value = parse(self._values.get(name, []))
+        self._typed[name] = value
+        return value
+
+    def copy(self) -> Headers:
+        """Return headers that change apart from these."""
+        headers = Headers()
+        headers._items = self._items.copy()
+        headers._values = {name: values.copy() for name, values in self._values.items()}
+        headers._typed = self._typed.copy()
+        return headers
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """Iterate over (name, value) in the order of the message."""
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        """Return the number of fields."""
+        return len(self._items)
+
+    def __contains__(self, name: str) -> bool:
+        """Tell whether a header is there."""
+        return canonical_name(name) in self._values
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return self._items == other._items if isinstance(other, Headers) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @override
+    def __repr__(self) -> str:
+        """Name the headers, not their values: some are secrets."""
+        return f"Headers({', '.join(name for name, _ in self._items)})"
+
+
+def _checked_name(name: str, value: str) -> str:
+    if has_line_break(value):
+        raise LocalProtocolError("a header value with a line break")
+    try:
+        return canonical_name(name)
+    except MessageError as err:
+        raise LocalProtocolError(str(err)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class NameAddr:
+    """A URI with a display name (unquoted, "" for none) and header parameters, as in From, To, Contact and Route."""
+
+    display_name: str
+    uri: Uri
+    params: Params = NO_PARAMS
+
+    @property
+    def tag(self) -> str | None:
+        """The dialog tag of a From or To."""
+        return self.params.get("tag")
+
+    @property
+    def expires(self) -> int | None:
+        """The `expires` parameter of a Contact in seconds; None where it is missing or unreadable."""
+        return parse_seconds(self.params.get("expires"))
+
+    def with_tag(self, tag: str) -> NameAddr:
+        """Return this with another tag."""
+        return replace(self, params=self.params.with_param("tag", tag))
+
+    @override
+    def __str__(self) -> str:
+        name = f"{quote(self.display_name)} " if self.display_name else ""
+        return f"{name}<{self.uri}>{self.params}"
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """One hop that a request passed (RFC 3261 section 20.42).
+
+    `transport` is in upper case, `host` in lower case and without brackets.
+    """
+
+    transport: str
+    host: str
+    port: int | None = None
+    params: Params = NO_PARAMS
+
+    @property
+    def branch(self) -> str | None:
+        """The transaction's identifier."""
+        return self.params.get("branch")
+
+    @property
+    def received(self) -> str | None:
+        """The address the request came from; IPv6 without the brackets that some write (RFC 5118 section 4.5)."""
+        received = self.params.get("received")
+        return received.strip("[]") if received else None
+
+    @property
+    def rport(self) -> int | None:
+        """The port the request came from (RFC 3581); None where it is missing, unreadable or only asked for."""
+        try:
+            return parse_number(self.params.get("rport") or "", MAX_PORT) or None
+        except MessageError:
+            return None
+
+    @property
+    def wants_rport(self) -> bool:
+        """Whether answers are to go to the port the request came from (RFC 3581)."""
+        return "rport" in self.params
+
+    def with_param(self, name: str, value: str | None = None) -> Via:
+        """Return this with one parameter set."""
+        return replace(self, params=self.params.with_param(name, value))
+
+    @override
+    def __str__(self) -> str:
+        return f"{_VIA_START}{self.transport} {format_host_port(self.host, self.port)}{self.params}"
+
+
+@dataclass(frozen=True, slots=True)
+class CSeq:
+    """Sequence number and method of a transaction (RFC 3261 section 20.16)."""
+
+    number: int
+    method: str
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.number} {self.method}"
+
+
+def parse_name_addr(text: str) -> NameAddr:
+    """Parse `[display-name] <URI>;params` or `URI;params` (RFC 3261 section 20.10). Raises MessageError."""
+    text = text.strip(WHITE_SPACE)
+    if text[:1] == '"':
+        end = end_of_quoted(text, 0)
+        name = unquote(text[:end])
+        rest = text[end:].lstrip(WHITE_SPACE)
+        if rest[:1] != "<":
+            raise MessageError("a display name without a URI in brackets")
+    else:
+        opening = text.find("<")
+        if opening < 0 or '"' in text[:opening]:
+            return _parse_addr_spec(text)
+        name = text[:opening].rstrip(WHITE_SPACE)
+        rest = text[opening:]
+    uri, bracket, params = rest[1:].partition(">")
+    if not bracket:
+        raise MessageError("a URI in brackets that are never closed")
+    return NameAddr(name, parse_uri(uri.strip(WHITE_SPACE)), _parse_tail(params))
+
+
+def _parse_addr_spec(text: str) -> NameAddr:
+    """Parse a URI without brackets: what follows a semicolon is the header's, and `?` or a comma need brackets."""
+    uri, semicolon, params = text.partition(";")
+    if "?" in uri or "," in uri:
+        raise MessageError("a URI that needs brackets")
+    return NameAddr("", parse_uri(uri.rstrip(WHITE_SPACE)), Params.parse(params) if semicolon else NO_PARAMS)
+
+
+def _parse_tail(text: str) -> Params:
+    if not text:
+        return NO_PARAMS
+    if text[0] != ";":
+        text = text.lstrip(WHITE_SPACE)
+        if text[:1] != ";":
+            if text:
+                raise MessageError("text behind a URI in brackets")
+            return NO_PARAMS
+    return Params.parse(text[1:])
+
+
+def parse_name_addrs(lines: Iterable[str]) -> list[NameAddr]:
+    """Parse every element of the lines of a list header, as Contact, Route and Record-Route. Raises MessageError."""
+    return [parse_name_addr(piece) for line in lines for piece in split_list(line)]
+
+
+def parse_via(text: str) -> Via:
+    """Parse one Via value; white space may stand around its slashes, colon and parameters. Raises MessageError."""
+    hop, semicolon, written = text.partition(";")
+    if hop.startswith(_VIA_START):
+        transport, _, sent_by = hop[len(_VIA_START) :].lstrip(WHITE_SPACE).partition(" ")
+    else:
+        protocol, _, rest = hop.partition("/")
+        version, _, rest = rest.partition("/")
+        if f"{protocol.strip(WHITE_SPACE)}/{version.strip(WHITE_SPACE)}".upper() != SIP_VERSION:
+            raise MessageError("a Via of another protocol")
+        transport, _, sent_by = rest.replace("\t", " ").strip(WHITE_SPACE).partition(" ")
+    if not is_token(transport):
+        raise MessageError("a Via without a transport")
+    host, port = parse_host_port(sent_by.strip(WHITE_SPACE))
+    return Via(transport.upper(), host, port, Params.parse(written) if semicolon else NO_PARAMS)
+
+
+def parse_cseq(text: str) -> CSeq:
+    """Parse a sequence number below 2**31 and a method. Raises MessageError."""
+    number, _, method = text.replace("\t", " ").partition(" ")
+    method = method.strip(" ")
+    if not is_token(method):
+        raise MessageError("a CSeq without a method")
+    return CSeq(parse_number(number, MAX_CSEQ), method)
+
+
+def parse_seconds(text: str | None) -> int | None:
+    """Return a span of time in seconds, None where it is missing or unreadable (RFC 4475 section 3.1.2.4)."""
+    try:
+        return None if text is None else parse_number(text.partition(";")[0].strip(WHITE_SPACE), MAX_DELTA_SECONDS)
+    except MessageError:
+        return None

@@ -1,0 +1,371 @@
+"""Requests and responses: parsed, checked, answered and written (RFC 3261 sections 7, 8.1.1, 8.2.6 and 20)."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Final, override
+
+from .errors import LocalProtocolError, MessageError
+from .grammar import MAX_MESSAGE, SIP_VERSION, WHITE_SPACE, has_line_break, is_digits, is_token, split_list
+from .headers import (
+    CSeq,
+    Headers,
+    NameAddr,
+    Via,
+    parse_cseq,
+    parse_name_addr,
+    parse_name_addrs,
+    parse_seconds,
+    parse_via,
+)
+from .parser import LINE_ENDS, find_head_end, parse_content_length, read_head
+from .reasons import REASON_PHRASES, reason_phrase
+from .uri import Uri, parse_uri
+
+__all__ = ["REASON_PHRASES", "Message", "Request", "Response", "check_request", "check_response", "parse_message"]
+
+_DIALOG_METHODS: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
+_SINGLE_HEADERS: Final = ("Max-Forwards", "Content-Type", "Content-Length", "Expires", "Timestamp")
+
+
+def _only[T](name: str, parse: Callable[[str], T]) -> Callable[[list[str]], T]:
+    """Make a parser of a header that is there exactly once."""
+
+    def parse_only(values: list[str]) -> T:
+        if len(values) != 1:
+            raise MessageError(f"{'more than one' if values else 'no'} {name}")
+        return parse(values[0])
+
+    return parse_only
+
+
+def _parse_top_via(values: list[str]) -> Via:
+    if not values:
+        raise MessageError("no Via")
+    return parse_via(split_list(values[0])[0])
+
+
+def _parse_call_id(text: str) -> str:
+    if not text or " " in text or "\t" in text:
+        raise MessageError("a Call-ID that is none")
+    return text
+
+
+def _parse_contacts(values: list[str]) -> list[NameAddr]:
+    return [] if values == ["*"] else parse_name_addrs(values)
+
+
+def _parse_readable_contacts(values: list[str]) -> list[NameAddr]:
+    """Leave out what cannot be read: a registrar repeats what other phones have registered."""
+    contacts = []
+    for piece in (piece for line in values for piece in split_list(line)):
+        try:
+            contacts.append(parse_name_addr(piece))
+        except MessageError:
+            continue
+    return contacts
+
+
+def _parse_media_type(values: list[str]) -> str | None:
+    return values[0].partition(";")[0].replace(" ", "").lower() or None if values else None
+
+
+_parse_from = _only("From", parse_name_addr)
+_parse_to = _only("To", parse_name_addr)
+_parse_cseq = _only("CSeq", parse_cseq)
+_parse_only_call_id = _only("Call-ID", _parse_call_id)
+
+
+class Message(ABC):
+    """What requests and responses have in common.
+
+    The typed properties are parsed when first asked for, and again after that header changed. Those of a message
+    from `parse_message` have been checked; of others they raise MessageError where the header is missing or wrong.
+    """
+
+    __slots__ = ("body", "headers")
+
+    def __init__(self, headers: Headers, body: bytes = b"") -> None:
+        """Take header fields and body."""
+        self.headers = headers
+        self.body = body
+
+    @property
+    @abstractmethod
+    def start_line(self) -> str:
+        """The first line, without its end."""
+
+    @property
+    def via(self) -> Via:
+        """The topmost Via."""
+        return self.headers.typed("Via", _parse_top_via)
+
+    @via.setter
+    def via(self, via: Via) -> None:
+        self.headers.replace_first("Via", str(via))
+
+    @property
+    def from_(self) -> NameAddr:
+        """Who sent the request."""
+        return self.headers.typed("From", _parse_from)
+
+    @property
+    def to(self) -> NameAddr:
+        """Whom the request is for."""
+        return self.headers.typed("To", _parse_to)
+
+    @property
+    def cseq(self) -> CSeq:
+        """Sequence number and method."""
+        return self.headers.typed("CSeq", _parse_cseq)
+
+    @property
+    def call_id(self) -> str:
+        """The identifier that all messages of a call or registration share."""
+        return self.headers.typed("Call-ID", _parse_only_call_id)
+
+    @property
+    def contacts(self) -> list[NameAddr]:
+        """Every Contact in order; none for `*` (see `contact_star`)."""
+        return self.headers.typed("Contact", _parse_contacts)
+
+    @property
+    def contact_star(self) -> bool:
+        """Whether Contact is `*`, which removes every binding (RFC 3261 section 10.2.2)."""
+        return self.headers.get("Contact") == "*"
+
+    @property
+    def route(self) -> list[NameAddr]:
+        """Every Route in order."""
+        return self.headers.typed("Route", parse_name_addrs)
+
+    @property
+    def record_route(self) -> list[NameAddr]:
+        """Every Record-Route in order."""
+        return self.headers.typed("Record-Route", parse_name_addrs)
+
+    @property
+    def content_type(self) -> str | None:
+        """The media type of the body in lower case, without parameters."""
+        return self.headers.typed("Content-Type", _parse_media_type)
+
+    @property
+    def expires(self) -> int | None:
+        """Expires in seconds; None where it is missing or unreadable."""
+        return parse_seconds(self.headers.get("Expires"))
+
+    def to_bytes(self) -> bytes:
+        """Write the message; Content-Length is that of the body, whatever the headers say.
+
+        Raises LocalProtocolError where the start line cannot be written.
+        """
+        lines = [self.start_line]
+        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Message)
+            and self.start_line == other.start_line
+            and self.headers == other.headers
+            and self.body == other.body
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @override
+    def __repr__(self) -> str:
+        return f"<{self.start_line}>"
+
+
+class Request(Message):
+    """A request; `uri` is the Request-URI as it is written."""
+
+    __slots__ = ("_parsed_uri", "method", "uri")
+
+    def __init__(self, method: str, uri: str, headers: Headers, body: bytes = b"") -> None:
+        """Take method, Request-URI, header fields and body."""
+        super().__init__(headers, body)
+        self.method = method
+        self.uri = uri
+        self._parsed_uri: tuple[str, Uri] | None = None
+
+    @property
+    @override
+    def start_line(self) -> str:
+        if not is_token(self.method) or not self.uri or has_line_break(self.uri) or " " in self.uri:
+            raise LocalProtocolError("a method or Request-URI that cannot be written")
+        return f"{self.method} {self.uri} {SIP_VERSION}"
+
+    @property
+    def request_uri(self) -> Uri:
+        """The Request-URI, parsed once for each change of it; raises MessageError."""
+        if self._parsed_uri is None or self._parsed_uri[0] != self.uri:
+            self._parsed_uri = (self.uri, parse_uri(self.uri))
+        return self._parsed_uri[1]
+
+    @property
+    def max_forwards(self) -> int | None:
+        """Max-Forwards; None where it is missing or unreadable."""
+        return parse_seconds(self.headers.get("Max-Forwards"))
+
+    def create_response(self, status: int, reason: str | None = None, *, to_tag: str | None = None) -> Response:
+        """Return a response with the headers that it repeats (RFC 3261 sections 8.2.6.2 and 12.1.1).
+
+        `to_tag` is added to a To without a tag, save in a 100. Headers that the request lacks are left out.
+        """
+        headers = Headers()
+        for name in ("Via", "From", "To", "Call-ID", "CSeq"):
+            for value in self.headers.get_all(name):
+                headers.add(name, value)
+        if status == 100:
+            if timestamp := self.headers.get("Timestamp"):
+                headers.add("Timestamp", timestamp)
+        elif to_tag:
+            self._add_to_tag(headers, to_tag)
+        if 100 < status < 300 and self.method in _DIALOG_METHODS:
+            for value in self.headers.get_all("Record-Route"):
+                headers.add("Record-Route", value)
+        return Response(status, reason_phrase(status) if reason is None else reason, headers)
+
+    def _add_to_tag(self, headers: Headers, tag: str) -> None:
+        try:
+            to = self.to
+        except MessageError:
+            return  # the answer to a broken To repeats it as it came
+        if to.tag is None:
+            headers.set("To", str(to.with_tag(tag)))
+
+    def copy(self) -> Request:
+        """Return a request that changes apart from this one."""
+        return Request(self.method, self.uri, self.headers.copy(), self.body)
+
+
+class Response(Message):
+    """A response."""
+
+    __slots__ = ("reason", "status")
+
+    def __init__(self, status: int, reason: str, headers: Headers, body: bytes = b"") -> None:
+        """Take status code, reason phrase, header fields and body."""
+        super().__init__(headers, body)
+        self.status = status
+        self.reason = reason
+
+    @property
+    @override
+    def start_line(self) -> str:
+        if not 100 <= self.status <= 699 or has_line_break(self.reason):
+            raise LocalProtocolError("a status or reason phrase that cannot be written")
+        return f"{SIP_VERSION} {self.status} {self.reason}"
+
+    @property
+    @override
+    def contacts(self) -> list[NameAddr]:
+        """Every Contact in order that can be read."""
+        return self.headers.typed("Contact", _parse_readable_contacts)
+
+    def copy(self) -> Response:
+        """Return a response that changes apart from this one."""
+        return Response(self.status, self.reason, self.headers.copy(), self.body)
+
+
+def parse_message(data: bytes | bytearray | memoryview) -> Request | Response:
+    """Parse one message, as a datagram or a frame of a stream has it; empty lines before it are skipped.
+
+    Octets behind Content-Length are left out (RFC 3261 section 18.3). The message has been checked as by
+    `check_request` or `check_response`. Raises MessageError, with `request` where that can be answered.
+    """
+    data = bytes(data)
+    if len(data) > MAX_MESSAGE:
+        raise MessageError("a message that is too large", 513)
+    if data[:1] in (b"\r", b"\n"):
+        data = data.lstrip(LINE_ENDS)
+    ends = find_head_end(data)
+    if ends is None:
+        raise MessageError("a message without the empty line behind its headers")
+    start_line, fields, problem = read_head(data[: ends[0]])
+    headers = Headers.from_wire(fields)
+    body = data[ends[1] :]
+    if start_line[:8].upper() == f"{SIP_VERSION} ":
+        response = _read_status_line(start_line, headers, body)
+        if problem:
+            raise problem
+        _cut_body(response)
+        check_response(response)
+        return response
+    request, version = _read_request_line(start_line, headers, body)
+    try:
+        if version != SIP_VERSION:
+            raise MessageError("another version of SIP", 505)  # noqa: TRY301
+        if problem:
+            raise problem
+        _cut_body(request)
+        check_request(request)
+    except MessageError as err:
+        err.request = request if _answerable(request) else None
+        raise
+    return request
+
+
+def _read_status_line(line: str, headers: Headers, body: bytes) -> Response:
+    status, _, reason = line[len(SIP_VERSION) + 1 :].partition(" ")
+    if len(status) != 3 or not is_digits(status) or not "100" <= status <= "699":
+        raise MessageError("a status line without a status")
+    return Response(int(status), reason, headers, body)
+
+
+def _read_request_line(line: str, headers: Headers, body: bytes) -> tuple[Request, str]:
+    method, _, rest = line.rstrip(WHITE_SPACE).partition(" ")
+    uri, _, version = rest.rpartition(" ")
+    version = version.upper()
+    if not version.startswith("SIP/") or not is_token(method):
+        raise MessageError("no start line of SIP")
+    return Request(method, uri, headers, body), version
+
+
+def _cut_body(message: Message) -> None:
+    length = parse_content_length(message.headers.get_all("Content-Length"))
+    if length is None or length == len(message.body):
+        return
+    if length > len(message.body):
+        raise MessageError("a body shorter than its Content-Length")
+    message.body = message.body[:length]
+
+
+def _answerable(request: Request) -> bool:
+    """Tell whether a broken request says where its answer goes; an ACK is never answered."""
+    try:
+        return bool(request.via) and request.method != "ACK"
+    except MessageError:
+        return False
+
+
+def check_request(request: Request) -> None:
+    """Check what every request must have (RFC 3261 section 8.1.1) and whether it can be read.
+
+    Raises MessageError, with the status that answers it.
+    """
+    _check_common(request)
+    request.request_uri  # noqa: B018
+    if request.cseq.method != request.method:
+        raise MessageError("a CSeq of another method")
+    if "Contact" in request.headers:
+        request.contacts  # noqa: B018
+    if "Route" in request.headers:
+        request.route  # noqa: B018
+    for name in _SINGLE_HEADERS:
+        if len(request.headers.get_all(name)) > 1:
+            raise MessageError(f"more than one {name}")
+
+
+def check_response(response: Response) -> None:
+    """Check what every response must have (RFC 3261 section 8.2.6.2); raises MessageError."""
+    _check_common(response)
+
+
+def _check_common(message: Message) -> None:
+    message.via, message.from_, message.to, message.cseq, message.call_id  # noqa: B018
+    if "Record-Route" in message.headers:
+        message.record_route  # noqa: B018

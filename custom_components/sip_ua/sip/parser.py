@@ -1,0 +1,84 @@
+"""The head of a message: where it ends, its start line and its header fields (RFC 3261 sections 7.1 to 7.5)."""
+
+from typing import Final, NamedTuple
+
+from .errors import MessageError
+from .grammar import (
+    HEADER_NAMES,
+    MAX_HEADER_LENGTH,
+    MAX_HEADERS,
+    MAX_MESSAGE,
+    WHITE_SPACE,
+    canonical_name,
+    parse_number,
+)
+
+LINE_ENDS: Final = b"\r\n"
+
+
+class Head(NamedTuple):
+    """Start line and fields (canonical name, value), and the first thing that was wrong with them."""
+
+    start_line: str
+    fields: list[tuple[str, str]]
+    problem: MessageError | None
+
+
+def find_head_end(data: bytes | bytearray, start: int = 0) -> tuple[int, int] | None:
+    """Return where the head ends and where the body begins, None where the empty line has not come.
+
+    Lines may end in a bare LF. The search begins at `start`.
+    """
+    end = data.find(b"\n\r\n", start)
+    bare = data.find(b"\n\n", start, end + 1 if end >= 0 else len(data))
+    if bare >= 0:
+        return bare, bare + 2
+    return (end, end + 3) if end >= 0 else None
+
+
+def read_head(data: bytes) -> Head:
+    """Read start line and header fields; a broken field is left out and named, the others are there.
+
+    Bytes that are no UTF-8 become surrogates, and the same bytes again when the message is written.
+    """
+    text = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    if text[-1:] == "\r":
+        text = text[:-1]
+    if "\n " in text or "\n\t" in text:
+        text = text.replace("\n ", " ").replace("\n\t", " ")
+    start_line, *lines = text.split("\n")
+    problem = _find_problem(text, start_line, lines)
+    fields: list[tuple[str, str]] = []
+    for line in lines[:MAX_HEADERS]:
+        written, colon, value = line.partition(":")
+        name = HEADER_NAMES.get(written)
+        if name is None or not colon:
+            try:
+                name = canonical_name(written.rstrip(WHITE_SPACE) if colon else "")
+            except MessageError as err:
+                problem = problem or err
+                continue
+        fields.append((name, value.strip(WHITE_SPACE)))
+    return Head(start_line, fields, problem)
+
+
+def _find_problem(text: str, start_line: str, lines: list[str]) -> MessageError | None:
+    if "\r" in text:
+        return MessageError("a CR inside a line")
+    if len(lines) > MAX_HEADERS:
+        return MessageError(f"more than {MAX_HEADERS} header fields")
+    if len(text) > MAX_HEADER_LENGTH and max(len(start_line), *map(len, lines)) > MAX_HEADER_LENGTH:
+        return MessageError(f"a line of more than {MAX_HEADER_LENGTH} characters")
+    return None
+
+
+def parse_content_length(values: list[str]) -> int | None:
+    """Return the length of the body that the values of Content-Length give; None where there is none.
+
+    Raises MessageError for several, or for what is no length of a message.
+    """
+    if not values:
+        return None
+    if len(values) > 1:
+        raise MessageError("more than one Content-Length")
+    return parse_number(values[0], MAX_MESSAGE)
