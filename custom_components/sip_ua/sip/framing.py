@@ -13,6 +13,7 @@ PONG: Final = b"\r\n"
 
 # How much of an empty line may be there already when more arrives.
 _OVERLAP: Final = 2
+_LINE_END_OCTETS: Final = (b"\r", b"\n")
 
 
 class KeepAlive(Enum):
@@ -42,7 +43,7 @@ class StreamFramer:
         """Take octets as they arrived, return what they complete.
 
         Several pings, or pongs, in a row are told as one; a ping is one only where it arrives in one piece. Raises
-        MessageError where the stream is lost; what was complete before comes from the earlier call or not at all.
+        MessageError where the stream is lost, by the next call if this one has something to return.
         """
         if self._lost:
             raise self._lost
@@ -50,7 +51,7 @@ class StreamFramer:
         found: list[bytes | KeepAlive] = []
         try:
             while (frame := self._next()) is not None:
-                if frame not in found[-2:] or isinstance(frame, bytes):
+                if isinstance(frame, bytes) or frame not in found[-1:]:
                     found.append(frame)
         except MessageError as err:
             self._lost = err
@@ -62,7 +63,7 @@ class StreamFramer:
     def _next(self) -> bytes | KeepAlive | None:
         buffer = self._buffer
         if self._length is None:
-            if buffer[:1] in (b"\r", b"\n"):
+            if buffer.startswith(_LINE_END_OCTETS):
                 return self._skip_empty_lines()
             ends = find_head_end(buffer, self._searched)
             if ends is None:

@@ -4,7 +4,6 @@ from typing import Final, NamedTuple
 
 from .errors import MessageError
 from .grammar import (
-    HEADER_NAMES,
     MAX_HEADER_LENGTH,
     MAX_HEADERS,
     MAX_MESSAGE,
@@ -12,6 +11,7 @@ from .grammar import (
     canonical_name,
     parse_number,
 )
+from .header_names import HEADER_NAMES
 
 LINE_ENDS: Final = b"\r\n"
 
