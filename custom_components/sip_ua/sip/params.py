@@ -21,10 +21,10 @@ class Params(Mapping[str, str | None]):
 
     __slots__ = ("_values",)
 
-    def __init__(self, values: Iterable[tuple[str, str | None]] = ()) -> None:
+    def __init__(self, values: Mapping[str, str | None] | Iterable[tuple[str, str | None]] = ()) -> None:
         """Take names and values as they are to be written: a value that is no token needs `grammar.quote`."""
         self._values: dict[str, str | None] = {}
-        for name, value in values:
+        for name, value in values.items() if isinstance(values, Mapping) else values:
             self._values.setdefault(name.lower(), value)
 
     @classmethod
@@ -85,7 +85,7 @@ class Params(Mapping[str, str | None]):
 
     def with_param(self, name: str, value: str | None = None) -> Params:
         """Return these parameters with one set, at its old place or at the end."""
-        return Params({**self._values, name.lower(): value}.items())
+        return Params({**self._values, name.lower(): value})
 
     def without(self, *names: str) -> Params:
         """Return these parameters without some."""
