@@ -117,7 +117,7 @@ class DigestServer:
                 count=count,
             ),
         )
-        return compare_digest(expected.encode(), value.get("response").lower().encode())
+        return compare_digest(expected.encode(), value.get("response").lower().encode(errors="replace"))
 
 
 def _count(value: AuthValue) -> int | None:

@@ -49,7 +49,7 @@ class Algorithm:
 
     def digest(self, data: str | bytes) -> str:
         """Return H(data) in lower-case hexadecimal digits."""
-        octets = data.encode() if isinstance(data, str) else data
+        octets = data.encode(errors="surrogateescape") if isinstance(data, str) else data
         return hashlib.new(self.hash_name, octets, usedforsecurity=False).hexdigest()
 
 
@@ -134,7 +134,7 @@ def _param(value: str, start: int) -> tuple[AuthParam | None, int]:
 
 def quoted(text: str) -> str:
     """Return a quoted string; a control character, which none can hold, is left out."""
-    plain = "".join(char for char in text if char.isprintable() or char == " ")
+    plain = "".join(char for char in text if char >= " " and char != "\x7f")
     return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
