@@ -60,15 +60,15 @@ as_root() {
 }
 
 apt_install() { # installs Debian packages; no service of theirs starts, now or at the next boot
-    local packages=("$@") unit
+    local unit get=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120)
     command -v apt-get >/dev/null || return 1
-    if ! apt-cache show "${packages[@]}" >/dev/null 2>&1; then
-        quietly as_root apt-get -q -o DPkg::Lock::Timeout=120 update || return 1
+    # The lists may be missing, or older than what the mirror still has.
+    if ! without_services as_root "${get[@]}" install --no-install-recommends "$@" >/dev/null 2>&1 </dev/null; then
+        quietly as_root "${get[@]}" update || return 1
+        quietly without_services as_root "${get[@]}" install --no-install-recommends "$@" || return 1
     fi
-    quietly without_services as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends "${packages[@]}" || return 1
     command -v systemctl >/dev/null || return 0
-    for unit in $(dpkg -L "${packages[@]}" | grep -E '/systemd/system/[^/]+\.service$' || true); do
+    for unit in $(dpkg -L "$@" | grep -E '/systemd/system/[^/]+\.service$' || true); do
         as_root systemctl --quiet disable "${unit##*/}" >/dev/null 2>&1 || true
     done
 }
