@@ -10,7 +10,6 @@ from .errors import LocalProtocolError, RemoteProtocolError
 from .grammar import MAX_CSEQ
 from .headers import CSeq, Headers, NameAddr, Via
 from .message import Request, Response
-from .params import NO_PARAMS
 from .uri import SipUri, Uri
 
 MAX_FORWARDS: Final = "70"
@@ -232,4 +231,4 @@ def _for_request_uri(uri: Uri) -> Uri:
     """Return a URI without what a Request-URI may not have (section 19.1.1, table 1)."""
     if not isinstance(uri, SipUri) or not (uri.headers or "method" in uri.params):
         return uri
-    return replace(uri, params=uri.params.without("method"), headers=NO_PARAMS)
+    return replace(uri, params=uri.params.without("method"), headers="")
