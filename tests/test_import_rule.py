@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from homeassistant.const import Platform
 
 ROOT = Path(__file__).parents[1] / "custom_components" / "sip_ua"
 PACKAGE = "custom_components.sip_ua"
 SANS_IO = sys.stdlib_module_names - {"asyncio", "logging", "random", "secrets", "select", "selectors", "socket", "ssl"}
 SANS_IO -= {"socketserver", "subprocess", "threading", "time"}
 NET = sys.stdlib_module_names | {"aiodns", "audioop", "av", f"{PACKAGE}.sip", f"{PACKAGE}.rtp"}
-RUNTIME = {"__init__", "config_flow", "coordinator", "services"}
-"""The modules of the Home Assistant layer that know the network's runtime."""
+SIP_TYPES = {f"{PACKAGE}.sip.{module}" for module in ("account", "errors", "events")}
+"""All that Home Assistant's layer knows of signalling."""
+PLATFORMS = {*Platform, "diagnostics", "entity", "intent", "logbook"}
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -58,12 +60,21 @@ def test_network_knows_no_home_assistant() -> None:
     assert {str(path): found for path in files("net") if (found := strangers(path, allowed))} == {}
 
 
-def test_platforms_know_the_types_of_signalling_but_not_the_network() -> None:
+def test_home_assistant_layer_knows_the_types_of_signalling_only() -> None:
+    rooms = {f"{PACKAGE}.sip", f"{PACKAGE}.rtp"}
     found = {
         path.name: reached
-        for path in sorted(ROOT.glob("*.py"))
-        if path.stem not in RUNTIME
-        and (reached := [name for name in imports(path) if is_within(name, f"{PACKAGE}.net")])
+        for path in ROOT.glob("*.py")
+        if (reached := {name for name in imports(path) for room in rooms if is_within(name, room)} - SIP_TYPES)
+    }
+    assert found == {}
+
+
+def test_platforms_do_not_know_the_network() -> None:
+    found = {
+        path.name: reached
+        for path in ROOT.glob("*.py")
+        if path.stem in PLATFORMS and (reached := [name for name in imports(path) if is_within(name, f"{PACKAGE}.net")])
     }
     assert found == {}
 
