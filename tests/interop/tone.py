@@ -182,3 +182,12 @@ def measure(samples: array.array[int], rate: int) -> Tone:
         longest_gap_seconds=max(gaps, default=0) * WINDOW_SECONDS,
         jumps=sum(abs(advance) > JUMP_RADIANS for advance in _advances(fitted)),
     )
+
+
+def assert_tone(tone: Tone, frequency_hz: float, level_dbfs: float) -> None:
+    """Check frequency (within 0.5 Hz) and level (0.3 dB), and that neither noise nor gaps came on the way."""
+    assert abs(tone.frequency_hz - frequency_hz) < 0.5, tone
+    assert abs(tone.level_dbfs - level_dbfs) < 0.3, tone
+    assert tone.snr_db > 30, tone
+    assert tone.longest_gap_seconds == 0, tone
+    assert tone.jumps == 0, tone

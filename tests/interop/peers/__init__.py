@@ -3,7 +3,7 @@
 from .baresip import Baresip, BaresipEvent
 from .kamailio import REALM, Contact, Kamailio, SeenAnswer, SeenRequest
 from .ports import LOOPBACK, free_ports
-from .process import PeerError, PeerProcess, require_program, until
+from .process import PeerError, PeerProcess, open_descriptors, require_program, until
 from .sipp import Sipp, SippResult
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Sipp",
     "SippResult",
     "free_ports",
+    "open_descriptors",
     "require_program",
     "until",
 ]

@@ -31,6 +31,11 @@ def require_program(name: str) -> str:
     return path
 
 
+def open_descriptors() -> int:
+    """Return how many files and sockets this process has open."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
 async def until[Value](
     condition: Callable[[], Value],
     what: str,

@@ -1,0 +1,214 @@
+"""Calls with baresip through a record-routing Kamailio: voice both ways, digits, refusals, holding."""
+
+from pathlib import Path
+
+import pytest
+
+from custom_components.sip_ua.net.audio import FileSource
+from custom_components.sip_ua.sip.account import Timing, Transport
+from custom_components.sip_ua.sip.events import CallOutcome, CallState, CallStep, EndedBy, LadderStep
+
+from .agent import Agent, account_at
+from .conftest import Peers
+from .peers import Baresip, Kamailio, until
+from .peers.baresip import TONE_DBFS
+from .tone import assert_tone, measure, read_wav, sine, write_wav
+
+pytestmark = [pytest.mark.interop, pytest.mark.peer("kamailio", "baresip")]
+
+TRANSPORTS = [Transport.UDP, Transport.TCP]
+OUR_HZ, THEIR_HZ = 1000.0, 440.0
+OUR_DBFS = -15.0
+RATE = 8_000
+ENOUGH_SECONDS = 2.0
+ALL_DIGITS = "0123456789*#ABCD"
+
+
+async def assert_voice_both_ways(ours: Agent, call_id: str, theirs: Baresip, folder: Path) -> None:
+    """Send a 1 kHz tone, and find it at baresip and baresip's tone here."""
+    recording = ours.record(call_id, folder)
+    ours.phone.play(call_id, FileSource(write_wav(folder / "ours.wav", sine(OUR_HZ, 8.0, RATE, OUR_DBFS), RATE)))
+
+    def heard() -> bool:
+        samples, rate = theirs.heard()
+        voiced = sum(abs(sample) > 1000 for sample in samples)
+        return bool(rate) and voiced > ENOUGH_SECONDS * rate * 0.5
+
+    await ours.until(heard, "baresip hears our tone")
+    assert_tone(measure(*theirs.heard()), OUR_HZ, OUR_DBFS)
+    await ours.until(
+        lambda: recording.exists() and len(read_wav(recording)[0]) >= ENOUGH_SECONDS * RATE, "we hear baresip's tone"
+    )
+    assert_tone(measure(*read_wav(recording)), THEIR_HZ, TONE_DBFS)
+
+
+def assert_record_routed(kamailio: Kamailio) -> None:
+    """Check that every request inside the dialog went over the recorded route."""
+    inside = [request for request in kamailio.requests() if request.method in ("ACK", "BYE") and ";lr" in request.route]
+    assert {request.method for request in inside} == {"ACK", "BYE"}
+    assert not [answer for answer in kamailio.answers() if answer.code in (404, 481, 483)]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("codec", ["PCMA", "PCMU"])
+async def test_we_call_baresip_and_both_hear_the_other(
+    peers: Peers, tmp_path: Path, transport: Transport, codec: str
+) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio, tone_hz=THEIR_HZ, answer=False)
+    async with Agent(account_at(kamailio, transport=transport, codecs=(codec,))) as ours:
+        await ours.until_registered()
+        call_id = await ours.phone.dial("bob")
+        await bob.until_event("CALL_INCOMING")
+        await ours.until_state(call_id, CallState.ALERTING)
+        await bob.accept()
+        await ours.until_state(call_id, CallState.TALKING)
+        await assert_voice_both_ways(ours, call_id, bob, tmp_path)
+        await ours.phone.hangup(call_id)
+        ended = await ours.until_ended(call_id)
+        assert (ended.outcome, ended.ended_by) == (CallOutcome.ANSWERED, EndedBy.LOCAL)
+        await bob.until_event("CALL_CLOSED")
+        assert ours.phone.calls == {}
+    assert [request.authenticated for request in kamailio.requests("INVITE")] == [False, True]
+    assert_record_routed(kamailio)
+    steps = [(step.step, step.sent) for step in ours.told(CallStep)]
+    wanted = [
+        (LadderStep.INVITE, True),
+        (LadderStep.RINGING, False),
+        (LadderStep.OK, False),
+        (LadderStep.ACK, True),
+        (LadderStep.BYE, True),
+        (LadderStep.BYE_OK, False),
+    ]
+    assert [step for step in steps if step in wanted][-len(wanted) :] == wanted
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_baresip_calls_us_and_both_hear_the_other(peers: Peers, tmp_path: Path, transport: Transport) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio, tone_hz=THEIR_HZ)
+    async with Agent(account_at(kamailio, transport=transport)) as ours:
+        await ours.until_registered()
+        await bob.dial(f"sip:ha@{kamailio.address}")
+        call = (await ours.until_incoming()).call
+        assert call.remote.number == "bob"
+        await bob.until_event("CALL_RINGING")
+        await ours.phone.answer(call.id)
+        await bob.until_event("CALL_ESTABLISHED")
+        await ours.until_state(call.id, CallState.TALKING)
+        await assert_voice_both_ways(ours, call.id, bob, tmp_path)
+        await bob.hangup()
+        ended = await ours.until_ended(call.id)
+        assert (ended.outcome, ended.ended_by) == (CallOutcome.ANSWERED, EndedBy.REMOTE)
+        assert ours.phone.calls == {}
+    assert_record_routed(kamailio)
+
+
+async def test_every_digit_arrives_in_both_directions(peers: Peers) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio)
+    async with Agent(account_at(kamailio)) as ours:
+        await ours.until_registered()
+        call_id = await ours.phone.dial("bob")
+        await ours.until_state(call_id, CallState.TALKING)
+        ours.phone.send_digits(call_id, ALL_DIGITS)
+        await bob.until(lambda: len(bob.digits) >= len(ALL_DIGITS), "baresip hears every digit")
+        assert bob.digits == ALL_DIGITS
+        await bob.send_digits(ALL_DIGITS)
+        await ours.until(lambda: len(ours.digits) >= len(ALL_DIGITS), "we hear every digit")
+        assert ours.digits == ALL_DIGITS
+
+
+async def test_a_call_that_we_refuse_is_busy_to_the_caller(peers: Peers) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio)
+    async with Agent(account_at(kamailio)) as ours:
+        await ours.until_registered()
+        await bob.dial(f"sip:ha@{kamailio.address}")
+        call = (await ours.until_incoming()).call
+        await ours.phone.reject(call.id, 486)
+        closed = await bob.until_event("CALL_CLOSED")
+        assert "486" in closed.parameter
+        assert (await ours.until_ended(call.id)).outcome is CallOutcome.DECLINED
+
+
+async def test_a_caller_that_gives_up_leaves_a_missed_call(peers: Peers) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio)
+    async with Agent(account_at(kamailio)) as ours:
+        await ours.until_registered()
+        await bob.dial(f"sip:ha@{kamailio.address}")
+        call = (await ours.until_incoming()).call
+        await bob.until_event("CALL_RINGING")
+        await bob.hangup()
+        assert (await ours.until_ended(call.id)).outcome is CallOutcome.MISSED
+        assert ours.phone.calls == {}
+
+
+async def test_hanging_up_before_the_answer_cancels_the_call(peers: Peers) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio, answer=False)
+    async with Agent(account_at(kamailio)) as ours:
+        await ours.until_registered()
+        call_id = await ours.phone.dial("bob")
+        await ours.until_state(call_id, CallState.ALERTING)
+        await ours.phone.hangup(call_id)
+        await bob.until_event("CALL_CLOSED")
+        assert (await ours.until_ended(call_id)).outcome is CallOutcome.CANCELLED
+    assert len(kamailio.requests("CANCEL")) == 1
+
+
+async def test_nobody_answering_ends_the_call_after_the_ring_timeout(peers: Peers) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio, answer=False)
+    async with Agent(account_at(kamailio, timing=Timing(ring_timeout=2))) as ours:
+        await ours.until_registered()
+        call_id = await ours.phone.dial("bob")
+        ended = await ours.until_ended(call_id)
+        assert ended.outcome is CallOutcome.NO_ANSWER
+        assert ended.ended_at is not None
+        assert ended.ended_at - ended.started_at >= 2
+        await bob.until_event("CALL_CLOSED")
+    assert len(kamailio.requests("CANCEL")) == 1
+
+
+async def test_a_number_that_nobody_has_is_told_with_its_code(peers: Peers) -> None:
+    kamailio = await peers.kamailio()
+    async with Agent(account_at(kamailio)) as ours:
+        await ours.until_registered()
+        ended = await ours.until_ended(await ours.phone.dial("nobody"))
+        assert ended.code == 404
+        assert ended.outcome in (CallOutcome.UNREACHABLE, CallOutcome.FAILED)
+
+
+async def test_being_put_on_hold_is_told_and_the_voice_comes_back(peers: Peers) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio)
+    async with Agent(account_at(kamailio)) as ours:
+        await ours.until_registered()
+        call_id = await ours.phone.dial("bob")
+        await ours.until_state(call_id, CallState.TALKING)
+        await bob.hold()
+        await ours.until_state(call_id, CallState.REMOTE_HELD)
+        await bob.resume()
+        await ours.until_state(call_id, CallState.TALKING)
+        await ours.phone.hangup(call_id)
+        await bob.until_event("CALL_CLOSED")
+
+
+async def test_two_calls_at_once_keep_their_own_states(peers: Peers) -> None:
+    kamailio = await peers.kamailio()
+    alice = await peers.baresip(kamailio, "alice")
+    bob = await peers.baresip(kamailio, "bob", answer=False)
+    async with Agent(account_at(kamailio)) as ours:
+        await ours.until_registered()
+        first = await ours.phone.dial("alice")
+        await ours.until_state(first, CallState.TALKING)
+        second = await ours.phone.dial("bob")
+        await ours.until_state(second, CallState.ALERTING)
+        await ours.phone.hangup(second)
+        await ours.until_ended(second)
+        assert ours.phone.calls[first].state is CallState.TALKING
+        await alice.hangup()
+        await ours.until_ended(first)
+        await until(lambda: not ours.phone.calls, "no call is left", peers=(bob,))
