@@ -1,4 +1,4 @@
-"""What an RTP session tells its owner, and the figures it keeps."""
+"""What an RTP session tells its owner."""
 
 from dataclasses import dataclass
 
@@ -89,36 +89,3 @@ type RtpEvent = (
     | ReceiveFormatChanged
     | RemoteEnded
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RtpStatistics:
-    """Figures of a session so far. Times in ms, losses as counts of packets and fractions of 1.
-
-    `late` packets came after their moment of playing, `discarded` ones were dropped to shorten an overfull
-    buffer, `strangers` came from a source that is not the far end. `remote_*` is what the far end reported
-    about our voice. None means: not known.
-    """
-
-    packets_sent: int
-    octets_sent: int
-    packets_received: int
-    octets_received: int
-    lost: int
-    loss: float
-    late: int
-    duplicate: int
-    reordered: int
-    discarded: int
-    concealed_ms: int
-    malformed: int
-    strangers: int
-    jitter_ms: float
-    delay_ms: float
-    round_trip_ms: float | None
-    remote_lost: int | None
-    remote_loss: float | None
-    remote_jitter_ms: float | None
-    mos: float | None
-    send_codec: str | None
-    receive_codec: str | None

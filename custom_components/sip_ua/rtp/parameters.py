@@ -1,10 +1,13 @@
 """What an RTP session is told: its configuration and the outcome of offer and answer, in terms of RTP alone."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from ipaddress import ip_address
+from typing import Self
 
 from .codecs import G711, CodecType
+from .errors import RtpUsageError
 
 type Address = tuple[str, int]
 """Numeric host and port."""
@@ -74,3 +77,28 @@ class MediaParameters:
     comfort_noise_receive: int | None = 13
     ptime: int = 20
     direction: Direction = Direction.SENDRECV
+
+    def canonical(self) -> Self:
+        """Give the same with addresses written as sockets report them; raises `RtpUsageError` for names."""
+        rtcp = None if self.remote_rtcp is None else _canonical(self.remote_rtcp)
+        return replace(self, remote_rtp=_canonical(self.remote_rtp), remote_rtcp=rtcp)
+
+    @property
+    def rtcp_address(self) -> Address:
+        """Where RTCP goes: as told, or the port behind that of RTP (RFC 3550 section 11)."""
+        host, port = self.remote_rtp
+        return self.remote_rtcp or (host, port + 1)
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether the far end named no address at all, as one on hold does (RFC 3264 section 8.4)."""
+        host, port = self.remote_rtp
+        return port == 0 or ip_address(host).is_unspecified
+
+
+def _canonical(address: Address) -> Address:
+    host, port = address
+    try:
+        return str(ip_address(host)), port
+    except ValueError:
+        raise RtpUsageError(f"not a numeric address: {host}") from None

@@ -1,0 +1,139 @@
+"""The outgoing half of a session: frames of PCM become packets (RFC 3550 section 5.1, RFC 3551, RFC 4733, RFC 3389)."""
+
+from typing import Final
+
+from .codecs import SAMPLE_BYTES, Codec, CodecType
+from .dtmf import DigitSender
+from .errors import RtpUsageError
+from .noise import DEFAULT_LEVEL
+from .packet import SEQUENCE_MODULUS, TIMESTAMP_MODULUS, write_packet
+from .parameters import MediaParameters
+
+COMFORT_NOISE_EVERY: Final = 10
+"""Silent frames from one comfort-noise packet to the next."""
+
+
+class VoiceSender:
+    """Numbers, stamps and encodes; one call of `frame` is one ptime."""
+
+    __slots__ = (
+        "_codec",
+        "_digits",
+        "_gap",
+        "_last_time",
+        "_last_timestamp",
+        "_media",
+        "_sequence",
+        "_silence",
+        "_silent_frames",
+        "_ticks",
+        "_timestamp",
+        "codec_type",
+        "frame_bytes",
+        "octets",
+        "packets",
+        "ssrc",
+    )
+
+    def __init__(self, ssrc: int, sequence: int, timestamp: int, media: MediaParameters, codec: CodecType) -> None:
+        """Begin with these numbers."""
+        self.ssrc = ssrc
+        self.packets = 0
+        self.octets = 0
+        self._sequence = sequence
+        self._timestamp = timestamp
+        self._last_timestamp = timestamp
+        self._last_time: float | None = None
+        self._gap = True
+        self._silent_frames = 0
+        self._digits = DigitSender(media.dtmf_clock_rate)
+        self._media = media
+        self._take_codec(media, codec)
+
+    def configure(self, media: MediaParameters, codec: CodecType) -> None:
+        """Go on with other parameters; numbers and timestamps run on."""
+        if media.dtmf_clock_rate != self._media.dtmf_clock_rate:
+            self._digits = DigitSender(media.dtmf_clock_rate)
+        if codec.name != self.codec_type.name or media.ptime != self._media.ptime:
+            self._take_codec(media, codec)
+        self._media = media
+
+    def _take_codec(self, media: MediaParameters, codec: CodecType) -> None:
+        self.codec_type = codec
+        self.frame_bytes = codec.samples(media.ptime) * SAMPLE_BYTES
+        self._ticks = codec.ticks(media.ptime)
+        self._codec: Codec = codec.create()
+        self._silence = None if codec.stateful else self._codec.encode(bytes(self.frame_bytes))
+
+    @property
+    def digits_active(self) -> bool:
+        """Whether digits are under way or wait."""
+        return self._digits.active
+
+    def queue_digits(self, digits: str, duration_ms: int, gap_ms: int) -> None:
+        """Queue digits; raises `RtpUsageError`."""
+        if self._media.dtmf_send is None:
+            raise RtpUsageError("telephone events were not negotiated")
+        self._digits.queue(digits, duration_ms, gap_ms)
+
+    def cancel_digits(self) -> None:
+        """Drop the digits not yet begun."""
+        self._digits.cancel()
+
+    def timestamp_at(self, now: float) -> int:
+        """Give the RTP timestamp of this very moment, as a sender report wants it (section 6.4.1)."""
+        if self._last_time is None:
+            return self._last_timestamp
+        passed = round((now - self._last_time) * self.codec_type.clock_rate)
+        return (self._last_timestamp + passed) % TIMESTAMP_MODULUS
+
+    def frame(self, pcm: bytes | None, now: float) -> bytes | None:
+        """Give the packet of this ptime, if one is sent; raises `RtpUsageError` for PCM of a wrong length."""
+        timestamp = self._last_timestamp = self._timestamp
+        self._last_time = now
+        self._timestamp = (timestamp + self._ticks) % TIMESTAMP_MODULUS
+        media = self._media
+        if not media.direction.sends:
+            self._gap = True
+            return None
+        if media.dtmf_send is not None and self._digits.active:
+            event = self._digits.packet(timestamp, media.ptime)
+            if event is not None:
+                return self._packet(media.dtmf_send, event.timestamp, event.payload, marker=event.marker)
+        if pcm is None:
+            return self._silent(timestamp)
+        if len(pcm) != self.frame_bytes:
+            pcm = self._whole(pcm)
+        self._silent_frames = 0
+        return self._voice(timestamp, self._codec.encode(pcm))
+
+    def skip(self, frames: int) -> None:
+        """Let that many ptimes pass without a packet."""
+        self._timestamp = (self._timestamp + frames * self._ticks) % TIMESTAMP_MODULUS
+        self._gap = True
+
+    def _silent(self, timestamp: int) -> bytes | None:
+        noise_type = self._media.comfort_noise_send
+        if noise_type is None:
+            return self._voice(timestamp, self._silence or self._codec.encode(bytes(self.frame_bytes)))
+        due = self._silent_frames % COMFORT_NOISE_EVERY == 0
+        self._silent_frames += 1
+        self._gap = True
+        return self._packet(noise_type, timestamp, bytes((DEFAULT_LEVEL,))) if due else None
+
+    def _voice(self, timestamp: int, payload: bytes) -> bytes:
+        """Give a packet of voice; the first after a gap is marked (RFC 3551 section 4.1)."""
+        marker, self._gap = self._gap, False
+        return self._packet(self._media.payload_type, timestamp, payload, marker=marker)
+
+    def _packet(self, payload_type: int, timestamp: int, payload: bytes, *, marker: bool = False) -> bytes:
+        sequence = self._sequence
+        self._sequence = (sequence + 1) % SEQUENCE_MODULUS
+        self.packets += 1
+        self.octets += len(payload)
+        return write_packet(payload_type, sequence, timestamp, self.ssrc, payload, marker=marker)
+
+    def _whole(self, pcm: bytes) -> bytes:
+        if len(pcm) > self.frame_bytes or len(pcm) % SAMPLE_BYTES:
+            raise RtpUsageError(f"a frame is at most {self.frame_bytes} bytes of PCM, not {len(pcm)}")
+        return pcm + bytes(self.frame_bytes - len(pcm))
