@@ -1,0 +1,22 @@
+"""Errors of the runtime, in the one tree of `sip.errors`, so that a caller has a single base to catch."""
+
+from ..sip.errors import SipError
+
+
+class NoPortError(SipError):
+    """No even RTP port with an odd RTCP port after it is free in the range of the account (RFC 3550 section 11)."""
+
+    def __init__(self, bind_address: str, first: int, last: int) -> None:
+        """Name the address and the inclusive bounds of the range."""
+        super().__init__(f"no pair of free UDP ports on {bind_address} between {first} and {last}")
+        self.bind_address = bind_address
+        self.first = first
+        self.last = last
+
+
+class MediaStoppedError(SipError):
+    """The media thread is gone or does not answer, or the stream is closed."""
+
+
+class AudioError(SipError):
+    """A sound that cannot be played; the text says why, for people."""

@@ -1,0 +1,113 @@
+"""The voice of all calls of all accounts: streams are opened here and served by the media thread."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from itertools import count
+from typing import Final
+
+from ..rtp.parameters import RtpConfig
+from .audio import USUAL_RATE, AudioSource, PreparedAudio, prepare
+from .media_clock import ClockStatistics
+from .media_link import MediaLink
+from .media_messages import AskClock, Notice, OpenStream
+from .media_stream import MediaStream
+from .ports import PortPool, PortRange
+from .recorder import RecordedSides
+from .stream_events import StreamEvent
+from .worker_threads import WorkerThreads
+
+__all__ = ["MediaEngine", "MediaStream", "PortRange", "RecordedSides"]
+
+WORKER_TIMEOUT: Final = 2.0
+
+
+class MediaEngine:
+    """Lives in the event loop in which it is first used; its media thread runs while there is a stream."""
+
+    def __init__(self, config: RtpConfig | None = None) -> None:
+        """Hold the settings of RTP that a stream gets by default."""
+        self._config = config or RtpConfig()
+        self._ports = PortPool()
+        self._numbers = count(1)
+        self._streams: dict[int, MediaStream] = {}
+        self._link: MediaLink | None = None
+        self._workers: WorkerThreads | None = None
+
+    async def start(self) -> None:
+        """Settle in the running event loop; `open` and `prepare` do it too."""
+        self._settle()
+
+    def _settle(self) -> tuple[MediaLink, WorkerThreads]:
+        """Make what belongs to the running event loop."""
+        if self._link is None or self._workers is None:
+            self._link = MediaLink(self._receive_notice)
+            self._workers = WorkerThreads()
+        return self._link, self._workers
+
+    async def stop(self) -> None:
+        """Close every stream and end every thread, in bounded time; in any state, as often as one likes."""
+        await asyncio.gather(*(stream.close() for stream in tuple(self._streams.values())))
+        if self._link is not None:
+            await self._link.stop()
+        if self._workers is not None:
+            self._workers.cancel()
+            await self._workers.join(WORKER_TIMEOUT)
+        self._link = self._workers = None
+
+    async def open(
+        self,
+        *,
+        bind_address: str,
+        ports: PortRange,
+        on_event: Callable[[StreamEvent], None],
+        config: RtpConfig | None = None,
+    ) -> MediaStream:
+        """Bind an even RTP port and the odd RTCP port after it; voice begins with `MediaStream.configure`.
+
+        `bind_address` is numeric and decides between IPv4 and IPv6; "" is every IPv4 address. `on_event` is called in
+        the event loop. Raises `NoPortError`, and OSError when the address is not one of this machine.
+        """
+        link, workers = self._settle()
+        pair = self._ports.open(bind_address, ports)
+        number, port = next(self._numbers), pair.port
+        try:
+            link.start()
+            link.post(OpenStream(number, pair, config or self._config, os.urandom(12).hex()))
+        except BaseException:
+            pair.close()
+            raise
+        stream = MediaStream(link, workers, number, port, on_event, self._forget)
+        self._streams[number] = stream
+        return stream
+
+    def prepare(self, source: AudioSource, *, loop: bool = False, rate: int = USUAL_RATE) -> PreparedAudio:
+        """Begin to decode a sound before it is needed; `rate` in Hz is that of the codec to be expected.
+
+        Raises `AudioError` for a stream that is to be repeated, or when too many sounds are being decoded.
+        """
+        _, workers = self._settle()
+        return prepare(source, workers, rate=rate, loop=loop)
+
+    async def clock_statistics(self) -> ClockStatistics:
+        """Return how punctual the media thread is; raises `MediaStoppedError` when none runs."""
+        link, _ = self._settle()
+        reply = await link.ask(AskClock)
+        return reply if isinstance(reply, ClockStatistics) else ClockStatistics()
+
+    @property
+    def streams(self) -> int:
+        """How many streams are open."""
+        return len(self._streams)
+
+    async def _forget(self, number: int) -> None:
+        """Forget a closed stream; the thread ends with the last one."""
+        self._streams.pop(number, None)
+        if not self._streams and self._link is not None:
+            await self._link.stop()
+
+    def _receive_notice(self, notice: Notice) -> None:
+        """Hand an event to its stream."""
+        stream = self._streams.get(notice.stream)
+        if stream is not None:
+            stream.receive_event(notice.event)

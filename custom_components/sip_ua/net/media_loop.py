@@ -1,0 +1,226 @@
+"""What the media thread does: the voice of all calls in ticks, on a clock of its own.
+
+It sleeps from tick to tick. In a tick it first sends the packets of all streams, one after the other without
+a pause, then reads what has arrived since the last tick (the kernel noted when), and plays that out.
+"""
+
+import contextlib
+import logging
+import selectors
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from .media_clock import Alarm, ClockStatistics, Schedule, Ticks
+from .media_messages import (
+    AskClock,
+    AskStatistics,
+    CloseStream,
+    Command,
+    Notice,
+    OpenStream,
+    Reply,
+    Report,
+    StartPlayback,
+    StartRecording,
+    StopThread,
+    StreamCommand,
+)
+from .media_socket import MediaSocket
+from .stream import CallStream
+from .stream_events import StreamFailed
+
+_LOGGER = logging.getLogger(__name__)
+
+MAX_ROUNDS: Final = 32
+"""Datagrams that one socket may bring in one tick; a flood beyond that is the kernel's to drop."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """The streams of one ptime: they are served in the same tick."""
+
+    schedule: Schedule
+    streams: dict[int, CallStream] = field(default_factory=dict)
+
+
+class MediaLoop:
+    """All that the media thread owns; `run` is the whole life of the thread."""
+
+    def __init__(self, commands: deque[Command], alarm: Alarm, report: Callable[[Report], None]) -> None:
+        """Obey `commands` when `alarm` is rung, and tell what happens to `report`."""
+        self._commands = commands
+        self._alarm = alarm
+        self._report = report
+        self._sockets = selectors.DefaultSelector()
+        self._streams: dict[int, CallStream] = {}
+        self._groups: dict[int, _Group] = {}
+        self._epoch = time.monotonic_ns()
+        self._read_at = time.monotonic()
+        self._stop: StopThread | None = None
+        self._ticks = 0
+        self._skipped = 0
+        self._latest = 0
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        try:
+            while self._stop is None:
+                self._alarm.wait(min((group.schedule.next for group in self._groups.values()), default=None))
+                while self._commands:
+                    self._obey(self._commands.popleft())
+                self._tick(time.monotonic_ns())
+        except Exception:
+            _LOGGER.exception("The media thread failed")
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        """Free everything and say so."""
+        for stream in tuple(self._streams.values()):
+            self._drop(stream)
+            self._report(Notice(stream.id, StreamFailed("the media thread ended")))
+        self._sockets.close()
+        if self._stop is not None:
+            self._report(Reply(self._stop.token))
+
+    # Commands
+
+    def _obey(self, command: Command) -> None:
+        """Do what a message from the event loop says."""
+        match command:
+            case StopThread():
+                self._stop = command
+            case AskClock():
+                self._report(Reply(command.token, ClockStatistics(self._ticks, self._skipped, self._latest / 1e6)))
+            case OpenStream():
+                number = command.stream
+                self._streams[number] = CallStream(command, lambda event: self._report(Notice(number, event)))
+            case _:
+                self._obey_for_stream(command)
+
+    def _obey_for_stream(self, command: StreamCommand) -> None:
+        """Do what concerns one stream."""
+        stream = self._streams.get(command.stream)
+        now = time.monotonic()
+        try:
+            match command:
+                case AskStatistics():
+                    self._report(Reply(command.token, stream.statistics(now) if stream is not None else None))
+                case CloseStream():
+                    statistics = stream.statistics(now) if stream is not None else None
+                    if stream is not None:
+                        self._drop(stream)
+                    self._report(Reply(command.token, statistics))
+                case _ if stream is not None:
+                    stream.obey(command, now)
+                    self._regroup(stream)
+                case StartPlayback():
+                    command.reader.close()
+                case StartRecording():
+                    command.pipe.close()
+        except Exception as error:
+            if stream is None:
+                raise
+            self._fail(stream, error)
+
+    def _regroup(self, stream: CallStream) -> None:
+        """Serve a stream in the ticks of its ptime."""
+        period = stream.period
+        if period is None or stream.id in self._group(period).streams:
+            return
+        if not self._leave_groups(stream):
+            for endpoint in (stream.rtp, stream.rtcp):
+                self._sockets.register(endpoint, selectors.EVENT_READ, endpoint)
+        self._group(period).streams[stream.id] = stream
+
+    def _group(self, period: int) -> _Group:
+        """Return the group of a ptime (ns); all count from one epoch, so that their ticks meet."""
+        group = self._groups.get(period)
+        if group is None:
+            group = self._groups[period] = _Group(Schedule(period, self._epoch, time.monotonic_ns()))
+        return group
+
+    def _leave_groups(self, stream: CallStream) -> bool:
+        """Take a stream out of its group; tells whether it was in one."""
+        found = False
+        for period, group in tuple(self._groups.items()):
+            if group.streams.pop(stream.id, None) is not None:
+                found = True
+                if not group.streams:
+                    del self._groups[period]
+        return found
+
+    def _fail(self, stream: CallStream, error: Exception) -> None:
+        """Close a stream that met an error of ours, so that it harms no other call."""
+        _LOGGER.error("A media stream failed", exc_info=error)
+        self._drop(stream)
+        self._report(Notice(stream.id, StreamFailed(f"{type(error).__name__}: {error}")))
+
+    def _drop(self, stream: CallStream) -> None:
+        """Close a stream and forget it."""
+        if self._leave_groups(stream):
+            for endpoint in (stream.rtp, stream.rtcp):
+                with contextlib.suppress(KeyError, ValueError):
+                    self._sockets.unregister(endpoint)
+        del self._streams[stream.id]
+        try:
+            stream.close(time.monotonic())
+        except Exception:
+            _LOGGER.exception("A media stream could not be closed properly")
+
+    # Voice
+
+    def _tick(self, now: int) -> None:
+        """Serve the streams whose tick has come."""
+        due: list[tuple[CallStream, Ticks]] = []
+        for group in tuple(self._groups.values()):
+            late = now - group.schedule.next
+            if late < 0:
+                continue
+            ticks = group.schedule.take(now)
+            self._ticks += ticks.due
+            self._skipped += ticks.skipped
+            self._latest = max(self._latest, late)
+            due += [(stream, ticks) for stream in group.streams.values()]
+        if due:
+            self._send(due, now / 1e9)
+            self._receive()
+            self._play_out(due, time.monotonic())
+
+    def _send(self, due: list[tuple[CallStream, Ticks]], now: float) -> None:
+        """Make the packets of all streams, then send them in one go."""
+        batch: list[tuple[MediaSocket, bytes, tuple[str, int]]] = []
+        for stream, ticks in due:
+            try:
+                if ticks.skipped:
+                    stream.skip(ticks.skipped)
+                batch += [(stream.rtp, data, address) for data, address in stream.make_packets(ticks.due, now)]
+            except Exception as error:  # noqa: BLE001 - one call's failure must not be heard in the others
+                self._fail(stream, error)
+        for endpoint, data, address in batch:
+            endpoint.send(data, address)
+
+    def _receive(self) -> None:
+        """Read what has arrived on all sockets, in turn."""
+        since = self._read_at
+        self._read_at = time.monotonic()
+        for _ in range(MAX_ROUNDS):
+            ready = self._sockets.select(0)
+            if not ready:
+                return
+            now, wall = time.monotonic(), time.time_ns()
+            for key, _ in ready:
+                key.data.receive(now, wall, now - since)
+
+    def _play_out(self, due: list[tuple[CallStream, Ticks]], now: float) -> None:
+        """Play out what was received, and let each stream report."""
+        for stream, ticks in due:
+            if stream.id not in self._streams:
+                continue
+            try:
+                stream.play_out(ticks.due, now)
+            except Exception as error:  # noqa: BLE001 - as in _send
+                self._fail(stream, error)

@@ -1,0 +1,155 @@
+"""What crosses between the event loop and the media thread: frozen messages, nothing else.
+
+A message that hands over sockets or the end of a pipe gives them away: the sender keeps no hand on them.
+"""
+
+from dataclasses import dataclass
+
+from ..rtp.parameters import MediaParameters, RtpConfig
+from .audio_pipe import AudioReader
+from .media_clock import ClockStatistics
+from .ports import PortPair
+from .recorder import RecordingPipe
+from .stream_events import RtpStatistics, StreamEvent
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStream:
+    """Serve these sockets."""
+
+    stream: int
+    ports: PortPair
+    config: RtpConfig
+    cname: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigureStream:
+    """Start the voice or change it."""
+
+    stream: int
+    media: MediaParameters
+
+
+@dataclass(frozen=True, slots=True)
+class StartPlayback:
+    """Play a sound after those that wait already; `gain` is a factor."""
+
+    stream: int
+    playback: int
+    reader: AudioReader
+    gain: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeGain:
+    """Play a sound louder or softer from now on."""
+
+    stream: int
+    playback: int
+    gain: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlayback:
+    """Stop one sound, or all with None."""
+
+    stream: int
+    playback: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SendDigits:
+    """Send digits by RFC 4733; times in milliseconds."""
+
+    stream: int
+    digits: str
+    duration_ms: int
+    gap_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelDigits:
+    """Drop the digits not yet begun."""
+
+    stream: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecording:
+    """Write what is heard and said from now on."""
+
+    stream: int
+    pipe: RecordingPipe
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """End the recording."""
+
+    stream: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskStatistics:
+    """Answer with the figures so far under this token."""
+
+    stream: int
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseStream:
+    """Say goodbye, free the sockets, and answer with the last figures under this token."""
+
+    stream: int
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskClock:
+    """Answer with the thread's punctuality under this token."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopThread:
+    """Close what is still open, answer under this token, and end."""
+
+    token: int
+
+
+type StreamCommand = (
+    OpenStream
+    | ConfigureStream
+    | StartPlayback
+    | ChangeGain
+    | StopPlayback
+    | SendDigits
+    | CancelDigits
+    | StartRecording
+    | StopRecording
+    | AskStatistics
+    | CloseStream
+)
+type Command = StreamCommand | AskClock | StopThread
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An event of a stream."""
+
+    stream: int
+    event: StreamEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a command with a token; None where there is nothing to tell."""
+
+    token: int
+    statistics: RtpStatistics | ClockStatistics | None = None
+
+
+type Report = Notice | Reply

@@ -1,0 +1,217 @@
+"""One call's voice as the event loop sees it: every method leaves a message for the media thread."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from itertools import count
+from pathlib import Path
+from typing import Final, override
+
+from ..rtp.parameters import Direction, MediaParameters
+from ..sip.errors import LocalProtocolError
+from ..sip.offer_answer import NegotiatedMedia
+from .audio import AudioSource, PreparedAudio, prepare
+from .errors import MediaStoppedError
+from .media_link import MediaLink
+from .media_messages import (
+    AskStatistics,
+    CancelDigits,
+    ChangeGain,
+    CloseStream,
+    Command,
+    ConfigureStream,
+    Notice,
+    SendDigits,
+    StartPlayback,
+    StartRecording,
+    StopPlayback,
+    StopRecording,
+)
+from .media_socket import is_numeric
+from .recorder import RecordedSides, Recorder, RecordingPipe
+from .stream_events import RecordingFinished, RtpStatistics, StreamEvent
+from .worker_threads import WorkerThreads
+
+_LOGGER = logging.getLogger(__name__)
+
+RECORDING_TIMEOUT: Final = 5.0
+MAX_DIGITS: Final = 64
+SILENT_BELOW: Final = -60.0
+LOUDEST: Final = 30.0
+
+_DIGITS: Final = frozenset("0123456789*#ABCDabcd,")
+_playbacks = count(1)
+
+
+class MediaStream:
+    """An open stream: `port` is its RTP port, RTCP has the next one.
+
+    After `close`, and after `StreamFailed`, what is asked of it raises `MediaStoppedError`.
+    """
+
+    def __init__(
+        self,
+        link: MediaLink,
+        workers: WorkerThreads,
+        number: int,
+        port: int,
+        on_event: Callable[[StreamEvent], None],
+        on_closed: Callable[[int], Awaitable[None]],
+    ) -> None:
+        """Stand for the stream of that number in the media thread; `on_closed` is awaited with the number."""
+        self.port = port
+        self.statistics_at_end: RtpStatistics | None = None
+        self._link = link
+        self._workers = workers
+        self._number = number
+        self._on_event = on_event
+        self._on_closed = on_closed
+        self._media: NegotiatedMedia | None = None
+        self._recordings = 0
+        self._recorded = asyncio.Event()
+        self._recorded.set()
+        self._closed = False
+
+    def configure(self, media: NegotiatedMedia) -> None:
+        """Start the voice or change it, as offer and answer agreed (RFC 3264)."""
+        if not is_numeric(media.remote_address) or not is_numeric(media.remote_rtcp[0]):
+            raise LocalProtocolError(f"not a numeric address: {media.remote_address}")
+        self._post(ConfigureStream(self._number, media_parameters(media)))
+        self._media = media
+
+    def play(self, source: AudioSource | PreparedAudio, *, loop: bool = False, volume_db: float = 0.0) -> int:
+        """Play a sound after those that wait already, and return the number under which events tell of it.
+
+        What is wrong with the sound comes in `PlaybackFinished`, while the stream goes on with silence. A prepared
+        sound has been told at `prepare` whether to `loop`. `volume_db` is limited to -60 (nothing) to 30; peaks
+        beyond full scale are cut. Raises `AudioError` for a sound that cannot be begun or was played before.
+        """
+        self._check()
+        prepared = source if isinstance(source, PreparedAudio) else prepare(source, self._workers, loop=loop)
+        playback = next(_playbacks)
+        reader = prepared.take()
+        try:
+            self._post(StartPlayback(self._number, playback, reader, gain_factor(volume_db)))
+        except BaseException:
+            reader.close()
+            raise
+        return playback
+
+    def set_volume(self, playback_id: int, volume_db: float) -> None:
+        """Play a sound louder or softer from now on."""
+        self._post(ChangeGain(self._number, playback_id, gain_factor(volume_db)))
+
+    def stop_playback(self, playback_id: int | None = None) -> None:
+        """End one sound, or all, before the time; on a closed stream there is none."""
+        with contextlib.suppress(MediaStoppedError):
+            self._post(StopPlayback(self._number, playback_id))
+
+    def send_digits(self, digits: str, *, duration_ms: int = 160, gap_ms: int = 100) -> None:
+        """Send digits 0-9 * # A-D by RFC 4733, a comma being a pause; `DigitsSent` tells the end.
+
+        Raises `LocalProtocolError` for other characters, too many, or where the far end takes no such events.
+        """
+        if not digits or len(digits) > MAX_DIGITS or not _DIGITS.issuperset(digits):
+            raise LocalProtocolError(f"not 1 to {MAX_DIGITS} digits out of 0-9 * # A-D and comma")
+        if self._media is None or self._media.dtmf_send is None:
+            raise LocalProtocolError("the far end takes no digits as telephone events")
+        self._post(SendDigits(self._number, digits.upper(), duration_ms, gap_ms))
+
+    def cancel_digits(self) -> None:
+        """Drop the digits not yet begun."""
+        self._post(CancelDigits(self._number))
+
+    def record(self, path: Path, sides: RecordedSides = RecordedSides.RECEIVED) -> None:
+        """Write the voice into a WAV file from now on, in place of an earlier recording; the path is taken as it is.
+
+        `RecordingFinished` tells the end and whether it went well.
+        """
+        self._check()
+        pipe = RecordingPipe()
+        recorder = Recorder(path, sides, pipe, self._report_recording)
+        self._workers.start(recorder.run, pipe.close, f"recording {self._number}")
+        self._recordings += 1
+        self._recorded.clear()
+        try:
+            self._post(StartRecording(self._number, pipe))
+        except BaseException:
+            pipe.close()
+            raise
+
+    def _report_recording(self, event: RecordingFinished) -> None:
+        """Take over the end of a recording from its thread."""
+        self._link.report(Notice(self._number, event), vital=True)
+
+    def stop_recording(self) -> None:
+        """End the recording; on a closed stream there is none."""
+        with contextlib.suppress(MediaStoppedError):
+            self._post(StopRecording(self._number))
+
+    async def statistics(self) -> RtpStatistics | None:
+        """Return the figures so far, None before the voice began; those at the end once it is closed."""
+        if self._closed:
+            return self.statistics_at_end
+        reply = await self._link.ask(lambda token: AskStatistics(self._number, token))
+        return reply if isinstance(reply, RtpStatistics) else None
+
+    async def close(self) -> None:
+        """Say goodbye (RFC 3550 section 6.6), free the ports and complete the recording; can be called again."""
+        if self._closed:
+            return
+        self._closed = True
+        with contextlib.suppress(MediaStoppedError):
+            reply = await self._link.ask(lambda token: CloseStream(self._number, token))
+            if isinstance(reply, RtpStatistics):
+                self.statistics_at_end = reply
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RECORDING_TIMEOUT):
+                await self._recorded.wait()
+        await self._on_closed(self._number)
+
+    def receive_event(self, event: StreamEvent) -> None:
+        """Pass on what the media thread tells; an error of the listener is logged and harms nobody else."""
+        if isinstance(event, RecordingFinished):
+            self._recordings -= 1
+            if not self._recordings:
+                self._recorded.set()
+        try:
+            self._on_event(event)
+        except Exception:
+            _LOGGER.exception("The listener of a media stream failed")
+
+    def _check(self) -> None:
+        """Raise `MediaStoppedError` when the stream is closed."""
+        if self._closed:
+            raise MediaStoppedError("the media stream is closed")
+
+    def _post(self, command: Command) -> None:
+        """Leave a message for the media thread."""
+        self._check()
+        self._link.post(command)
+
+    @override
+    def __repr__(self) -> str:
+        """Name the port."""
+        return f"<MediaStream {self._number} port={self.port}{' closed' if self._closed else ''}>"
+
+
+def gain_factor(volume_db: float) -> float:
+    """Return the factor of a change of volume in dB."""
+    return 0.0 if volume_db <= SILENT_BELOW else 10.0 ** (min(volume_db, LOUDEST) / 20)
+
+
+def media_parameters(media: NegotiatedMedia) -> MediaParameters:
+    """Say in terms of RTP what offer and answer agreed."""
+    return MediaParameters(
+        remote_rtp=(media.remote_address, media.remote_port),
+        remote_rtcp=media.remote_rtcp,
+        codec=media.codec.name.upper(),
+        payload_type=media.codec.payload_type,
+        receive=tuple((payload_type, codec.name.upper()) for payload_type, codec in media.receive),
+        dtmf_send=media.dtmf_send,
+        dtmf_receive=media.dtmf_receive,
+        dtmf_clock_rate=media.dtmf_clock_rate,
+        ptime=media.ptime,
+        direction=Direction(media.direction.value),
+    )

@@ -1,0 +1,55 @@
+"""Change of the sample rate of PCM by PyAV (swresample), which filters what the lower rate cannot hold."""
+
+import sys
+from array import array
+
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+
+from .audio_pipe import SAMPLE_BYTES
+
+
+def pcm_resampler(rate: int) -> AudioResampler:
+    """Return a converter of any sound to mono PCM of 16 bits at `rate` Hz."""
+    return AudioResampler(format="s16", layout="mono", rate=rate)
+
+
+def resample(resampler: AudioResampler, frame: AudioFrame | None) -> bytes:
+    """Convert a frame to little-endian PCM; None gives what is still held back."""
+    pcm = b"".join(bytes(made.planes[0])[: SAMPLE_BYTES * made.samples] for made in resampler.resample(frame))
+    return _little_endian(pcm)
+
+
+def pcm_frame(pcm: bytes, rate: int) -> AudioFrame:
+    """Wrap mono PCM of `rate` Hz as PyAV has it."""
+    frame = AudioFrame(format="s16", layout="mono", samples=len(pcm) // SAMPLE_BYTES)
+    frame.sample_rate = rate
+    frame.planes[0].update(_little_endian(pcm))
+    return frame
+
+
+class Resampler:
+    """Converts a stream of PCM whose rate may change."""
+
+    def __init__(self) -> None:
+        """Begin with no rate."""
+        self._rates = (0, 0)
+        self._resampler: AudioResampler | None = None
+
+    def convert(self, pcm: bytes, rate: int, wanted: int) -> bytes:
+        """Return the samples at the wanted rate (Hz); some come with the next call."""
+        if self._rates != (rate, wanted):
+            self._rates = (rate, wanted)
+            self._resampler = None if rate == wanted else pcm_resampler(wanted)
+        if self._resampler is None or not pcm:
+            return pcm
+        return resample(self._resampler, pcm_frame(pcm, rate))
+
+
+def _little_endian(pcm: bytes) -> bytes:
+    """Swap the bytes of PCM between the machine's order and little-endian."""
+    if sys.byteorder == "little":
+        return pcm
+    samples = array("h", pcm)
+    samples.byteswap()
+    return samples.tobytes()

@@ -1,0 +1,138 @@
+"""One call's voice in the media thread: two sockets, an RTP session, the sounds being played and the recording."""
+
+import os
+import time
+from collections.abc import Callable
+
+from ..rtp.parameters import MediaParameters, Outgoing
+from ..rtp.session import RtpSession, RtpStatistics
+from .media_messages import (
+    CancelDigits,
+    ChangeGain,
+    ConfigureStream,
+    OpenStream,
+    SendDigits,
+    StartPlayback,
+    StartRecording,
+    StopPlayback,
+    StopRecording,
+    StreamCommand,
+)
+from .media_socket import MediaSocket
+from .playlist import Playlist
+from .recorder import RecordingTap
+from .stream_events import StreamEvent
+
+NANOSECONDS_PER_MS = 1_000_000
+
+
+class CallStream:
+    """Everything of one stream that lives in the media thread; used from there only."""
+
+    def __init__(self, order: OpenStream, tell: Callable[[StreamEvent], None]) -> None:
+        """Take over the sockets of `order`; events go to `tell`."""
+        self.id = order.stream
+        self._tell = tell
+        self._session = RtpSession(
+            order.config,
+            ssrc=int.from_bytes(os.urandom(4)),
+            first_sequence=int.from_bytes(os.urandom(2)),
+            first_timestamp=int.from_bytes(os.urandom(4)),
+            cname=order.cname,
+            wallclock_offset=time.time() - time.monotonic(),
+            entropy=os.urandom,
+        )
+        self.rtp = MediaSocket(order.ports.rtp, self._session.receive_rtp)
+        self.rtcp = MediaSocket(order.ports.rtcp, self._session.receive_rtcp)
+        self._media: MediaParameters | None = None
+        self._playlist = Playlist(tell)
+        self._recording: RecordingTap | None = None
+        self._sent: list[bytes | None] = []
+
+    @property
+    def period(self) -> int | None:
+        """Time from packet to packet in ns; None before the voice begins."""
+        return None if self._media is None else self._media.ptime * NANOSECONDS_PER_MS
+
+    def obey(self, command: StreamCommand, now: float) -> None:
+        """Do what a message from the event loop says."""
+        match command:
+            case ConfigureStream():
+                self._session.configure(command.media, now)
+                self._media = command.media
+            case StartPlayback():
+                self._playlist.add(command.playback, command.reader, command.gain)
+            case ChangeGain():
+                self._playlist.change_gain(command.playback, command.gain)
+            case StopPlayback():
+                self._playlist.stop(command.playback)
+            case SendDigits():
+                self._session.send_digits(command.digits, duration_ms=command.duration_ms, gap_ms=command.gap_ms)
+            case CancelDigits():
+                self._session.cancel_digits()
+            case StartRecording():
+                self._stop_recording()
+                self._recording = RecordingTap(command.pipe)
+            case StopRecording():
+                self._stop_recording()
+            case _:
+                raise TypeError(f"not for a stream: {type(command).__name__}")
+
+    def skip(self, ticks: int) -> None:
+        """Let so many ticks pass unplayed, because the machine itself stood still."""
+        self._session.skip(ticks)
+
+    def make_packets(self, ticks: int, now: float) -> list[Outgoing]:
+        """Return what is to be sent at this moment."""
+        session = self._session
+        self._sent.clear()
+        packets: list[Outgoing] = []
+        for _ in range(ticks):
+            pcm = self._next_frame(now)
+            if self._recording is not None:
+                self._sent.append(pcm)
+            packets += session.send_frame(pcm, now)
+        return packets
+
+    def _next_frame(self, now: float) -> bytes | None:
+        """Return our voice of the next ptime, None for silence; a sound waits while we may not be heard."""
+        if not self._playlist or self._media is None or not self._media.direction.sends:
+            return None
+        return self._playlist.frame(self._session.frame_bytes, self._session.send_codec.sample_rate, now)
+
+    def play_out(self, ticks: int, now: float) -> None:
+        """Take what the far end says, send the reports that are due, and tell what happened."""
+        session = self._session
+        recording = self._recording
+        for tick in range(ticks):
+            pcm = session.play_out(now)
+            if recording is not None:
+                recording.write(pcm, session.receive_rate, self._sent[tick], session.send_codec.sample_rate)
+                if not recording.open:
+                    self._recording = recording = None
+        for data, address in session.rtcp_due(now):
+            self.rtcp.send(data, address)
+        for event in session.events():
+            self._tell(event)
+
+    def statistics(self, now: float) -> RtpStatistics | None:
+        """Return the figures so far, None where there was no voice yet."""
+        return None if self._media is None else self._session.statistics(now)
+
+    def close(self, now: float) -> None:
+        """Say goodbye and free everything; called once."""
+        try:
+            self._playlist.stop()
+            self._stop_recording()
+            if self._media is not None:
+                for data, address in self._session.bye(now):
+                    self.rtcp.send(data, address)
+        finally:
+            self.rtp.close()
+            self.rtcp.close()
+
+    def _stop_recording(self) -> None:
+        """Let the recording be completed."""
+        if self._recording is not None:
+            self._recording.close()
+            self._recording = None

@@ -1,0 +1,74 @@
+"""What a media stream tells the one who opened it: what `rtp` tells, and what became of sounds and recordings."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..rtp.events import (
+    DigitReceived,
+    DigitsSent,
+    FirstPacketReceived,
+    MediaResumed,
+    MediaTimedOut,
+    ReceiveFormatChanged,
+    RemoteEnded,
+    RemoteMoved,
+    RtpEvent,
+    SsrcChanged,
+    SsrcCollision,
+)
+from ..rtp.session import RtpStatistics
+
+__all__ = [
+    "DigitReceived",
+    "DigitsSent",
+    "FirstPacketReceived",
+    "MediaResumed",
+    "MediaTimedOut",
+    "PlaybackFinished",
+    "PlaybackStarted",
+    "ReceiveFormatChanged",
+    "RecordingFinished",
+    "RemoteEnded",
+    "RemoteMoved",
+    "RtpEvent",
+    "RtpStatistics",
+    "SsrcChanged",
+    "SsrcCollision",
+    "StreamEvent",
+    "StreamFailed",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStarted:
+    """The first packet of a sound is on its way."""
+
+    playback_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackFinished:
+    """A sound was heard to its end, was `stopped` before it, or failed with an `error` for people."""
+
+    playback_id: int
+    error: str | None = None
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFinished:
+    """A recording is complete on the disk: `seconds` long, or broken off with an `error` for people."""
+
+    path: Path
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFailed:
+    """The stream met an error of ours and was closed; the other calls go on."""
+
+    error: str
+
+
+type StreamEvent = RtpEvent | PlaybackStarted | PlaybackFinished | RecordingFinished | StreamFailed

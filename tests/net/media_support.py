@@ -1,0 +1,136 @@
+"""What the tests of media share: streams joined to each other on loopback, sounds, and their measurement."""
+
+import array
+import asyncio
+import cmath
+import io
+import math
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+from custom_components.sip_ua.net.media import MediaEngine, MediaStream, PortRange
+from custom_components.sip_ua.net.stream_events import StreamEvent
+from custom_components.sip_ua.sip.offer_answer import CODECS, Codec, MediaDirection, NegotiatedMedia
+
+LOOPBACK = "127.0.0.1"
+PORTS = PortRange(20000, 32000)
+TELEPHONE_EVENT = 101
+
+
+def negotiated(
+    port: int,
+    *,
+    host: str = LOOPBACK,
+    codec: Codec = CODECS["PCMA"],
+    ptime: int = 20,
+    direction: MediaDirection = MediaDirection.SENDRECV,
+    dtmf: bool = True,
+) -> NegotiatedMedia:
+    """Voice agreed on with a far end on loopback."""
+    event = TELEPHONE_EVENT if dtmf else None
+    return NegotiatedMedia(
+        remote_address=host,
+        remote_port=port,
+        remote_rtcp=(host, port + 1),
+        codec=codec,
+        receive=((codec.payload_type, codec),),
+        dtmf_send=event,
+        dtmf_receive=event,
+        dtmf_clock_rate=8000,
+        direction=direction,
+        ptime=ptime,
+    )
+
+
+class Listener:
+    """Keeps the events of a stream and lets a test wait for one."""
+
+    def __init__(self) -> None:
+        self.events: list[StreamEvent] = []
+        self._changed = asyncio.Event()
+
+    def __call__(self, event: StreamEvent) -> None:
+        self.events.append(event)
+        self._changed.set()
+
+    def of[T](self, kind: type[T]) -> list[T]:
+        """Events of one kind so far."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def wait_for[T](self, kind: type[T], number: int = 1, timeout: float = 10.0) -> T:
+        """Wait for the n-th event of a kind."""
+        async with asyncio.timeout(timeout):
+            while len(self.of(kind)) < number:
+                self._changed.clear()
+                await self._changed.wait()
+        return self.of(kind)[number - 1]
+
+
+async def eventually(condition: Callable[[], bool], timeout: float = 5.0) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(timeout):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def open_stream(engine: MediaEngine, listener: Callable[[StreamEvent], None] | None = None) -> MediaStream:
+    """Open a stream on IPv4 loopback."""
+    return await engine.open(bind_address=LOOPBACK, ports=PORTS, on_event=listener or Listener())
+
+
+def sine(frequency: float, seconds: float, *, rate: int = 8000, level: float = -10.0) -> bytes:
+    """PCM of a sine with peaks at `level` dB of full scale."""
+    peak = 32767 * 10 ** (level / 20)
+    step = 2 * math.pi * frequency / rate
+    return array.array("h", (round(peak * math.sin(step * n)) for n in range(round(seconds * rate)))).tobytes()
+
+
+def wav(pcm: bytes, *, rate: int = 8000, channels: int = 1) -> bytes:
+    """A WAV file of PCM."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(channels)
+        writer.setsampwidth(2)
+        writer.setframerate(rate)
+        writer.writeframes(pcm)
+    return file.getvalue()
+
+
+def read_wav(path: Path) -> tuple[bytes, int, int]:
+    """PCM, sample rate and number of channels of a WAV file."""
+    with wave.open(str(path), "rb") as reader:
+        return reader.readframes(reader.getnframes()), reader.getframerate(), reader.getnchannels()
+
+
+def level_of(pcm: bytes) -> float:
+    """Level of a sine by its mean square, as dB of a full-scale sine."""
+    samples = array.array("h", pcm)
+    power = sum(sample * sample for sample in samples) / max(1, len(samples))
+    return 10 * math.log10(max(power, 1e-9) / (32767**2 / 2))
+
+
+def power_at(pcm: bytes, frequency: float, rate: int) -> float:
+    """Power of one frequency, of 1 for a full-scale sine."""
+    samples = array.array("h", pcm)
+    turn = -2j * math.pi * frequency / rate
+    total = sum(sample * cmath.exp(turn * n) for n, sample in enumerate(samples))
+    return (2 * abs(total) / len(samples) / 32767) ** 2
+
+
+def frequency_of(pcm: bytes, rate: int) -> float:
+    """Frequency of a sine by its rising zero crossings, with interpolation."""
+    samples = array.array("h", pcm)
+    crossings = [
+        n - samples[n] / (samples[n] - samples[n - 1])
+        for n in range(1, len(samples))
+        if samples[n - 1] < 0 <= samples[n]
+    ]
+    return (len(crossings) - 1) * rate / (crossings[-1] - crossings[0])
+
+
+def loud_part(pcm: bytes, threshold: int = 200) -> bytes:
+    """What lies between the first and the last loud sample."""
+    samples = array.array("h", pcm)
+    loud = [n for n, sample in enumerate(samples) if abs(sample) > threshold]
+    return samples[loud[0] : loud[-1] + 1].tobytes() if loud else b""
