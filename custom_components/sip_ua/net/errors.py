@@ -20,3 +20,30 @@ class MediaStoppedError(SipError):
 
 class AudioError(SipError):
     """A sound that cannot be played; the text says why, for people."""
+
+
+class LocalPortInUseError(SipError):
+    """Another program has the SIP port that the account asks for, or the system forbids it."""
+
+    def __init__(self, port: int) -> None:
+        """Name the port."""
+        super().__init__(f"the SIP port {port} of this machine is in use")
+        self.port = port
+
+
+class LocalAddressError(SipError):
+    """The address to bind to is not, or not yet, one of this machine."""
+
+    def __init__(self, address: str) -> None:
+        """Name the address."""
+        super().__init__(f"{address} is no address of this machine")
+        self.address = address
+
+
+class ResolutionError(SipError):
+    """A server whose address cannot be found (RFC 3263); the text is for people."""
+
+    def __init__(self, name: str, text: str) -> None:
+        """Keep the name beside the text."""
+        super().__init__(text)
+        self.name = name
