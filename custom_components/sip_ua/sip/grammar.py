@@ -89,6 +89,9 @@ def end_of_quoted(text: str, start: int) -> int:
 
     Raises MessageError where it is never closed.
     """
+    position = text.find('"', start + 1)
+    if position >= 0 and text.find("\\", start + 1, position) < 0:
+        return position + 1
     position = start + 1
     while mark := _find_quote_mark(text, position):
         if mark.group() == '"':
@@ -159,18 +162,14 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
     """
     if text[:1] == "[":
         host, bracket, rest = text[1:].partition("]")
-        if not bracket:
+        between, colon, port = rest.partition(":")
+        if not bracket or between.strip(WHITE_SPACE):
             raise MessageError("an IPv6 reference that is never closed")
         host = parse_ipv6(host)
-        between, colon, port = rest.partition(":")
-        if between.strip(WHITE_SPACE):
-            raise MessageError("text behind an IPv6 reference")
     else:
         host, colon, port = text.partition(":")
-        if not is_host_name(host):
-            host = host.rstrip(WHITE_SPACE)
-            if not is_host_name(host):
-                raise MessageError("a host that is none")
+        if not is_host_name(host) and not is_host_name(host := host.rstrip(WHITE_SPACE)):
+            raise MessageError("a host that is none")
         if len(host) > MAX_HOST_LENGTH:
             raise MessageError("a host name that is too long")
         host = host.lower()

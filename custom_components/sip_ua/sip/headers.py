@@ -35,91 +35,100 @@ class Headers:
     from a value (`typed`) is kept until that header changes.
     """
 
-    __slots__ = ("_items", "_typed", "_values")
+    __slots__ = ("_first", "_items", "_typed")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         """Take (name, value) pairs; raises LocalProtocolError as `add` does."""
-        self._items: list[tuple[str, str]] = []
-        self._values: dict[str, list[str]] = {}
+        self._items = [(_checked_name(name, value), value) for name, value in items]
+        self._first: dict[str, str] | None = None
         self._typed: dict[str, Any] = {}
-        for name, value in items:
-            self.add(name, value)
 
     @classmethod
     def from_wire(cls, items: list[tuple[str, str]]) -> Headers:
         """Take over what a parser made: canonical names, values without line breaks."""
         headers = cls()
         headers._items = items
-        values = headers._values
-        for name, value in items:
-            if name in values:
-                values[name].append(value)
-            else:
-                values[name] = [value]
         return headers
+
+    def _changed(self, name: str) -> None:
+        self._first = None
+        self._typed.pop(name, None)
+
+    def _first_values(self) -> dict[str, str]:
+        """Return the first value of every header; made anew after a change."""
+        if self._first is None:
+            self._first = dict(reversed(self._items))
+        return self._first
 
     def add(self, name: str, value: str) -> None:
         """Append a field; raises LocalProtocolError where name or value cannot stand in a message."""
         name = _checked_name(name, value)
         self._items.append((name, value))
-        self._values.setdefault(name, []).append(value)
-        self._typed.pop(name, None)
+        self._changed(name)
 
     def insert_first(self, name: str, value: str) -> None:
         """Put a field before all others, as a Via is put on top; errors as of `add`."""
         name = _checked_name(name, value)
         self._items.insert(0, (name, value))
-        self._values.setdefault(name, []).insert(0, value)
-        self._typed.pop(name, None)
+        self._changed(name)
 
     def set(self, name: str, value: str) -> None:
         """Make a header have this one value, at its old place or at the end; errors as of `add`."""
         name = _checked_name(name, value)
-        if name not in self._values:
-            self.add(name, value)
-            return
-        place = next(index for index, item in enumerate(self._items) if item[0] == name)
-        items = [item for item in self._items if item[0] != name]
-        items.insert(place, (name, value))
-        self._items = items
-        self._values[name] = [value]
-        self._typed.pop(name, None)
+        place = self._place(name)
+        before, behind = self._items[:place], self._items[place:]
+        self._items = [*before, (name, value), *(item for item in behind if item[0] != name)]
+        self._changed(name)
 
     def replace_first(self, name: str, value: str) -> None:
         """Replace the first value of a list header and leave the others, also those in the same line.
 
-        Raises KeyError where the header is missing; other errors as of `add`.
+        A header that is missing is added. Errors as of `add`.
         """
         name = _checked_name(name, value)
-        values = self._values[name]
-        line = ", ".join([value, *split_list(values[0])[1:]])
-        place = next(index for index, item in enumerate(self._items) if item[0] == name)
-        self._items[place] = (name, line)
-        values[0] = line
-        self._typed.pop(name, None)
+        place = self._place(name)
+        others = split_list(self._items[place][1])[1:] if place < len(self._items) else []
+        self._items[place : place + 1] = [(name, ", ".join([value, *others]))]
+        self._changed(name)
 
     def remove(self, name: str) -> None:
         """Remove every occurrence of a header, if there is one."""
         name = canonical_name(name)
-        if self._values.pop(name, None) is not None:
-            self._items = [item for item in self._items if item[0] != name]
-            self._typed.pop(name, None)
+        self._items = [item for item in self._items if item[0] != name]
+        self._changed(name)
+
+    def _place(self, name: str) -> int:
+        """Return the index of the first field of a name; behind the last where there is none."""
+        return next((index for index, item in enumerate(self._items) if item[0] == name), len(self._items))
 
     def get(self, name: str) -> str | None:
         """Return the first value of a header."""
-        values = self._values.get(name) or self._values.get(canonical_name(name))
-        return values[0] if values else None
+        return self._first_values().get(canonical_name(name))
 
     def get_all(self, name: str) -> list[str]:
         """Return the value of every occurrence, each as its line has it."""
-        return list(self._values.get(canonical_name(name), ()))
+        return self._all(canonical_name(name))
+
+    def _all(self, name: str) -> list[str]:
+        first = self._first_values()
+        if name not in first:
+            return []
+        if len(first) == len(self._items):
+            return [first[name]]
+        return [value for kept, value in self._items if kept == name]
+
+    def repeated(self, names: Iterable[str]) -> str | None:
+        """Return the first of the names, in their canonical spelling, that more than one field has."""
+        if len(self._first_values()) == len(self._items):
+            return None
+        return next((name for name in names if len(self._all(name)) > 1), None)
 
     def split(self, name: str) -> list[str]:
         """Return the elements of a list header over all its lines; empty elements are left out.
 
         Not for headers whose commas mean something else: authentication, Date, User-Agent, Subject.
         """
-        return [piece for line in self._values.get(canonical_name(name), ()) for piece in split_list(line) if piece]
+        return [piece for line in self.get_all(name) for piece in split_list(line) if piece]
 
     def typed[T](self, name: str, parse: Callable[[list[str]], T]) -> T:
         """Return what `parse` makes of all values of a header, parsed once for each change of them.
@@ -129,16 +138,13 @@ class Headers:
         if name in self._typed:
             value: T = self._typed[name]
             return value
-        value = parse(self._values.get(name, []))
-        self._typed[name] = value
+        value = self._typed[name] = parse(self._all(name))
         return value
 
     def copy(self) -> Headers:
         """Return headers that change apart from these."""
-        headers = Headers()
-        headers._items = self._items.copy()
-        headers._values = {name: values.copy() for name, values in self._values.items()}
-        headers._typed = self._typed.copy()
+        headers = Headers.from_wire(self._items.copy())
+        headers._typed = self._typed.copy()  # noqa: SLF001
         return headers
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
@@ -151,7 +157,7 @@ class Headers:
 
     def __contains__(self, name: str) -> bool:
         """Tell whether a header is there."""
-        return canonical_name(name) in self._values
+        return canonical_name(name) in self._first_values()
 
     @override
     def __eq__(self, other: object) -> bool:

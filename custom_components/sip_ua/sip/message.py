@@ -355,9 +355,8 @@ def check_request(request: Request) -> None:
         request.contacts  # noqa: B018
     if "Route" in request.headers:
         request.route  # noqa: B018
-    for name in _SINGLE_HEADERS:
-        if len(request.headers.get_all(name)) > 1:
-            raise MessageError(f"more than one {name}")
+    if name := request.headers.repeated(_SINGLE_HEADERS):
+        raise MessageError(f"more than one {name}")
 
 
 def check_response(response: Response) -> None:

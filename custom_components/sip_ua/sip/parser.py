@@ -25,15 +25,19 @@ class Head(NamedTuple):
 
 
 def find_head_end(data: bytes | bytearray, start: int = 0) -> tuple[int, int] | None:
-    """Return where the head ends and where the body begins, None where the empty line has not come.
+    """Return where the head ends, its last line without CRLF, and where the body begins.
 
-    Lines may end in a bare LF. The search begins at `start`.
+    None where the empty line has not come. Lines may end in a bare LF. The search begins at `start`.
     """
     end = data.find(b"\n\r\n", start)
     bare = data.find(b"\n\n", start, end + 1 if end >= 0 else len(data))
-    if bare >= 0:
-        return bare, bare + 2
-    return (end, end + 3) if end >= 0 else None
+    if bare < 0 <= end:
+        bare, body = end, end + 3
+    elif bare >= 0:
+        body = bare + 2
+    else:
+        return None
+    return (bare - 1 if data[bare - 1 : bare] == b"\r" else bare), body
 
 
 def read_head(data: bytes) -> Head:
@@ -41,24 +45,37 @@ def read_head(data: bytes) -> Head:
 
     Bytes that are no UTF-8 become surrogates, and the same bytes again when the message is written.
     """
-    text = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
-    if text[-1:] == "\r":
-        text = text[:-1]
-    if "\n " in text or "\n\t" in text:
-        text = text.replace("\n ", " ").replace("\n\t", " ")
+    text = data.decode("utf-8", "surrogateescape")
+    lines = text.split("\r\n")
+    breaks = len(lines) - 1
+    if breaks <= MAX_HEADERS and len(text) <= MAX_HEADER_LENGTH and data.count(b"\n") == data.count(b"\r") == breaks:
+        try:
+            fields = [
+                (HEADER_NAMES[name], value.strip(WHITE_SPACE))
+                for name, colon, value in [line.partition(":") for line in lines[1:]]
+                if colon
+            ]
+        except KeyError:
+            fields = []
+        if len(fields) == breaks:
+            return Head(lines[0], fields, None)
+    return _read_unusual_head(text)
+
+
+def _read_unusual_head(text: str) -> Head:
+    """Read a head with folded lines, unknown names, bare line ends or mistakes."""
+    text = text.replace("\r\n", "\n").replace("\n ", " ").replace("\n\t", " ")
     start_line, *lines = text.split("\n")
     problem = _find_problem(text, start_line, lines)
-    fields: list[tuple[str, str]] = []
+    fields = []
     for line in lines[:MAX_HEADERS]:
-        written, colon, value = line.partition(":")
-        name = HEADER_NAMES.get(written)
-        if name is None or not colon:
-            try:
-                name = canonical_name(written.rstrip(WHITE_SPACE) if colon else "")
-            except MessageError as err:
-                problem = problem or err
-                continue
-        fields.append((name, value.strip(WHITE_SPACE)))
+        name, colon, value = line.partition(":")
+        try:
+            name = canonical_name(name.rstrip(WHITE_SPACE) if colon else "")
+        except MessageError as err:
+            problem = problem or err
+        else:
+            fields.append((name, value.strip(WHITE_SPACE)))
     return Head(start_line, fields, problem)
 
 

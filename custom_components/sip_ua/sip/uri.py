@@ -136,7 +136,7 @@ def parse_uri(text: str) -> Uri:
     scheme, colon, rest = text.partition(":")
     if not colon or _find_forbidden(text):
         raise MessageError("a URI that is none")
-    if scheme not in ("sip", "sips", "tel"):
+    if scheme != "sip":
         if not _is_scheme(scheme):
             raise MessageError("a URI without a scheme")
         scheme = scheme.lower()
@@ -158,14 +158,21 @@ def _parse_sip(scheme: str, rest: str, text: str) -> SipUri:
         user, colon, secret = userinfo.partition(":")
         if not user:
             raise MessageError("a URI with an empty user")
-        user = unescape(user)
-        password = unescape(secret) if colon else None
+        if colon:
+            password = unescape(secret)
+        if "%" in user:
+            user = unescape(user)
     else:
         place = rest
-    place, _, headers = place.partition("?")
-    place, semicolon, params = place.partition(";")
+    headers = ""
+    params = NO_PARAMS
+    if "?" in place:
+        place, _, headers = place.partition("?")
+    if ";" in place:
+        place, _, written = place.partition(";")
+        params = Params.parse(written)
     host, port = parse_host_port(place)
-    uri = SipUri(scheme, user, password, host, port, Params.parse(params) if semicolon else NO_PARAMS, headers)
+    uri = SipUri(scheme, user, password, host, port, params, headers)
     object.__setattr__(uri, "_text", text)
     return uri
 
