@@ -44,7 +44,7 @@ class SdpError(RemoteProtocolError):
     """A body that is no session description (RFC 8866)."""
 
     def __init__(self, message: str) -> None:
-        """A session description that cannot be read is answered by 488."""
+        """Keep the text; 488 answers a session description that cannot be read."""
         super().__init__(message, 488)
 
 

@@ -28,7 +28,7 @@ from .transaction_matching import (
     Key,
     answer_key,
     client_key,
-    follows_rfc3261,
+    has_unique_branch,
     note_source,
     response_destination,
     server_key,
@@ -244,7 +244,7 @@ class TransactionLayer:
     def _receive_ack(self, ack: Request, source: Address, now: float) -> None:
         to_tag = ack.to.tag or ""
         transaction = self._servers.get(server_key(ack))
-        if transaction is not None and (follows_rfc3261(ack) or to_tag == transaction.to_tag):
+        if transaction is not None and (has_unique_branch(ack) or to_tag == transaction.to_tag):
             transaction.acknowledge(ack, source, now)
             return
         accepted = self._accepted.get(answer_key(ack, to_tag))

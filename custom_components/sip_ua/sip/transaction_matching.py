@@ -32,16 +32,16 @@ def server_key(request: Request, method: str | None = None) -> Key:
     if method is None:
         method = "INVITE" if request.method == "ACK" else request.method
     via = request.via
-    branch = via.branch or ""
-    if branch.startswith(BRANCH_COOKIE) and branch != BRANCH_COOKIE:
-        return branch, via.host, via.port, method
+    if has_unique_branch(request):
+        return via.branch, via.host, via.port, method
     cseq = request.cseq.number
-    return branch, via.host, via.port, method, cseq, request.call_id, request.from_.tag, request.uri
+    return via.branch, via.host, via.port, method, cseq, request.call_id, request.from_.tag, request.uri
 
 
-def follows_rfc3261(request: Request) -> bool:
-    """Tell whether the branch alone identifies the transaction."""
-    return (request.via.branch or "").startswith(BRANCH_COOKIE)
+def has_unique_branch(request: Request) -> bool:
+    """Tell whether the branch was made by the rules of RFC 3261, so that it alone names the transaction."""
+    branch = request.via.branch or ""
+    return branch.startswith(BRANCH_COOKIE) and branch != BRANCH_COOKIE
 
 
 def merge_key(request: Request) -> Key | None:

@@ -1,0 +1,34 @@
+"""What a telephone tells beside the events of signalling: what became of the voice of a call."""
+
+from dataclasses import dataclass
+
+from ..rtp.events import RtpStatistics
+from ..sip.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackFinished:
+    """A sound was heard to its end, was `stopped` before it, or failed with an `error` for people."""
+
+    call_id: str
+    playback_id: int
+    error: str | None = None
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MediaTimedOut:
+    """No voice arrives any more; the telephone hangs up."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallStatistics:
+    """The figures of a call's voice, soon after its end; None where no voice began."""
+
+    call_id: str
+    statistics: RtpStatistics | None
+
+
+type PhoneEvent = Event | PlaybackFinished | MediaTimedOut | CallStatistics

@@ -1,0 +1,408 @@
+"""The user agent: one account's registration and calls, without socket, clock or randomness of its own.
+
+Theory of operation: whoever drives it gives it what came in (`receive`), clock readings (`handle_timer` no later than
+`next_timer`) and commands, and drains `sends`, `lookups` and `events` after each of them. Servers are located by the
+driver: it answers each lookup by `looked_up` or `lookup_failed`. RFC 3261 sections 8.2 and 11 stand here, the
+registration in `registration`, calls in `call_outgoing` and `call_incoming`.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar
+
+from .account import Account
+from .address import Address, Hop, Lookup, Send
+from .call import Call
+from .call_incoming import ReceivedCall
+from .call_outgoing import OutgoingCall
+from .client import ClientRequest
+from .core import ALLOWED_METHODS, SDP_TYPE, SUPPORTED_EXTENSIONS, Core, Entropy, Failure, NextHop
+from .dialog import DialogKey
+from .dialog_call import DialogCall
+from .errors import LocalProtocolError, MessageError, RemoteProtocolError
+from .events import CallSnapshot, Event, RegistrationChanged, RegistrationFailure
+from .keep_alive import KeepAlive
+from .message import Request, parse_message
+from .offer_answer import LocalMedia, check_offer, codecs_named
+from .party import target_uri
+from .rate_limit import RateLimit
+from .registration import Registration
+from .stray import StrayAnswers
+from .transaction import (
+    AckMissing,
+    AckReceived,
+    CancelReceived,
+    ClientTransaction,
+    Indication,
+    RequestReceived,
+    ResponseReceived,
+    ServerTransaction,
+    StrayResponse,
+    Timers,
+    TransactionTimedOut,
+    TransportFailed,
+)
+from .uri import OtherUri, SipUri
+
+MAX_CALLS = 512
+STRANGER_RATE = 20.0
+STRANGER_BURST = 40
+MALFORMED_RATE = 5.0
+MALFORMED_BURST = 10
+_RESPONSE_START = b"SIP/2.0 "
+_NO_ANSWER_OF_OURS = frozenset({"ACK", "CANCEL"})
+_KNOWN_WITHOUT_DIALOG = frozenset({"BYE", "INFO", "UPDATE", "NOTIFY", "PRACK", "REFER"})
+
+
+@dataclass(slots=True)
+class Counters:
+    """What was dropped without an answer, or refused as unreadable."""
+
+    strangers: int = 0
+    malformed: int = 0
+    limited: int = 0
+
+
+class UserAgent:
+    """A SIP user agent for one account (RFC 3261)."""
+
+    def __init__(self, account: Account, *, entropy: Entropy, timers: Timers | None = None) -> None:
+        """Start silent: nothing is sent before `register` or `dial`."""
+        core = Core(account, entropy, timers or Timers())
+        self.counters = Counters()
+        self._core = core
+        self._calls: OrderedDict[str, DialogCall] = OrderedDict()
+        self._dialogs: dict[tuple[str, str], DialogCall] = {}
+        self._keep_alive = KeepAlive(core, self._server_lost)
+        self._registration = Registration(core, self._keep_alive.start)
+        self._strays = StrayAnswers(core)
+        self._malformed_limit = RateLimit(MALFORMED_RATE, MALFORMED_BURST)
+        self._stranger_limit = RateLimit(STRANGER_RATE, STRANGER_BURST)
+        self._failure_kind = RegistrationFailure.NO_ANSWER
+
+    # What is known
+
+    @property
+    def account(self) -> Account:
+        """Return the account's settings."""
+        return self._core.account
+
+    @property
+    def registration(self) -> RegistrationChanged:
+        """Return the present state of the registration."""
+        return self._registration.status
+
+    @property
+    def calls(self) -> Mapping[str, CallSnapshot]:
+        """Return the calls that are not over, oldest first."""
+        return MappingProxyType({call_id: call.snapshot for call_id, call in self._calls.items()})
+
+    def call(self, call_id: str) -> CallSnapshot | None:
+        """Return the present state of a call that is not over."""
+        call = self._calls.get(call_id)
+        return None if call is None else call.snapshot
+
+    def first_hop(self, target: str) -> NextHop:
+        """Return where an INVITE to `target` goes first; raises LocalProtocolError where it cannot be dialled."""
+        server = self._core.server_hop()
+        if server is not None:
+            return server
+        uri = target_uri(self._core.account, target)
+        if not isinstance(uri, SipUri):
+            raise LocalProtocolError("a telephone number needs a SIP server")
+        return self._core.uri_hop(uri)
+
+    def caller_hop(self, call_id: str) -> Hop:
+        """Return where a call that rings here came from, and our address as seen from there."""
+        return self._ringing(call_id).hop
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits for an answer that matters: no call, no dialog, no REGISTER."""
+        return not self._calls and not self._dialogs and not self._registration.in_flight
+
+    # The five methods
+
+    def receive(self, data: bytes, hop: Hop, now: float) -> None:
+        """Take one datagram, or one message framed from a stream; `hop` is its source and our address towards it.
+
+        Whatever the bytes are, nothing is raised.
+        """
+        known = self._expects(hop)
+        if not known and not self._dialogs and not data.startswith(_RESPONSE_START):
+            self.counters.strangers += 1
+            return
+        core = self._core
+        core.arrival = hop
+        try:
+            message = parse_message(data)
+            if isinstance(message, Request) and not self._admitted(message, hop, now, known=known):
+                return
+            core.layer.receive(message, hop.remote, now)
+        except MessageError as error:
+            self.counters.malformed += 1
+            if known and error.request is not None and self._malformed_limit.allow(now):
+                response = error.request.create_response(error.status, to_tag=core.token())
+                core.sends.append(Send(hop.remote, response.to_bytes()))
+            return
+        self._work(now)
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due."""
+        self._core.layer.handle_timer(now)
+        self._work(now)
+        self._core.alarms.run(now)
+        self._work(now)
+
+    def next_timer(self) -> float | None:
+        """Return when `handle_timer` is due, None while nothing is."""
+        deadlines = [when for when in (self._core.layer.next_timer(), self._core.alarms.next()) if when is not None]
+        return min(deadlines, default=None)
+
+    def sends(self) -> list[Send]:
+        """Return the messages to be sent since the last call, oldest first."""
+        core = self._core
+        sends, core.sends = [*core.layer.sends(), *core.sends], []
+        return sends
+
+    def events(self) -> list[Event]:
+        """Return what happened since the last call, oldest first."""
+        core = self._core
+        events, core.events = core.events, []
+        return events
+
+    # The network's answers
+
+    def lookups(self) -> list[Lookup]:
+        """Return the servers to be located since the last call; each wants `looked_up` or `lookup_failed`."""
+        core = self._core
+        lookups, core.lookups = core.lookups, []
+        return lookups
+
+    def looked_up(self, token: int, hops: Sequence[Hop], now: float) -> None:
+        """Take the addresses of a server, best first (RFC 3263)."""
+        self._core.located(token, hops, now)
+        self._work(now)
+
+    def lookup_failed(self, token: int, failure: RegistrationFailure, text: str, now: float) -> None:
+        """Learn that a server cannot be located."""
+        self._core.located(token, Failure(failure, text), now)
+        self._work(now)
+
+    def transport_failed(self, address: Address, failure: RegistrationFailure, text: str, now: float) -> None:
+        """Learn that an address cannot be sent to, or that the connection to it is gone."""
+        self._failure_kind = failure
+        self._core.layer.transport_failed(address, text, now)
+        self._work(now)
+        if address.transport.reliable and address.host in self._core.server_hosts:
+            self._registration.refresh(now)
+            self._work(now)
+
+    # Commands
+
+    def register(self, now: float) -> None:
+        """Register and stay registered; without a server there is nothing to do."""
+        if self._core.account.registers:
+            self._registration.start(now)
+        self._work(now)
+
+    def unregister(self, now: float) -> None:
+        """Give up the registration."""
+        self._keep_alive.stop()
+        self._registration.stop(now)
+        self._work(now)
+
+    def network_changed(self, now: float) -> None:
+        """Register again at once: our addresses may have changed."""
+        self._registration.refresh(now)
+        self._work(now)
+
+    def dial(self, target: str, media: LocalMedia, now: float, *, ring_timeout: float | None = None) -> str:
+        """Call a number or URI and return the call's id; raises LocalProtocolError where it cannot be dialled."""
+        if len(self._calls) >= MAX_CALLS:
+            raise LocalProtocolError("too many calls at once")
+        call = OutgoingCall(self._core, target, media, now, ring_timeout)
+        self._adopt(call)
+        call.start()
+        self._work(now)
+        return call.id
+
+    def answer(self, call_id: str, media: LocalMedia, now: float) -> None:
+        """Take a call that rings here; raises LocalProtocolError where it does not."""
+        self._ringing(call_id).answer(media, now)
+        self._work(now)
+
+    def reject(self, call_id: str, code: int, now: float) -> None:
+        """Refuse a call that rings here with a final answer of 400 to 699."""
+        self._ringing(call_id).reject(code, now)
+        self._work(now)
+
+    def hangup(self, call_id: str, now: float) -> None:
+        """End a call in whatever state it is."""
+        self._call(call_id).hangup(now)
+        self._work(now)
+
+    def fail(self, call_id: str, code: int, reason: str, now: float) -> None:
+        """Hang up a call that cannot go on, for instance since no voice arrives."""
+        call = self._call(call_id)
+        if call.established:
+            call.fail(now, code, reason)
+        else:
+            call.hangup(now)
+        self._work(now)
+
+    def hold(self, call_id: str, now: float) -> None:
+        """Put the far end on hold."""
+        self._call(call_id).hold(now)
+        self._work(now)
+
+    def resume(self, call_id: str, now: float) -> None:
+        """Talk to a far end that we hold."""
+        self._call(call_id).resume(now)
+        self._work(now)
+
+    def _call(self, call_id: str) -> DialogCall:
+        call = self._calls.get(call_id)
+        if call is None:
+            raise LocalProtocolError("there is no such call any more")
+        return call
+
+    def _ringing(self, call_id: str) -> ReceivedCall:
+        call = self._call(call_id)
+        if not isinstance(call, ReceivedCall):
+            raise LocalProtocolError("the call does not ring here")
+        return call
+
+    def _adopt(self, call: DialogCall) -> None:
+        self._calls[call.id] = call
+        self._dialogs[call.dialog_key] = call
+        call.forget = self._forget
+        call.released = self._release
+
+    def _forget(self, call: Call) -> None:
+        self._calls.pop(call.id, None)
+
+    def _release(self, call: DialogCall) -> None:
+        self._dialogs.pop(call.dialog_key, None)
+        self._strays.remember(call.snapshot.sip_call_id)
+
+    def _server_lost(self, now: float) -> None:
+        self._registration.refresh(now)
+
+    # Who may reach us
+
+    def _expects(self, hop: Hop) -> bool:
+        account = self._core.account
+        return account.allow_direct_calls or not account.registers or hop.remote.host in self._core.server_hosts
+
+    def _admitted(self, request: Request, hop: Hop, now: float, *, known: bool) -> bool:
+        """Whether to deal with a request: the server's all, the far end's of a dialog, few of anybody else."""
+        if hop.remote.host in self._core.server_hosts or (request.call_id, request.to.tag or "") in self._dialogs:
+            return True
+        if not known:
+            self.counters.strangers += 1
+            return False
+        if request.method in _NO_ANSWER_OF_OURS or self._stranger_limit.allow(now):
+            return True
+        self.counters.limited += 1
+        return False
+
+    # What the transactions tell
+
+    def _work(self, now: float) -> None:
+        """Deal with indications until none is left."""
+        layer = self._core.layer
+        while indications := layer.indications():
+            for indication in indications:
+                self._dispatch(indication, now)
+
+    def _dispatch(self, indication: Indication, now: float) -> None:
+        match indication:
+            case RequestReceived(transaction, request):
+                self._request(transaction, request, now)
+            case StrayResponse(response, _):
+                self._strays.receive(response, now)
+            case AckReceived(request, ServerTransaction(context=DialogCall() as call) as invite, _):
+                call.ack_received(invite, request, now)
+            case CancelReceived(ServerTransaction(context=ReceivedCall() as call), request):
+                call.cancelled(request, now)
+            case AckMissing(ServerTransaction(context=DialogCall() as call)):
+                call.ack_missing(now)
+            case ResponseReceived(ClientTransaction(context=ClientRequest() as client) as transaction, response):
+                client.response(transaction, response, now)
+            case TransactionTimedOut(ClientTransaction(context=ClientRequest() as client) as transaction):
+                client.timed_out(transaction, now)
+            case TransportFailed(ClientTransaction(context=ClientRequest() as client) as transaction, text):
+                client.transport_failed(transaction, self._failure_kind, text, now)
+            case _:
+                # What is left needs no hand of ours: answers to a CANCEL, an ACK of nothing, a failure to answer.
+                pass
+
+    # Requests
+
+    def _request(self, transaction: ServerTransaction, request: Request, now: float) -> None:
+        if not self._acceptable(transaction, request, now):
+            return
+        if request.to.tag:
+            call = self._dialogs.get((request.call_id, request.to.tag))
+            if call is None or call.peer is None or call.peer.dialog.key != DialogKey.of_request(request):
+                self._core.respond(transaction, 481, now)
+            else:
+                call.receive_request(transaction, request, now)
+            return
+        handler = self._handlers.get(request.method)
+        if handler is not None:
+            handler(self, transaction, request, now)
+        elif request.method in _KNOWN_WITHOUT_DIALOG:
+            self._core.respond(transaction, 481, now, to_tag=self._core.token())
+        else:
+            allow = (("Allow", ", ".join(ALLOWED_METHODS)),)
+            self._core.respond(transaction, 405, now, to_tag=self._core.token(), headers=allow)
+
+    def _acceptable(self, transaction: ServerTransaction, request: Request, now: float) -> bool:
+        """Inspect what every request must meet (sections 8.2.2 and 8.2.3)."""
+        unsupported = [
+            tag for tag in request.headers.split("Require") if tag.strip().lower() not in SUPPORTED_EXTENSIONS
+        ]
+        tag = self._core.token()
+        if unsupported:
+            headers = (("Unsupported", ", ".join(unsupported[:8])),)
+            self._core.respond(transaction, 420, now, to_tag=tag, headers=headers)
+        elif isinstance(request.request_uri, OtherUri):
+            self._core.respond(transaction, 416, now, to_tag=tag)
+        elif request.headers.get("Content-Encoding") not in {None, "identity"}:
+            self._core.respond(transaction, 415, now, to_tag=tag, headers=(("Accept-Encoding", "identity"),))
+        else:
+            return True
+        return False
+
+    def _on_options(self, transaction: ServerTransaction, _request: Request, now: float) -> None:
+        headers = (("Allow", self._core.allow), ("Accept", SDP_TYPE), ("Supported", self._core.supported))
+        self._core.respond(transaction, 200, now, to_tag=self._core.token(), headers=headers)
+
+    def _on_invite(self, transaction: ServerTransaction, request: Request, now: float) -> None:
+        core = self._core
+        if request.body and request.content_type != SDP_TYPE:
+            core.respond(transaction, 415, now, to_tag=core.token(), headers=(("Accept", SDP_TYPE),))
+            return
+        if len(self._calls) >= MAX_CALLS:
+            core.respond(transaction, 486, now, to_tag=core.token())
+            return
+        call = ReceivedCall(core, transaction, now)
+        if call.session_too_short(transaction, now):
+            return
+        try:
+            if request.body:
+                check_offer(request.body, codecs_named(core.account.codecs))
+        except RemoteProtocolError as error:
+            call.refuse_offer(transaction, error, now)
+            return
+        self._adopt(call)
+        call.ring(now)
+
+    _handlers: ClassVar[dict[str, Callable[[UserAgent, ServerTransaction, Request, float], None]]] = {
+        "INVITE": _on_invite,
+        "OPTIONS": _on_options,
+    }

@@ -1,0 +1,134 @@
+"""One call's state as people see it, and the events that tell of it; what both directions share.
+
+RFC 3261 sections 13 (INVITE) and 15 (BYE). The message exchanges inside the dialog stand in `dialog_call`.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from .core import Core
+from .events import (
+    CallDirection,
+    CallEnded,
+    CallOutcome,
+    CallSnapshot,
+    CallState,
+    CallStateChanged,
+    CallStep,
+    EndedBy,
+    LadderStep,
+    MediaChanged,
+    Party,
+)
+from .headers import NameAddr
+from .offer_answer import MediaDirection, NegotiatedMedia
+from .text import clean_text
+
+_FAR_END_HOLDS = frozenset({MediaDirection.RECVONLY, MediaDirection.INACTIVE})
+
+
+class Call:
+    """State and events of one call, from the first message to the last."""
+
+    def __init__(
+        self, core: Core, *, sip_call_id: str, direction: CallDirection, remote: Party, called: str, now: float
+    ) -> None:
+        """Begin; nothing is told before the first state change."""
+        self.core = core
+        self.forget: Callable[[Call], None] = _nobody
+        self.media: NegotiatedMedia | None = None
+        self.held = False
+        outgoing = direction is CallDirection.OUTGOING
+        self.snapshot = CallSnapshot(
+            id=core.token(),
+            sip_call_id=sip_call_id,
+            direction=direction,
+            state=CallState.DIALING if outgoing else CallState.RINGING,
+            remote=remote,
+            called=called,
+            started_at=now,
+            ringing_at=None if outgoing else now,
+        )
+
+    @property
+    def id(self) -> str:
+        """Return our name of the call."""
+        return self.snapshot.id
+
+    @property
+    def ended(self) -> bool:
+        """Whether the call is over for people; signalling may still have to finish."""
+        return self.snapshot.state is CallState.ENDED
+
+    @property
+    def established(self) -> bool:
+        """Whether somebody answered and nobody has hung up yet."""
+        return self.snapshot.answered_at is not None and not self.ended
+
+    def enter(self, state: CallState, now: float) -> None:
+        """Enter a state and tell of it; entering the present state is no news."""
+        snapshot = self.snapshot
+        if snapshot.state is state or self.ended:
+            return
+        ringing_at = snapshot.ringing_at
+        if state is CallState.ALERTING and ringing_at is None:
+            ringing_at = now
+        self.snapshot = replace(snapshot, state=state, ringing_at=ringing_at)
+        self.core.emit(CallStateChanged(at=now, call=self.snapshot))
+
+    def answered(self, now: float, by: Party) -> None:
+        """Note that the call was answered."""
+        if not self.ended and self.snapshot.answered_at is None:
+            self.snapshot = replace(self.snapshot, answered_at=now, answered_by=by)
+
+    def enter_talking(self, now: float) -> None:
+        """Enter the state that follows from who holds the call."""
+        if self.held:
+            state = CallState.HELD
+        elif self.media is not None and (self.media.held or self.media.direction in _FAR_END_HOLDS):
+            state = CallState.REMOTE_HELD
+        else:
+            state = CallState.TALKING
+        self.enter(state, now)
+
+    def step(self, step: LadderStep, now: float, *, sent: bool, code: int = 0, reason: str = "") -> None:
+        """Tell of one step of the call progression."""
+        reason = clean_text(reason)
+        self.core.emit(CallStep(at=now, call=self.snapshot, step=step, sent=sent, code=code, reason=reason))
+
+    def set_media(self, media: NegotiatedMedia | None, now: float) -> None:
+        """Tell what the voice of the call is from now on."""
+        if media == self.media or (self.ended and media is not None):
+            return
+        self.media = media
+        self.core.emit(MediaChanged(at=now, call=self.snapshot, media=media))
+
+    def end(self, outcome: CallOutcome, now: float, *, by: EndedBy, code: int = 0, reason: str = "") -> None:
+        """End the call for people, once; what the wire still owes goes on by itself."""
+        if self.ended:
+            return
+        self.set_media(None, now)
+        self.stop_timers()
+        self.snapshot = replace(
+            self.snapshot,
+            state=CallState.ENDED,
+            ended_at=now,
+            outcome=CallOutcome.ANSWERED if self.snapshot.answered_at is not None else outcome,
+            code=code,
+            reason=clean_text(reason),
+            ended_by=by,
+        )
+        self.core.emit(CallEnded(at=now, call=self.snapshot))
+        self.forget(self)
+
+    def stop_timers(self) -> None:
+        """Cancel every alarm of the call."""
+
+
+def _nobody(_call: Call) -> None:
+    """Nobody asked to be told."""
+
+
+def tag_of(address: NameAddr) -> str:
+    """Return a tag, "" for peers of RFC 2543 that send none."""
+    return address.tag or ""

@@ -1,0 +1,313 @@
+"""A call that we place: INVITE, ringing, forks, early media, answer or refusal, CANCEL.
+
+RFC 3261 sections 8.1, 9.1 (CANCEL), 13.2 (caller), 8.1.3.4 (redirection), 12.1.2 (dialogs of forks).
+"""
+
+from typing import override
+
+from .address import Hop
+from .alarm import Alarm
+from .client import ClientRequest, Handlers
+from .core import MAX_FORWARDS, SDP_TYPE, Core, Failure, NextHop
+from .dialog import Dialog
+from .dialog_call import STATUS_INTERVAL_TOO_SMALL, DialogCall
+from .dialog_peer import DialogPeer
+from .errors import LocalProtocolError, RemoteProtocolError
+from .events import CallDirection, CallOutcome, CallState, EndedBy, LadderStep, Party, RegistrationFailure
+from .headers import CSeq, Headers, NameAddr
+from .message import Request, Response
+from .offer_answer import LocalMedia, OfferAnswer
+from .outcome import outcome_of, reason_of
+from .party import asserted_party, dial_number, target_uri
+from .session_timer import SessionExpires, parse_min_se
+from .uri import SipUri, TelUri
+
+MAX_FORKS = 16
+MAX_REDIRECTIONS = 5
+MAX_INTERVAL_ROUNDS = 2
+STATUS_RINGING = 180
+STATUS_TRYING = 100
+_UNREACHABLE = {
+    RegistrationFailure.NO_ANSWER: 408,
+    RegistrationFailure.CONNECTION_REFUSED: 503,
+    RegistrationFailure.NAME_NOT_FOUND: 502,
+}
+
+
+class OutgoingCall(DialogCall):
+    """A call from us to somebody."""
+
+    def __init__(self, core: Core, target: str, media: LocalMedia, now: float, ring_timeout: float | None) -> None:
+        """Prepare a call to a number or URI; raises LocalProtocolError where it cannot be dialled."""
+        uri = target_uri(core.account, target)
+        remote = Party("", dial_number(target), str(uri))
+        call_id = core.token(16)
+        super().__init__(
+            core, sip_call_id=call_id, direction=CallDirection.OUTGOING, remote=remote, called=remote.number, now=now
+        )
+        self._uri: SipUri | TelUri = uri
+        self._from = core.identity().with_tag(core.token())
+        self._to = NameAddr("", uri)
+        self._cseq = 0
+        self._session_expires = core.account.timing.session_expires
+        self._interval_rounds = 0
+        self._redirections = 0
+        self._forks: dict[str, Dialog] = {}
+        self._late: dict[str, DialogPeer] = {}
+        self._offer = OfferAnswer(media, int.from_bytes(core.entropy(4)))
+        self._body = self._offer.create_offer()
+        self._invite: ClientRequest | None = None
+        self._cancelled: CallOutcome | None = None
+        self._answered_by: str | None = None
+        seconds = core.account.timing.ring_timeout if ring_timeout is None else ring_timeout
+        self._ring_alarm: Alarm | None = core.alarms.set(now + seconds, self._rang_long_enough)
+
+    @property
+    @override
+    def dialog_key(self) -> tuple[str, str]:
+        """Return Call-ID and our tag."""
+        return (self.snapshot.sip_call_id, self._from.tag or "")
+
+    # The INVITE
+
+    def start(self) -> None:
+        """Send the INVITE."""
+        hop = self.core.server_hop() or self._direct_hop()
+        handlers = Handlers(
+            final=self._final, failed=self._failed, provisional=self._provisional, sent=self._invite_left
+        )
+        self._invite = ClientRequest(self.core, self._build_invite, handlers)
+        self.core.locate(hop, self._located)
+
+    def _direct_hop(self) -> NextHop:
+        if not isinstance(self._uri, SipUri):
+            raise LocalProtocolError("a telephone number needs a SIP server")
+        return self.core.uri_hop(self._uri)
+
+    def _located(self, outcome: tuple[Hop, ...] | Failure, now: float) -> None:
+        if self.ended or self._invite is None:
+            return
+        if isinstance(outcome, Failure):
+            self._failed(outcome, now)
+            return
+        server = self.core.server_hop()
+        if server is not None:
+            self.core.note_servers(server, outcome)
+        self._invite.start(outcome, now)
+
+    def _build_invite(self, hop: Hop) -> Request:
+        core = self.core
+        timing = core.account.timing
+        self._cseq += 1
+        headers = Headers()
+        core.add_route(headers)
+        headers.add("Max-Forwards", MAX_FORWARDS)
+        headers.add("From", str(self._from))
+        headers.add("To", str(self._to))
+        headers.add("Call-ID", self.snapshot.sip_call_id)
+        headers.add("CSeq", str(CSeq(self._cseq, "INVITE")))
+        headers.add("Contact", str(core.contact(hop)))
+        headers.add("Allow", core.allow)
+        headers.add("Supported", core.supported)
+        headers.add("Session-Expires", str(SessionExpires(self._session_expires)))
+        headers.add("Min-SE", str(timing.min_se))
+        headers.add("Content-Type", SDP_TYPE)
+        return Request("INVITE", str(self._uri), headers, self._body)
+
+    def _invite_left(self, now: float) -> None:
+        self.step(LadderStep.INVITE, now, sent=True)
+
+    # Provisional answers
+
+    def _provisional(self, response: Response, _hop: Hop, now: float) -> None:
+        status = response.status
+        step = {STATUS_TRYING: LadderStep.TRYING, STATUS_RINGING: LadderStep.RINGING}.get(status, LadderStep.PROGRESS)
+        self.step(step, now, sent=False, code=status, reason=response.reason)
+        if status == STATUS_TRYING or self.ended or self._cancelled:
+            return
+        dialog = self._fork(response)
+        if dialog is not None and response.body and response.content_type == SDP_TYPE:
+            self._early_media(dialog, response, now)
+        elif status == STATUS_RINGING and self.snapshot.state is CallState.DIALING:
+            self.enter(CallState.ALERTING, now)
+
+    def _fork(self, response: Response) -> Dialog | None:
+        """Return the early dialog of a provisional answer, a new one for each phone that rings."""
+        tag = response.to.tag
+        invite = self._invite
+        if not tag or invite is None or invite.transaction is None:
+            return None
+        dialog = self._forks.get(tag)
+        if dialog is None and len(self._forks) < MAX_FORKS:
+            try:
+                dialog = Dialog.caller(invite.transaction.request, response)
+            except RemoteProtocolError:
+                return None
+            self._forks[tag] = dialog
+        return dialog
+
+    def _early_media(self, dialog: Dialog, response: Response, now: float) -> None:
+        """Hear what one of the forks plays before anybody answers; the first one is heard."""
+        if self.peer is not None and self.peer.dialog is not dialog:
+            return
+        agreement = self._offer.fork()
+        try:
+            media = agreement.receive_answer(response.body)
+        except RemoteProtocolError:
+            return
+        self.peer, self.agreement = DialogPeer(self.core, dialog), agreement
+        self.set_media(media, now)
+        self.enter(CallState.EARLY, now)
+
+    # The final answer
+
+    def _final(self, response: Response, _hop: Hop, now: float) -> None:
+        status = response.status
+        if status < 300:
+            self._accepted(response, now)
+            return
+        self.step(LadderStep.REJECTED, now, sent=False, code=status, reason=response.reason)
+        if self.ended:
+            self.release()
+        elif self._cancelled is not None:
+            self._finish(self._cancelled, now, by=EndedBy.LOCAL, code=status, reason=response.reason)
+        elif not (self._longer_interval(response) or self._redirected(response)):
+            reason = reason_of(response.headers) or response.reason
+            self._finish(outcome_of(status), now, by=EndedBy.REMOTE, code=status, reason=reason)
+
+    def _accepted(self, response: Response, now: float) -> None:
+        invite = self._invite
+        tag = response.to.tag or ""
+        known = self.peer if self._answered_by == tag else self._late.get(tag)
+        if known is not None:
+            known.repeat_ack(response.cseq.number)
+            return
+        if invite is None or invite.transaction is None:
+            return
+        self.step(LadderStep.OK, now, sent=False, code=response.status, reason=response.reason)
+        request = invite.transaction.request
+        try:
+            peer = DialogPeer(self.core, Dialog.caller(request, response))
+        except RemoteProtocolError as error:
+            self._finish(CallOutcome.FAILED, now, by=EndedBy.NETWORK, code=error.status, reason=str(error))
+            return
+        if self._answered_by is not None or self.ended or self._cancelled is not None:
+            self._hang_up_late(peer, tag, response, now)
+            return
+        early = self.agreement if self.peer is not None and self.peer.dialog.key == peer.dialog.key else None
+        self._answered_by = tag
+        self._stop_ringing()
+        self.peer = peer
+        self.answered(now, asserted_party(response, response.to, trusted=self.core.account.registers))
+        peer.acknowledge(response, request, now)
+        self.step(LadderStep.ACK, now, sent=True)
+        self._agree(early, response, now)
+
+    def _agree(self, early: OfferAnswer | None, response: Response, now: float) -> None:
+        """Take the answer out of the 2xx, or keep the one that an early answer of the same fork held."""
+        agreement, media = early, self.media
+        if response.body or agreement is None:
+            agreement = self._offer.fork()
+            try:
+                media = agreement.receive_answer(response.body)
+            except RemoteProtocolError as error:
+                self.agreement = agreement
+                self.fail(now, error.status, str(error))
+                return
+        self.agreement = agreement
+        self.set_media(media, now)
+        self.enter_talking(now)
+        self.start_session_timer(response, now, uac=True)
+
+    def _hang_up_late(self, peer: DialogPeer, tag: str, response: Response, now: float) -> None:
+        """Acknowledge and hang up a phone that answered too late (section 13.2.2.4)."""
+        invite = self._invite
+        if invite is None or invite.transaction is None or len(self._late) >= MAX_FORKS:
+            return
+        self._late[tag] = peer
+        peer.acknowledge(response, invite.transaction.request, now)
+        self.step(LadderStep.ACK, now, sent=True)
+        peer.request("BYE", Handlers(final=_settled, failed=_settled_badly), now)
+        if self._cancelled is not None:
+            self._finish(self._cancelled, now, by=EndedBy.LOCAL, code=response.status, reason=response.reason)
+
+    def _longer_interval(self, response: Response) -> bool:
+        """Try again with the session interval that the far end wants at least (RFC 4028 section 7.3)."""
+        self._interval_rounds += 1
+        if response.status != STATUS_INTERVAL_TOO_SMALL or self._interval_rounds > MAX_INTERVAL_ROUNDS:
+            return False
+        self._session_expires = max(self._session_expires, parse_min_se(response.headers))
+        self.start()
+        return True
+
+    def _redirected(self, response: Response) -> bool:
+        """Follow a redirection inside our own domain; what leads elsewhere is the person's to dial."""
+        self._redirections += 1
+        if not 300 <= response.status < 400 or self._redirections > MAX_REDIRECTIONS:
+            return False
+        for contact in response.contacts:
+            uri = contact.uri
+            inside = isinstance(uri, SipUri) and uri.host in {self.core.account.domain.lower(), *self.core.server_hosts}
+            if inside and uri != self._uri and isinstance(uri, SipUri):
+                self._uri = uri
+                self.start()
+                return True
+        return False
+
+    def _failed(self, failure: Failure, now: float) -> None:
+        outcome = self._cancelled or CallOutcome.UNREACHABLE
+        code = _UNREACHABLE.get(failure.kind, 503)
+        self._finish(outcome, now, by=EndedBy.NETWORK, code=code, reason=failure.text)
+
+    # Hanging up before the answer
+
+    @override
+    def hangup(self, now: float) -> None:
+        self._hang_up(CallOutcome.CANCELLED, now)
+
+    def _hang_up(self, outcome: CallOutcome, now: float) -> None:
+        if self.ended or self._cancelled is not None:
+            return
+        if self._answered_by is not None:
+            self.bye(now)
+            return
+        self._cancelled = outcome
+        self._stop_ringing()
+        self.set_media(None, now)
+        invite = self._invite
+        if invite is None or invite.transaction is None:
+            self._finish(outcome, now, by=EndedBy.LOCAL)
+            return
+        self.step(LadderStep.CANCEL, now, sent=True)
+        self.core.layer.cancel(invite.transaction, now)
+        self._ring_alarm = self.core.alarms.set(now + self.core.timers.t2, self._cancel_unanswered)
+
+    def _cancel_unanswered(self, now: float) -> None:
+        """Stop waiting for the final answer in the eyes of people; a late 2xx is still acknowledged and hung up."""
+        self.end(self._cancelled or CallOutcome.CANCELLED, now, by=EndedBy.LOCAL)
+
+    def _rang_long_enough(self, now: float) -> None:
+        self._hang_up(CallOutcome.NO_ANSWER, now)
+
+    def _finish(self, outcome: CallOutcome, now: float, *, by: EndedBy, code: int = 0, reason: str = "") -> None:
+        self._stop_ringing()
+        self.end(outcome, now, by=by, code=code, reason=reason)
+        self.release()
+
+    def _stop_ringing(self) -> None:
+        if self._ring_alarm is not None:
+            self._ring_alarm.cancel()
+            self._ring_alarm = None
+
+    @override
+    def stop_timers(self) -> None:
+        super().stop_timers()
+        self._stop_ringing()
+
+
+def _settled(_response: Response, _hop: Hop, _now: float) -> None:
+    """Do nothing: whatever the answer was, the late phone is gone."""
+
+
+def _settled_badly(_failure: Failure, _now: float) -> None:
+    """Do nothing: without an answer the late phone gives up by itself."""

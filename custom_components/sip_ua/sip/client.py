@@ -1,0 +1,127 @@
+"""One request on its way to a final answer: login, next server on failure, never a storm.
+
+RFC 3261 sections 8.1.3 and 22.2 (login), RFC 3263 section 4.3 (failover: another branch for another server).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .address import Hop
+from .core import Core, Failure
+from .errors import AuthenticationError
+from .events import RegistrationFailure
+from .message import Request, Response
+from .transaction import ClientTransaction
+
+MAX_LOGIN_ROUNDS = 3
+_CHALLENGES = (401, 407)
+_TRY_NEXT_SERVER = 503
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handlers:
+    """Who is told about the answers: every provisional one, and exactly one of final and failed.
+
+    `sent` hears of every request that left. A login that cannot be had or is refused ends as the final 401 or 407.
+    Further 2xx of an INVITE also come to `final` (RFC 3261 section 13.2.2.4).
+    """
+
+    final: Callable[[Response, Hop, float], None]
+    failed: Callable[[Failure, float], None]
+    provisional: Callable[[Response, Hop, float], None] | None = None
+    sent: Callable[[float], None] | None = None
+
+
+class ClientRequest:
+    """Sends what `build` makes to the first of `hops` that answers, with a login where one is asked for.
+
+    `build(hop)` makes a new request with a new CSeq and no Via each time it is called.
+    """
+
+    def __init__(self, core: Core, build: Callable[[Hop], Request], handlers: Handlers) -> None:
+        """Prepare; nothing is sent before `start`."""
+        self._core = core
+        self._build = build
+        self._handlers = handlers
+        self._hops: tuple[Hop, ...] = ()
+        self._index = 0
+        self._logins = 0
+        self.transaction: ClientTransaction | None = None
+        self.login_error: AuthenticationError | None = None
+
+    @property
+    def hop(self) -> Hop:
+        """Where the request went last."""
+        return self._hops[self._index]
+
+    def start(self, hops: tuple[Hop, ...], now: float) -> None:
+        """Send to the first hop."""
+        self._hops = hops
+        self._send(now)
+
+    def _send(self, now: float) -> None:
+        hop = self.hop
+        request = self._build(hop)
+        self._core.digest.authorize(request)
+        self._core.complete(request, hop)
+        self.transaction = self._core.layer.request(request, hop.remote, now)
+        self.transaction.context = self
+        if self._handlers.sent is not None:
+            self._handlers.sent(now)
+
+    def response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """Take one answer from the transaction layer."""
+        current = transaction is self.transaction
+        status = response.status
+        if current:
+            self._core.learn_address(self.hop, response)
+        if status < 200:
+            if current and self._handlers.provisional is not None:
+                self._handlers.provisional(response, self.hop, now)
+            return
+        if not current and status >= 300:
+            return
+        if status == _TRY_NEXT_SERVER and self._advance(now):
+            return
+        self._core.preferred = self.hop.remote
+        if status in _CHALLENGES and self._login(response, now):
+            return
+        self._handlers.final(response, self.hop, now)
+
+    def timed_out(self, transaction: ClientTransaction, now: float) -> None:
+        """No final answer came in time (timer B or F)."""
+        self._unanswered(transaction, RegistrationFailure.NO_ANSWER, "no answer", now)
+
+    def transport_failed(
+        self, transaction: ClientTransaction, kind: RegistrationFailure, text: str, now: float
+    ) -> None:
+        """Deal with a request that could not be sent."""
+        self._unanswered(transaction, kind, text, now)
+
+    def _unanswered(self, transaction: ClientTransaction, kind: RegistrationFailure, text: str, now: float) -> None:
+        if transaction is not self.transaction or self._advance(now):
+            return
+        remote = self.hop.remote
+        where = f"{remote.host} port {remote.port} over {remote.transport.via}"
+        self._handlers.failed(Failure(kind, f"{where}: {text}"), now)
+
+    def _advance(self, now: float) -> bool:
+        """Try the next server, if there is one."""
+        if self._index + 1 >= len(self._hops):
+            return False
+        self._index += 1
+        self._send(now)
+        return True
+
+    def _login(self, response: Response, now: float) -> bool:
+        """Send again with a login; False where that cannot help."""
+        self._logins += 1
+        try:
+            self._core.digest.challenged(response)
+        except AuthenticationError as error:
+            self.login_error = error
+            return False
+        if self._logins > MAX_LOGIN_ROUNDS:
+            return False
+        self._send(now)
+        return True

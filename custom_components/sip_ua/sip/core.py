@@ -1,0 +1,231 @@
+"""What every part of the user agent shares: identity, transactions, login, server location and the way out.
+
+RFC 3261 sections 8.1.1 (header fields of a request) and 18.2.1; RFC 3581 for the address that others see us at.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from .account import Account, NatMode, Transport, UriType
+from .address import Address, Hop, HostPort, Lookup, Send
+from .alarm import AlarmQueue
+from .digest import Credentials, DigestClient
+from .events import Event, RegistrationFailure
+from .headers import Headers, NameAddr, Via
+from .message import Request, Response
+from .params import NO_PARAMS, Params
+from .transaction import ServerTransaction, Timers, TransactionLayer
+from .uri import SipUri
+
+type Entropy = Callable[[int], bytes]
+
+MAX_FORWARDS = "70"
+SDP_TYPE = "application/sdp"
+BRANCH_COOKIE = "z9hG4bK"
+ALLOWED_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "NOTIFY")
+SUPPORTED_EXTENSIONS = ("timer",)
+
+NOWHERE = Hop(Address(Transport.UDP, "", 0), HostPort("", 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a request got no answer at all; `text` names what was tried."""
+
+    kind: RegistrationFailure
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NextHop:
+    """Where a request is to go before any address is known."""
+
+    host: str
+    port: int | None
+    transport: Transport | None
+    srv: bool = False
+
+
+type LocatedCallback = Callable[[tuple[Hop, ...] | Failure, float], None]
+
+
+class Core:
+    """State and services shared by the registration and the calls of one account."""
+
+    def __init__(self, account: Account, entropy: Entropy, timers: Timers) -> None:
+        """Start with nothing sent and nobody known; `arrival` is how the message being dealt with came in."""
+        self.account = account
+        self.entropy = entropy
+        self.timers = timers
+        self.layer = TransactionLayer(timers)
+        self.alarms = AlarmQueue()
+        self.digest = DigestClient(Credentials(account.login, account.password), entropy)
+        self.lookups: list[Lookup] = []
+        self.events: list[Event] = []
+        self.sends: list[Send] = []
+        self.arrival = NOWHERE
+        self.server_hosts: frozenset[str] = frozenset()
+        self._hosts_of: dict[NextHop, frozenset[str]] = {}
+        self.preferred: Address | None = None
+        self._seen_as: dict[tuple[Transport, HostPort], HostPort] = {}
+        self._waiting: dict[int, LocatedCallback] = {}
+        self._tokens = count(1)
+
+    def emit(self, event: Event) -> None:
+        """Tell the user of the agent."""
+        self.events.append(event)
+
+    def token(self, size: int = 8) -> str:
+        """Return `size` random bytes as hexadecimal digits, for tags, branches and Call-IDs."""
+        return self.entropy(size).hex()
+
+    # Server location
+
+    def locate(self, hop: NextHop, callback: LocatedCallback) -> None:
+        """Ask the network layer where `hop` is; the answer comes through `located`."""
+        token = next(self._tokens)
+        self._waiting[token] = callback
+        self.lookups.append(Lookup(token, hop.host, hop.port, hop.transport, hop.srv))
+
+    def located(self, token: int, outcome: Sequence[Hop] | Failure, now: float) -> None:
+        """Take the answer to one lookup; answers nobody waits for are ignored."""
+        callback = self._waiting.pop(token, None)
+        if callback is None:
+            return
+        if isinstance(outcome, Failure):
+            callback(outcome, now)
+        elif not outcome:
+            callback(Failure(RegistrationFailure.NAME_NOT_FOUND, "no address"), now)
+        else:
+            # The server that answered last is asked first; the order of the rest is DNS's (RFC 3263 section 4.3).
+            callback(tuple(sorted(outcome, key=lambda found: found.remote != self.preferred)), now)
+
+    def server_hop(self, *, registrar: bool = False) -> NextHop | None:
+        """Return the first hop of requests outside a dialog, None without a server (peer to peer)."""
+        account = self.account
+        server = (
+            account.outbound_proxy or (account.registrar if registrar else None) or account.server or account.registrar
+        )
+        if server is None:
+            return None
+        return NextHop(server.host, server.port, account.transport, account.use_srv or account.transport is None)
+
+    def note_servers(self, server: NextHop, hops: tuple[Hop, ...]) -> None:
+        """Note the addresses of one of our servers: only they may reach us."""
+        self._hosts_of[server] = frozenset(hop.remote.host for hop in hops)
+        self.server_hosts = frozenset().union(*self._hosts_of.values())
+
+    def uri_hop(self, uri: SipUri) -> NextHop:
+        """Return the hop that a SIP URI names (RFC 3263 section 4)."""
+        named = uri.params.get("transport")
+        if uri.scheme == "sips":
+            transport: Transport | None = Transport.TLS
+        elif named is not None and named.lower() in Transport:
+            transport = Transport(named.lower())
+        elif uri.host in self.server_hosts and self.account.transport is not None:
+            # A server that records its route without naming a transport means the one it was spoken to over.
+            transport = self.account.transport
+        else:
+            transport = Transport.UDP
+        host = uri.params.get("maddr") or uri.host
+        return NextHop(host, uri.port, transport)
+
+    # Identity
+
+    @property
+    def scheme(self) -> str:
+        """Return the scheme of our own URIs."""
+        return "sips" if self.account.uri_type is UriType.SIPS else "sip"
+
+    def identity(self) -> NameAddr:
+        """Return who we are: number@domain, the address of record."""
+        uri = SipUri(scheme=self.scheme, user=self.account.number, password=None, host=self.account.domain)
+        return NameAddr(self.account.display_name, uri)
+
+    def domain_uri(self) -> SipUri:
+        """Return the URI of our service domain, as REGISTER and OPTIONS name it."""
+        return SipUri(scheme=self.scheme, user=None, password=None, host=self.account.domain)
+
+    def contact(self, hop: Hop) -> NameAddr:
+        """Return where requests to us are to be sent, as the peer behind `hop` reaches us."""
+        transport = hop.remote.transport
+        here = self._seen_as.get((transport, hop.local), hop.local)
+        params = NO_PARAMS if transport is Transport.UDP else Params({"transport": transport.value})
+        uri = SipUri(
+            scheme=self.scheme, user=self.account.number, password=None, host=here.host, port=here.port, params=params
+        )
+        return NameAddr("", uri)
+
+    def via(self, hop: Hop) -> Via:
+        """Return a new topmost Via with a fresh branch."""
+        params = Params({"rport": None, "branch": BRANCH_COOKIE + self.token()})
+        return Via(hop.remote.transport.via, hop.local.host, hop.local.port, params)
+
+    def learn_address(self, hop: Hop, response: Response) -> bool:
+        """Note the address that the server saw (RFC 3581); True when it is news.
+
+        Only for datagrams: the far port of a connection is of no use to anybody else.
+        """
+        if self.account.network.nat is not NatMode.AUTOMATIC or hop.remote.transport is not Transport.UDP:
+            return False
+        via = response.via
+        host = via.received or hop.local.host
+        port = via.rport or hop.local.port
+        seen = HostPort(host, port)
+        key = (hop.remote.transport, hop.local)
+        if self._seen_as.get(key, hop.local) == seen:
+            return False
+        self._seen_as = {key: seen}
+        return True
+
+    @property
+    def allow(self) -> str:
+        """Return the value of our Allow header fields."""
+        return ", ".join(ALLOWED_METHODS)
+
+    @property
+    def supported(self) -> str:
+        """Return the value of our Supported header fields."""
+        return ", ".join(SUPPORTED_EXTENSIONS)
+
+    # Requests and answers outside the transactions' own
+
+    def add_route(self, headers: Headers) -> None:
+        """Lead a request outside a dialog through the outbound proxy (section 8.1.2)."""
+        proxy = self.account.outbound_proxy
+        if proxy is None:
+            return
+        params = Params({"lr": None})
+        if self.account.transport is not None and self.account.transport.reliable:
+            params = Params({"transport": self.account.transport.value, "lr": None})
+        uri = SipUri(scheme=self.scheme, user=None, password=None, host=proxy.host, port=proxy.port, params=params)
+        headers.add("Route", str(NameAddr("", uri)))
+
+    def complete(self, request: Request, hop: Hop) -> Request:
+        """Give a request its topmost Via and our name."""
+        request.headers.insert_first("Via", str(self.via(hop)))
+        request.headers.set("User-Agent", self.account.user_agent)
+        return request
+
+    def respond(
+        self,
+        transaction: ServerTransaction,
+        status: int,
+        now: float,
+        *,
+        to_tag: str | None = None,
+        reason: str | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+        body: bytes = b"",
+    ) -> Response:
+        """Answer a request; a body is always a session description."""
+        response = transaction.request.create_response(status, reason, to_tag=to_tag)
+        for name, value in headers:
+            response.headers.add(name, value)
+        response.headers.set("User-Agent", self.account.user_agent)
+        if body:
+            response.headers.set("Content-Type", SDP_TYPE)
+            response.body = body
+        self.layer.respond(transaction, response, now)
+        return response

@@ -1,0 +1,80 @@
+"""Who is at the other end: from header fields of a request, or from what a person dialled.
+
+RFC 3325 (asserted identity), RFC 3323 (privacy), RFC 3966 (visual separators of telephone numbers).
+"""
+
+from .account import Account, UriType
+from .errors import LocalProtocolError, RemoteProtocolError
+from .events import Party
+from .headers import NameAddr, parse_name_addr
+from .message import Request, Response
+from .params import NO_PARAMS, Params
+from .text import clean_text
+from .uri import SipUri, TelUri, parse_uri
+
+MAX_TARGET_LENGTH = 256
+URI_LIMIT = 256
+_SEPARATORS = str.maketrans("", "", " -.()/\u00a0")
+_NUMBER_CHARS = frozenset("0123456789+")
+_SCHEMES = ("sip:", "sips:", "tel:")
+_ANONYMOUS_DOMAIN = "anonymous.invalid"
+
+
+def party_of(address: NameAddr) -> Party:
+    """Return the person a From, To or P-Asserted-Identity header field names."""
+    uri = address.uri
+    number = ""
+    if isinstance(uri, SipUri):
+        number = "" if uri.host == _ANONYMOUS_DOMAIN else uri.user or ""
+    elif isinstance(uri, TelUri):
+        number = uri.number
+    return Party(clean_text(address.display_name), clean_text(number), clean_text(str(uri), URI_LIMIT))
+
+
+def asserted_party(message: Request | Response, fallback: NameAddr, *, trusted: bool) -> Party:
+    """Return the identity that a trusted server asserts, else the one that the peer claims."""
+    if trusted:
+        for value in message.headers.split("P-Asserted-Identity")[:2]:
+            try:
+                return party_of(parse_name_addr(value))
+            except RemoteProtocolError:
+                continue
+    return party_of(fallback)
+
+
+def dial_number(text: str) -> str:
+    """Return what goes out for what was typed: separators dropped from numbers, feature codes unchanged."""
+    text = text.strip()
+    bare = text.translate(_SEPARATORS)
+    return bare if bare and _NUMBER_CHARS.issuperset(bare) else text
+
+
+def target_uri(account: Account, target: str) -> SipUri | TelUri:
+    """Return the request URI for a number, user@host or URI; raise LocalProtocolError where none can be made."""
+    text = target.strip()
+    if not text or len(text) > MAX_TARGET_LENGTH or not text.isprintable():
+        raise LocalProtocolError("not a number or SIP address that can be dialled")
+    try:
+        if text.lower().startswith(_SCHEMES):
+            uri = parse_uri(text)
+        elif "@" in text:
+            uri = parse_uri(f"{'sips' if account.uri_type is UriType.SIPS else 'sip'}:{text}")
+        else:
+            uri = _number_uri(account, dial_number(text))
+    except RemoteProtocolError as error:
+        raise LocalProtocolError(f"not a number or SIP address that can be dialled: {error}") from error
+    if not isinstance(uri, SipUri | TelUri):
+        raise LocalProtocolError("only sip, sips and tel addresses can be dialled")
+    if isinstance(uri, TelUri) and not account.registers:
+        raise LocalProtocolError("a telephone number needs a SIP server; without one dial user@host")
+    return uri
+
+
+def _number_uri(account: Account, number: str) -> SipUri | TelUri:
+    if not account.registers:
+        raise LocalProtocolError("a number needs a SIP server; without one dial user@host")
+    if account.uri_type is UriType.TEL and number.lstrip("+").isdecimal():
+        params = NO_PARAMS if number.startswith("+") else Params({"phone-context": account.domain})
+        return TelUri(number, params)
+    scheme = "sips" if account.uri_type is UriType.SIPS else "sip"
+    return SipUri(scheme=scheme, user=number, password=None, host=account.domain)
