@@ -1,0 +1,40 @@
+"""What goes wrong while an action or a button talks to the phone, as an error that Home Assistant can translate."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+
+from .const import DOMAIN
+from .net.errors import AudioError, MediaStoppedError, NoPortError
+from .sip.errors import LocalProtocolError, SipError
+
+# The first kind that fits applies; the person's own faults are validation errors.
+_KINDS: tuple[tuple[type[SipError], type[HomeAssistantError], str], ...] = (
+    (LocalProtocolError, ServiceValidationError, "not_possible"),
+    (NoPortError, HomeAssistantError, "no_rtp_port"),
+    (AudioError, HomeAssistantError, "playback_failed"),
+    (MediaStoppedError, HomeAssistantError, "media_stopped"),
+    (SipError, HomeAssistantError, "phone_failed"),
+)
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Raise the errors of the phone as translated errors of Home Assistant."""
+    try:
+        yield
+    except SipError as error:
+        for kind, raised, key in _KINDS:
+            if isinstance(error, kind):
+                raise raised(
+                    translation_domain=DOMAIN, translation_key=key, translation_placeholders={"error": str(error)}
+                ) from error
+        raise
+
+
+def validation_error(key: str, **placeholders: str) -> ServiceValidationError:
+    """Return the error of a wrong call of an action."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders or None
+    )

@@ -1,0 +1,150 @@
+"""How calls are shown to Home Assistant: which of several, and what is told of one in events and answers."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from homeassistant.util import dt as dt_util
+
+from .const import ATTR_CALL_ID, CallEventType
+from .sip.events import (
+    CallOutcome,
+    CallSnapshot,
+    CallState,
+    CallStep,
+    DigitReceived,
+    RegistrationChanged,
+)
+
+# Which of several calls a person wants to see: one that rings here before one that talks, a held one last.
+_RANK: dict[CallState, int] = {
+    CallState.RINGING: 6,
+    CallState.TALKING: 5,
+    CallState.EARLY: 4,
+    CallState.ALERTING: 3,
+    CallState.DIALING: 2,
+    CallState.REMOTE_HELD: 1,
+    CallState.HELD: 0,
+    CallState.ENDED: -1,
+}
+
+_CONNECTED = frozenset({CallState.TALKING, CallState.HELD, CallState.REMOTE_HELD})
+
+
+def most_relevant(calls: Iterable[CallSnapshot]) -> CallSnapshot | None:
+    """Return the call to show: the most urgent state, and the newest of those; None where there is no call."""
+    shown: CallSnapshot | None = None
+    for call in calls:
+        if shown is None or (_RANK[call.state], call.started_at) >= (_RANK[shown.state], shown.started_at):
+            shown = call
+    return shown
+
+
+def newest(calls: Iterable[CallSnapshot]) -> CallSnapshot | None:
+    """Return the call that began last."""
+    return max(calls, key=lambda call: call.started_at, default=None)
+
+
+def is_connected(call: CallSnapshot) -> bool:
+    """Return whether a call has been answered and goes on, held or not."""
+    return call.state in _CONNECTED
+
+
+def transition(before: CallSnapshot | None, call: CallSnapshot) -> CallEventType | None:
+    """Return what a person would call the change of a call's state.
+
+    None where there is nothing to tell, or where an event of its own tells it: `IncomingCall`, `CallEnded`.
+    """
+    if before is not None and before.state is call.state:
+        return None
+    match call.state:
+        case CallState.DIALING:
+            return CallEventType.OUTGOING
+        case CallState.ALERTING:
+            return CallEventType.RINGING
+        case CallState.EARLY:
+            return CallEventType.EARLY_MEDIA
+        case CallState.TALKING:
+            return CallEventType.RESUMED if before and is_connected(before) else CallEventType.ANSWERED
+        case CallState.HELD:
+            return CallEventType.HELD
+        case CallState.REMOTE_HELD:
+            return CallEventType.REMOTE_HELD
+        case CallState.RINGING | CallState.ENDED:
+            return None
+
+
+def wall_clock(moment: float | None, now: float) -> datetime | None:
+    """Return the time of day of a monotonic clock reading; `now` is that clock's reading of this moment."""
+    return None if moment is None else dt_util.utcnow() + timedelta(seconds=moment - now)
+
+
+def call_data(call: CallSnapshot) -> dict[str, Any]:
+    """Return what every event and answer says of a call."""
+    remote = call.remote
+    return {
+        ATTR_CALL_ID: call.id,
+        "sip_call_id": call.sip_call_id,
+        "direction": call.direction.value,
+        "state": call.state.value,
+        "name": remote.name,
+        "number": remote.number,
+        "uri": remote.uri,
+        "called": call.called,
+    }
+
+
+def outcome_data(call: CallSnapshot) -> dict[str, Any]:
+    """Return how a call went so far: outcome, last answer, who ended or answered it, and durations in seconds."""
+    ended_at = call.ended_at
+    rung_until = call.answered_at or ended_at
+    outcome, code, reason = call.outcome, call.code, call.reason
+    if outcome is None and is_connected(call):
+        outcome, code, reason = CallOutcome.ANSWERED, code or 200, reason or "OK"
+    return {
+        "outcome": outcome.value if outcome else None,
+        "code": code,
+        "reason": reason,
+        "ended_by": call.ended_by.value if call.ended_by else None,
+        "answered_by": (call.answered_by.number or call.answered_by.uri) if call.answered_by else None,
+        "ring_duration": _seconds(call.ringing_at, rung_until),
+        "talk_duration": _seconds(call.answered_at, ended_at),
+    }
+
+
+def digit_data(event: DigitReceived) -> dict[str, Any]:
+    """Return a key that the far end pressed; duration in milliseconds."""
+    return {"digit": event.digit, "duration": event.duration, "method": event.method.value}
+
+
+def step_data(event: CallStep) -> dict[str, Any]:
+    """Return one step of the call progression, with its time and the seconds since the call began."""
+    return {
+        "step": event.step.value,
+        "sent": event.sent,
+        "code": event.code,
+        "reason": event.reason,
+        "time": dt_util.utcnow().isoformat(timespec="milliseconds"),
+        "elapsed": round(event.at - event.call.started_at, 4),
+    }
+
+
+def registration_data(
+    status: RegistrationChanged, expires: datetime | None, next_attempt: datetime | None
+) -> dict[str, Any]:
+    """Return what is told of the registration; its times as times of day."""
+    return {
+        "state": status.state.value,
+        "code": status.code,
+        "reason": status.reason,
+        "failure": status.failure.value if status.failure else None,
+        "failures": status.failures,
+        "detail": status.detail,
+        "expires_at": expires.isoformat(timespec="seconds") if expires else None,
+        "next_attempt_at": next_attempt.isoformat(timespec="seconds") if next_attempt else None,
+    }
+
+
+def _seconds(start: float | None, end: float | None) -> float | None:
+    """Return the seconds between two clock readings, None where one of them is not there."""
+    return round(max(end - start, 0.0), 3) if start is not None and end is not None else None

@@ -1,0 +1,217 @@
+"""Config flow: a SIP account is typed as on a router's page, tried against the server, and only then kept."""
+
+import logging
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any, override
+
+import voluptuous as vol
+from homeassistant.components import network
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlow, ConfigFlowResult
+from homeassistant.const import CONF_PASSWORD
+from homeassistant.core import HomeAssistant
+
+from .const import (
+    CONF_AUTH_USER,
+    CONF_LOCAL_PORT,
+    CONF_NUMBER,
+    CONF_OUTBOUND_PROXY,
+    CONF_REGISTRAR,
+    CONF_SERVER,
+    CONF_SIP_DOMAIN,
+    CONF_TEMPLATE,
+    DOMAIN,
+    SECTION_NETWORK,
+    SECTION_SERVERS,
+    SECTIONS,
+)
+from .coordinator import SipUaConfigEntry
+from .form import REAUTH_SCHEMA, account_schema, reconfigure_schema
+from .net.registration_check import check_registration
+from .settings import account_of, identity_of, is_direct, normalize, unique_id_of
+from .sip.events import RegistrationChanged, RegistrationFailure, RegistrationState
+from .validation import Mistake, find_mistakes
+
+_LOGGER = logging.getLogger(__name__)
+
+BASE = "base"
+UNKNOWN = "unknown"
+
+# Where a failure of the test REGISTER is to be put right; a section opens by itself.
+_FAILURE_PLACES: Mapping[RegistrationFailure, str] = {
+    RegistrationFailure.NAME_NOT_FOUND: CONF_SERVER,
+    RegistrationFailure.NO_ANSWER: SECTION_SERVERS,
+    RegistrationFailure.CONNECTION_REFUSED: SECTION_SERVERS,
+    RegistrationFailure.LOGIN_REFUSED: CONF_PASSWORD,
+    RegistrationFailure.NUMBER_UNKNOWN: CONF_NUMBER,
+    RegistrationFailure.WRONG_DOMAIN: CONF_SIP_DOMAIN,
+    RegistrationFailure.CERTIFICATE: SECTION_SERVERS,
+    RegistrationFailure.LOCAL_PORT_IN_USE: SECTION_NETWORK,
+}
+
+
+async def _machine_addresses(hass: HomeAssistant) -> dict[str, str]:
+    """Return the addresses of this machine that a phone can be reached at, with the interface of each."""
+    return {
+        ip["address"]: adapter["name"]
+        for adapter in await network.async_get_adapters(hass)
+        for ip in (*adapter["ipv4"], *adapter["ipv6"])
+        if not ip_address(ip["address"]).is_link_local
+    }
+
+
+def _mistake_of(result: RegistrationChanged, data: Mapping[str, Any]) -> Mistake:
+    """Return the error text of a failed test REGISTER, and the place where it is to be put right."""
+    if (failure := result.failure) is None:
+        return Mistake(UNKNOWN, BASE)
+    place = _FAILURE_PLACES.get(failure, BASE)
+    servers = data[SECTION_SERVERS]
+    if failure is RegistrationFailure.NAME_NOT_FOUND and (servers[CONF_OUTBOUND_PROXY] or servers[CONF_REGISTRAR]):
+        place = SECTION_SERVERS
+    return Mistake(failure.value, place)
+
+
+class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
+    """Handle the config flow of a SIP account."""
+
+    VERSION = 1
+    MINOR_VERSION = 1
+
+    def __init__(self) -> None:
+        """Begin with nothing to put right."""
+        self._mistakes: list[Mistake] = []
+        self._placeholders: dict[str, str] = {}
+
+    @override
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Take a new account, register with it for real, and keep it."""
+        addresses = await _machine_addresses(self.hass)
+        if user_input is not None:
+            data = normalize(user_input)
+            if self._keeps_the_rules(data, addresses):
+                await self.async_set_unique_id(unique_id_of(data))
+                self._abort_if_unique_id_configured()
+                if await self._registers(data):
+                    return self.async_create_entry(title=identity_of(data), data=data)
+        return self._show("user", account_schema(addresses, self._opened), user_input)
+
+    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Change server and network of an account; its number and template stay."""
+        entry: SipUaConfigEntry = self._get_reconfigure_entry()
+        addresses = await _machine_addresses(self.hass)
+        if user_input is not None:
+            kept = {CONF_TEMPLATE: entry.data[CONF_TEMPLATE], CONF_NUMBER: entry.data[CONF_NUMBER]}
+            data = normalize(user_input | kept)
+            data[CONF_PASSWORD] = data[CONF_PASSWORD] or entry.data[CONF_PASSWORD]
+            if self._keeps_the_rules(data, addresses):
+                unique_id = unique_id_of(data)
+                if unique_id != entry.unique_id:
+                    await self.async_set_unique_id(unique_id)
+                    self._abort_if_unique_id_configured()
+                if await self._registers(data, entry):
+                    return self._update(entry, data, unique_id=unique_id, title=identity_of(data))
+        schema = reconfigure_schema(addresses, self._opened, direct=is_direct(entry.data))
+        stored = {key: value for key, value in entry.data.items() if key != CONF_PASSWORD}
+        return self._show("reconfigure", schema, user_input or stored)
+
+    async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
+        """Ask for a new login after the server has refused the stored one."""
+        return await self.async_step_reauth_confirm()
+
+    async def async_step_reauth_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Try the new login and keep it."""
+        entry: SipUaConfigEntry = self._get_reauth_entry()
+        if user_input is not None:
+            data = {
+                **entry.data,
+                CONF_PASSWORD: user_input[CONF_PASSWORD],
+                CONF_AUTH_USER: user_input.get(CONF_AUTH_USER, "").strip(),
+            }
+            if await self._registers(data, entry):
+                return self._update(entry, data)
+        self._placeholders.setdefault("identity", identity_of(entry.data))
+        return self._show("reauth_confirm", REAUTH_SCHEMA, user_input or {CONF_AUTH_USER: entry.data[CONF_AUTH_USER]})
+
+    @property
+    def _opened(self) -> set[str]:
+        """Return the sections in which something is to be put right."""
+        return {mistake.place for mistake in self._mistakes}.intersection(SECTIONS)
+
+    def _show(self, step_id: str, schema: vol.Schema, values: Mapping[str, Any] | None) -> ConfigFlowResult:
+        """Show a form with what was typed before and what is wrong with it."""
+        places = {marker.schema for marker in schema.schema}
+        if values is not None and any(mistake.place == CONF_PASSWORD for mistake in self._mistakes):
+            values = {key: value for key, value in values.items() if key != CONF_PASSWORD}
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(schema, values),
+            errors={mistake.place if mistake.place in places else BASE: mistake.key for mistake in self._mistakes},
+            description_placeholders=self._placeholders,
+        )
+
+    def _keeps_the_rules(self, data: Mapping[str, Any], addresses: Mapping[str, str]) -> bool:
+        """Return whether a typed account keeps all rules, and remember those that it breaks."""
+        self._mistakes = find_mistakes(data, addresses)
+        self._placeholders = _placeholders(data)
+        return not self._mistakes
+
+    async def _registers(self, data: Mapping[str, Any], entry: ConfigEntry | None = None) -> bool:
+        """Return whether the server accepts the account, and remember why not.
+
+        A local port that the loaded entry holds itself is left out of the trial.
+        """
+        self._mistakes = []
+        account = account_of(_with_free_port(data, entry))
+        self._placeholders = _placeholders(data)
+        try:
+            result = await check_registration(account)
+        except LocalAddressError:
+            self._mistakes = [Mistake("bind_address_unknown", SECTION_NETWORK)]
+        except Exception:
+            _LOGGER.exception("Unexpected error while registering")
+            self._mistakes = [Mistake(UNKNOWN, BASE)]
+        else:
+            if result.state is RegistrationState.REGISTERED or not (account.registers or result.failure):
+                return True
+            self._mistakes = [_mistake_of(result, data)]
+            self._placeholders = _placeholders(data, result)
+        return False
+
+    def _update(
+        self,
+        entry: SipUaConfigEntry,
+        data: Mapping[str, Any],
+        *,
+        unique_id: str | None = None,
+        title: str | None = None,
+    ) -> ConfigFlowResult:
+        """Keep changed settings; they apply when the last call has ended, never by cutting it."""
+        unique_id, title = unique_id or entry.unique_id, title or entry.title
+        if entry.state is ConfigEntryState.LOADED and entry.runtime_data.async_reload_when_idle():
+            return self.async_update_and_abort(entry, unique_id=unique_id, title=title, data=data)
+        return self.async_update_reload_and_abort(entry, unique_id=unique_id, title=title, data=data)
+
+
+def _with_free_port(data: Mapping[str, Any], entry: ConfigEntry | None) -> Mapping[str, Any]:
+    """Return the settings with any local port where the entry's own phone holds the wanted one."""
+    settings = data[SECTION_NETWORK]
+    if (
+        entry is None
+        or entry.state is not ConfigEntryState.LOADED
+        or settings[CONF_LOCAL_PORT] != entry.data[SECTION_NETWORK][CONF_LOCAL_PORT]
+    ):
+        return data
+    return {**data, SECTION_NETWORK: {**settings, CONF_LOCAL_PORT: 0}}
+
+
+def _placeholders(data: Mapping[str, Any], result: RegistrationChanged | None = None) -> dict[str, str]:
+    """Return what the error texts name."""
+    answer = f"{result.code} {result.reason}".strip() if result and result.code else ""
+    return {
+        "identity": identity_of(data),
+        "number": str(data[CONF_NUMBER]),
+        "server": str(data[CONF_SERVER]),
+        "local_port": str(data[SECTION_NETWORK][CONF_LOCAL_PORT]),
+        "answer": answer or "-",
+        "detail": (result.detail if result else "") or "-",
+    }

@@ -1,0 +1,38 @@
+"""Diagnostics of an account, without anything that names a person or opens a door."""
+
+from typing import Any
+
+from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.const import CONF_PASSWORD
+from homeassistant.core import HomeAssistant
+
+from .call_view import outcome_data
+from .const import CONF_AUTH_USER, CONF_NUMBER, CONF_PUBLIC_ADDRESS
+from .coordinator import SipUaConfigEntry
+
+TO_REDACT = {CONF_AUTH_USER, CONF_NUMBER, CONF_PASSWORD, CONF_PUBLIC_ADDRESS}
+
+
+async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SipUaConfigEntry) -> dict[str, Any]:
+    """Return settings, registration and calls."""
+    coordinator = entry.runtime_data
+    status = coordinator.registration
+    last_call = coordinator.last_call
+    return {
+        "settings": async_redact_data(dict(entry.data), TO_REDACT),
+        "registration": {
+            "state": status.state.value,
+            "code": status.code,
+            "reason": status.reason,
+            "failure": status.failure.value if status.failure else None,
+            "failures": status.failures,
+            "detail": status.detail,
+            "expires_at": coordinator.registered_until,
+            "next_attempt_at": coordinator.next_attempt,
+        },
+        "calls": [
+            {"direction": call.direction.value, "state": call.state.value} for call in coordinator.calls.values()
+        ],
+        "last_call": async_redact_data(outcome_data(last_call), {"answered_by"}) if last_call else None,
+        "last_call_statistics": coordinator.last_statistics,
+    }

@@ -1,0 +1,248 @@
+"""Sensors of an account: its registration, and the call that a person wants to see."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, override
+
+from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorEntityDescription
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.typing import StateType
+
+from .call_view import call_data, outcome_data
+from .const import PROBLEM_NONE, STATE_IDLE
+from .coordinator import SipUaConfigEntry, SipUaCoordinator
+from .entity import SipUaStateEntity
+from .sip.events import (
+    CallDirection,
+    CallOutcome,
+    CallSnapshot,
+    CallState,
+    RegistrationChanged,
+    RegistrationFailure,
+    RegistrationState,
+)
+
+PARALLEL_UPDATES = 0
+
+type Value = StateType | datetime
+
+
+def _nothing(_coordinator: SipUaCoordinator) -> dict[str, Any]:
+    """Return no attributes."""
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SipUaSensorDescription(SensorEntityDescription):
+    """A sensor: what it is made of, its value and its attributes.
+
+    `source` is compared to find out whether there is news; `always` keeps the sensor available without registration.
+    """
+
+    source: Callable[[SipUaCoordinator], object]
+    value: Callable[[SipUaCoordinator], Value]
+    attributes: Callable[[SipUaCoordinator], dict[str, Any]] = _nothing
+    always: bool = False
+    first: bool = False
+
+
+def _registration(coordinator: SipUaCoordinator) -> RegistrationChanged:
+    return coordinator.registration
+
+
+def _registration_state(coordinator: SipUaCoordinator) -> str:
+    """Return the registration's state; a repeated attempt after a failure is still a failure."""
+    status = coordinator.registration
+    if status.state is RegistrationState.REGISTERING and status.failures:
+        return RegistrationState.FAILED.value
+    return status.state.value
+
+
+def _expires(coordinator: SipUaCoordinator) -> datetime | None:
+    return coordinator.registered_until
+
+
+def _last_answer(coordinator: SipUaCoordinator) -> str | None:
+    status = coordinator.registration
+    return f"{status.code} {status.reason}".strip() if status.code else None
+
+
+def _problem(coordinator: SipUaCoordinator) -> str:
+    failure = coordinator.registration.failure
+    return failure.value if failure else PROBLEM_NONE
+
+
+def _problem_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
+    status = coordinator.registration
+    return {"detail": status.detail, "failures": status.failures, "next_attempt_at": coordinator.next_attempt}
+
+
+def _shown(coordinator: SipUaCoordinator) -> CallSnapshot | None:
+    return coordinator.shown
+
+
+def _call_state(coordinator: SipUaCoordinator) -> str:
+    return coordinator.shown.state.value if coordinator.shown else STATE_IDLE
+
+
+def _call_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
+    if (call := coordinator.shown) is None:
+        return {}
+    data = call_data(call)
+    return {key: data[key] for key in ("call_id", "direction", "name", "number", "uri", "called")}
+
+
+def _last_call(coordinator: SipUaCoordinator) -> CallSnapshot | None:
+    return coordinator.last_call
+
+
+def _last_call_outcome(coordinator: SipUaCoordinator) -> str | None:
+    call = coordinator.last_call
+    return call.outcome.value if call and call.outcome else None
+
+
+def _last_call_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
+    if (call := coordinator.last_call) is None:
+        return {}
+    data = call_data(call) | outcome_data(call)
+    kept = ("direction", "name", "number", "code", "reason", "ended_by", "ring_duration", "talk_duration")
+    return {key: data[key] for key in kept}
+
+
+CALL_STATE = SipUaSensorDescription(
+    key="call_state",
+    translation_key="call_state",
+    device_class=SensorDeviceClass.ENUM,
+    options=[STATE_IDLE, *(state for state in CallState if state is not CallState.ENDED)],
+    source=_shown,
+    value=_call_state,
+    attributes=_call_attributes,
+    first=True,
+)
+
+SENSORS: tuple[SipUaSensorDescription, ...] = (
+    CALL_STATE,
+    SipUaSensorDescription(
+        key="remote_name",
+        translation_key="remote_name",
+        source=_shown,
+        value=lambda coordinator: (coordinator.shown.remote.name or None) if coordinator.shown else None,
+    ),
+    SipUaSensorDescription(
+        key="remote_number",
+        translation_key="remote_number",
+        source=_shown,
+        value=lambda coordinator: (coordinator.shown.remote.number or None) if coordinator.shown else None,
+    ),
+    SipUaSensorDescription(
+        key="call_direction",
+        translation_key="call_direction",
+        device_class=SensorDeviceClass.ENUM,
+        options=list(CallDirection),
+        source=_shown,
+        value=lambda coordinator: coordinator.shown.direction.value if coordinator.shown else None,
+    ),
+    SipUaSensorDescription(
+        key="calls_active",
+        translation_key="calls_active",
+        source=lambda coordinator: len(coordinator.calls),
+        value=lambda coordinator: len(coordinator.calls),
+    ),
+    SipUaSensorDescription(
+        key="last_call",
+        translation_key="last_call",
+        device_class=SensorDeviceClass.ENUM,
+        options=list(CallOutcome),
+        source=_last_call,
+        value=_last_call_outcome,
+        attributes=_last_call_attributes,
+        always=True,
+    ),
+)
+
+REGISTRATION_SENSORS: tuple[SipUaSensorDescription, ...] = (
+    SipUaSensorDescription(
+        key="registration",
+        translation_key="registration",
+        device_class=SensorDeviceClass.ENUM,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        options=list(RegistrationState),
+        source=_registration,
+        value=_registration_state,
+        always=True,
+    ),
+    SipUaSensorDescription(
+        key="registration_expires",
+        translation_key="registration_expires",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        source=_registration,
+        value=_expires,
+        always=True,
+    ),
+    SipUaSensorDescription(
+        key="last_answer",
+        translation_key="last_answer",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        source=_registration,
+        value=_last_answer,
+        always=True,
+    ),
+    SipUaSensorDescription(
+        key="registration_problem",
+        translation_key="registration_problem",
+        device_class=SensorDeviceClass.ENUM,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        options=[PROBLEM_NONE, *RegistrationFailure],
+        source=_registration,
+        value=_problem,
+        attributes=_problem_attributes,
+        always=True,
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: SipUaConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the sensors of an account; one without a server has no registration to show."""
+    coordinator = entry.runtime_data
+    descriptions = SENSORS + REGISTRATION_SENSORS if coordinator.account.registers else SENSORS
+    async_add_entities(SipUaSensor(coordinator, description) for description in descriptions)
+
+
+class SipUaSensor(SipUaStateEntity, SensorEntity):
+    """A sensor of an account."""
+
+    entity_description: SipUaSensorDescription
+
+    def __init__(self, coordinator: SipUaCoordinator, description: SipUaSensorDescription) -> None:
+        """Note whether the sensor goes before the others."""
+        super().__init__(coordinator, description)
+        self._first = description.first
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether the sensor has something to show."""
+        return self.entity_description.always or super().available
+
+    @property
+    @override
+    def native_value(self) -> Value:
+        """Return what the sensor shows."""
+        return self.entity_description.value(self.coordinator)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any]:
+        """Return what belongs to it."""
+        return self.entity_description.attributes(self.coordinator)
+
+    @override
+    def _showing(self) -> object:
+        """Return what the sensor is made of."""
+        return self.available, self.entity_description.source(self.coordinator)

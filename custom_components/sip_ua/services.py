@@ -1,0 +1,273 @@
+"""The actions: dial, answer, hang up, send DTMF digits, and play a sound or speak."""
+
+from collections.abc import Callable
+from typing import Any
+
+import voluptuous as vol
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import config_validation as cv, service
+
+from .action_errors import translated_errors, validation_error
+from .call_view import call_data, outcome_data
+from .const import (
+    ATTR_CALL_ID,
+    ATTR_CODE,
+    ATTR_DIGITS,
+    ATTR_DURATION,
+    ATTR_GAP,
+    ATTR_HANGUP_AFTER,
+    ATTR_LOOP,
+    ATTR_MEDIA,
+    ATTR_MESSAGE,
+    ATTR_NUMBER,
+    ATTR_RING_TIMEOUT,
+    ATTR_TTS_ENGINE,
+    ATTR_TTS_LANGUAGE,
+    ATTR_TTS_OPTIONS,
+    ATTR_VOLUME,
+    ATTR_WAIT,
+    DOMAIN,
+    SERVICE_ANSWER,
+    SERVICE_DIAL,
+    SERVICE_HANGUP,
+    SERVICE_PLAY,
+    SERVICE_SEND_DTMF,
+    WaitFor,
+)
+from .coordinator import SipUaConfigEntry, SipUaCoordinator
+from .net.audio import AudioSource
+from .settings import plain_target
+from .sip.events import CallSnapshot
+from .sound import media_source_of, speech_source
+
+DIGITS = r"^[0-9A-Da-d*#,]{1,64}$"
+TARGET_LENGTH_MAX = 255
+MESSAGE_LENGTH_MAX = 5000
+
+
+def _media(value: Any) -> str:
+    """Take a media-content id, or what the media selector gives."""
+    if isinstance(value, dict):
+        value = value.get("media_content_id")
+    return cv.string(value)
+
+
+def _device(value: Any) -> str:
+    """Take one device, also as the list that a target gives."""
+    devices = cv.ensure_list(value)
+    if len(devices) != 1:
+        raise vol.Invalid("one device is wanted")
+    return cv.string(devices[0])
+
+
+ACCOUNT_FIELDS = {
+    vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string,
+    vol.Optional(ATTR_DEVICE_ID): _device,
+}
+CALL_FIELDS = {**ACCOUNT_FIELDS, vol.Optional(ATTR_CALL_ID): cv.string}
+SOUND_FIELDS = {
+    vol.Exclusive(ATTR_MESSAGE, "sound"): vol.All(cv.string, vol.Length(min=1, max=MESSAGE_LENGTH_MAX)),
+    vol.Exclusive(ATTR_MEDIA, "sound"): vol.All(_media, vol.Length(min=1)),
+    vol.Optional(ATTR_TTS_ENGINE): cv.string,
+    vol.Optional(ATTR_TTS_LANGUAGE): cv.string,
+    vol.Optional(ATTR_TTS_OPTIONS): dict,
+}
+
+DIAL_SCHEMA = vol.Schema(
+    {
+        **ACCOUNT_FIELDS,
+        **SOUND_FIELDS,
+        vol.Required(ATTR_NUMBER): vol.All(cv.string, vol.Length(max=TARGET_LENGTH_MAX)),
+        vol.Optional(ATTR_RING_TIMEOUT): vol.All(vol.Coerce(int), vol.Range(min=5, max=600)),
+        vol.Optional(ATTR_HANGUP_AFTER, default=False): cv.boolean,
+        vol.Optional(ATTR_WAIT, default=WaitFor.NO.value): vol.Coerce(WaitFor),
+    }
+)
+ANSWER_SCHEMA = vol.Schema({**CALL_FIELDS, **SOUND_FIELDS})
+HANGUP_SCHEMA = vol.Schema(
+    {**CALL_FIELDS, vol.Optional(ATTR_CODE): vol.All(vol.Coerce(int), vol.Range(min=400, max=699))}
+)
+SEND_DTMF_SCHEMA = vol.Schema(
+    {
+        **CALL_FIELDS,
+        vol.Required(ATTR_DIGITS): vol.All(cv.string, vol.Match(DIGITS)),
+        vol.Optional(ATTR_DURATION, default=100): vol.All(vol.Coerce(int), vol.Range(min=40, max=5000)),
+        vol.Optional(ATTR_GAP, default=100): vol.All(vol.Coerce(int), vol.Range(min=40, max=5000)),
+    }
+)
+PLAY_SCHEMA = vol.All(
+    vol.Schema(
+        {
+            **CALL_FIELDS,
+            **SOUND_FIELDS,
+            vol.Optional(ATTR_LOOP, default=False): cv.boolean,
+            vol.Optional(ATTR_VOLUME, default=0.0): vol.All(vol.Coerce(float), vol.Range(min=-40, max=12)),
+            vol.Optional(ATTR_WAIT, default=False): cv.boolean,
+        }
+    ),
+    cv.has_at_least_one_key(ATTR_MESSAGE, ATTR_MEDIA),
+)
+
+
+@callback
+def async_setup_services(hass: HomeAssistant) -> None:
+    """Register the actions."""
+    for name, handler, schema, response in (
+        (SERVICE_DIAL, _dial, DIAL_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_ANSWER, _answer, ANSWER_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_HANGUP, _hangup, HANGUP_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_SEND_DTMF, _send_dtmf, SEND_DTMF_SCHEMA, SupportsResponse.NONE),
+        (SERVICE_PLAY, _play, PLAY_SCHEMA, SupportsResponse.NONE),
+    ):
+        hass.services.async_register(DOMAIN, name, handler, schema=schema, supports_response=response)
+
+
+# Which account, which call
+
+
+@callback
+def _coordinators(call: ServiceCall) -> list[SipUaCoordinator]:
+    """Return the account that an action names, or all that are loaded where it names none."""
+    entry: SipUaConfigEntry
+    if ATTR_CONFIG_ENTRY_ID in call.data:
+        entry = service.async_get_config_entry(call.hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY_ID])
+        return [entry.runtime_data]
+    if ATTR_DEVICE_ID in call.data:
+        _, entry = service.async_get_device_and_config_entry(call.hass, DOMAIN, call.data[ATTR_DEVICE_ID])
+        return [entry.runtime_data]
+    entries: list[SipUaConfigEntry] = call.hass.config_entries.async_entries(DOMAIN)
+    loaded = [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
+    if not loaded:
+        raise validation_error("no_account")
+    return loaded
+
+
+@callback
+def _find_call(
+    call: ServiceCall, find: Callable[[SipUaCoordinator], CallSnapshot | None], missing: str
+) -> tuple[SipUaCoordinator, CallSnapshot]:
+    """Return the call that an action names, or the one that fits where it names none.
+
+    Within an account the newest or most relevant call fits; with calls of several accounts it has to be named.
+    """
+    coordinators = _coordinators(call)
+    if (call_id := call.data.get(ATTR_CALL_ID)) is not None:
+        for coordinator in coordinators:
+            if (snapshot := coordinator.calls.get(call_id)) is not None:
+                return coordinator, snapshot
+        raise validation_error("call_not_found", call_id=call_id)
+    fitting = [(coordinator, found) for coordinator in coordinators if (found := find(coordinator)) is not None]
+    if not fitting:
+        raise validation_error(missing)
+    if len(fitting) > 1:
+        raise validation_error("call_ambiguous", calls=", ".join(snapshot.id for _, snapshot in fitting))
+    return fitting[0]
+
+
+async def _sound(call: ServiceCall) -> AudioSource | None:
+    """Return what an action wants to be heard, None where it wants nothing."""
+    data = call.data
+    if ATTR_MESSAGE in data:
+        return speech_source(
+            call.hass,
+            data[ATTR_MESSAGE],
+            engine=data.get(ATTR_TTS_ENGINE),
+            language=data.get(ATTR_TTS_LANGUAGE),
+            options=data.get(ATTR_TTS_OPTIONS),
+        )
+    if ATTR_MEDIA in data:
+        return await media_source_of(call.hass, data[ATTR_MEDIA])
+    return None
+
+
+# The actions
+
+
+async def _dial(call: ServiceCall) -> ServiceResponse:
+    """Place a call, and say how it went as far as was waited for."""
+    coordinators = _coordinators(call)
+    if len(coordinators) > 1:
+        raise validation_error("account_required")
+    coordinator = coordinators[0]
+    if not (target := plain_target(call.data[ATTR_NUMBER])):
+        raise validation_error("number_missing")
+    if not coordinator.reachable:
+        status = coordinator.registration
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="not_registered",
+            translation_placeholders={
+                "account": coordinator.identity,
+                "answer": f"{status.code} {status.reason}".strip() if status.code else status.state.value,
+            },
+        )
+    source = await _sound(call)
+    with translated_errors():
+        call_id = await coordinator.async_dial(
+            target,
+            source=source,
+            ring_timeout=call.data.get(ATTR_RING_TIMEOUT),
+            hangup_after=call.data[ATTR_HANGUP_AFTER],
+        )
+    until: WaitFor = call.data[ATTR_WAIT]
+    snapshot = coordinator.find(call_id) if until is WaitFor.NO else await coordinator.async_wait(call_id, until)
+    return _response(call, coordinator, call_id, snapshot)
+
+
+async def _answer(call: ServiceCall) -> ServiceResponse:
+    """Answer a call that rings here, and play or speak to the caller."""
+    coordinator, snapshot = _find_call(call, SipUaCoordinator.find_ringing, "no_ringing_call")
+    source = await _sound(call)
+    with translated_errors():
+        await coordinator.async_answer(snapshot.id, source)
+    return _response(call, coordinator, snapshot.id, coordinator.find(snapshot.id))
+
+
+async def _hangup(call: ServiceCall) -> ServiceResponse:
+    """End a call, or refuse one that rings here."""
+    coordinator, snapshot = _find_call(call, lambda coordinator: coordinator.shown, "no_call")
+    with translated_errors():
+        await coordinator.async_hangup(snapshot.id, call.data.get(ATTR_CODE))
+    return _response(call, coordinator, snapshot.id, coordinator.find(snapshot.id))
+
+
+async def _send_dtmf(call: ServiceCall) -> None:
+    """Press keys."""
+    coordinator, snapshot = _find_call(call, SipUaCoordinator.find_audible, "no_audible_call")
+    with translated_errors():
+        await coordinator.async_send_digits(
+            snapshot.id, call.data[ATTR_DIGITS].upper(), duration=call.data[ATTR_DURATION], gap=call.data[ATTR_GAP]
+        )
+
+
+async def _play(call: ServiceCall) -> None:
+    """Play a sound or speak into a call, and wait for its end where asked to."""
+    coordinator, snapshot = _find_call(call, SipUaCoordinator.find_audible, "no_audible_call")
+    source = await _sound(call)
+    if source is None:
+        raise validation_error("sound_missing")
+    with translated_errors():
+        error = await coordinator.async_play(
+            snapshot.id,
+            source,
+            loop=call.data[ATTR_LOOP],
+            volume=call.data[ATTR_VOLUME],
+            wait=call.data[ATTR_WAIT] and not call.data[ATTR_LOOP],
+        )
+    if error is not None:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN, translation_key="playback_failed", translation_placeholders={"error": error}
+        )
+
+
+def _response(
+    call: ServiceCall, coordinator: SipUaCoordinator, call_id: str, snapshot: CallSnapshot | None
+) -> ServiceResponse:
+    """Return what is known of a call to those who ask for it."""
+    if not call.return_response:
+        return None
+    head: dict[str, Any] = {ATTR_CONFIG_ENTRY_ID: coordinator.config_entry.entry_id, ATTR_CALL_ID: call_id}
+    return head if snapshot is None else head | call_data(snapshot) | outcome_data(snapshot)

@@ -1,0 +1,106 @@
+"""Where the sounds of actions come from: text-to-speech, media sources, addresses and local files.
+
+Speech and media sources of this Home Assistant are read in the process itself; nothing is decoded here.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from homeassistant.components import media_source
+from homeassistant.components.media_player.browse_media import async_process_play_media_url
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+
+from .action_errors import validation_error
+from .net.audio import AudioSource, FileSource, StreamSource
+from .net.errors import AudioError
+
+if TYPE_CHECKING:
+    from homeassistant.components.tts import ResultStream
+
+TTS = "tts"
+CHUNK_SIZE = 16384
+FETCH_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=10, sock_read=30)
+STREAMABLE_FORMATS = frozenset({"wav", "mp3", "ogg", "flac"})
+TTS_PROXY = "/api/tts_proxy/"
+WEB_PATHS = ("/api/", "/local/", "/media/local/")
+
+
+def speech_source(
+    hass: HomeAssistant, message: str, *, engine: str | None, language: str | None, options: Mapping[str, Any] | None
+) -> AudioSource:
+    """Return the spoken message; the engine begins to render at once."""
+    if TTS not in hass.config.components:
+        raise validation_error("tts_missing")
+    from homeassistant.components import tts  # noqa: PLC0415 - only where it is in use
+
+    if (resolved := tts.async_resolve_engine(hass, engine)) is None:
+        raise validation_error("tts_engine_unknown", engine=engine or "-")
+    try:
+        stream = tts.async_create_stream(hass, resolved, language, dict(options) if options else None)
+    except HomeAssistantError as error:
+        raise validation_error("tts_failed", engine=resolved, error=str(error)) from error
+    stream.async_set_message(message)
+    return _stream_source(stream)
+
+
+async def media_source_of(hass: HomeAssistant, media: str) -> AudioSource:
+    """Return the sound that a media source, an address or a local path names."""
+    media = media.strip()
+    if media_source.is_media_source_id(media):
+        return await _resolved_source(hass, media)
+    if media.startswith(("http://", "https://")):
+        return StreamSource(_fetch(hass, media))
+    if media.startswith(WEB_PATHS):
+        return _own_source(hass, media)
+    if not await hass.async_add_executor_job(_is_readable, hass, media):
+        raise validation_error("path_not_allowed", path=media)
+    return FileSource(Path(media))
+
+
+async def _resolved_source(hass: HomeAssistant, media: str) -> AudioSource:
+    """Return what a media source plays."""
+    try:
+        playable = await media_source.async_resolve_media(hass, media, None)
+    except HomeAssistantError as error:
+        raise validation_error("media_not_found", media=media, error=str(error)) from error
+    if playable.path is not None:
+        return FileSource(playable.path)
+    return _own_source(hass, playable.url)
+
+
+def _own_source(hass: HomeAssistant, url: str) -> AudioSource:
+    """Return what an address plays that may be one of Home Assistant itself."""
+    if url.startswith(TTS_PROXY) and TTS in hass.config.components:
+        from homeassistant.components import tts  # noqa: PLC0415 - only where it is in use
+
+        if (stream := tts.async_get_stream(hass, url.removeprefix(TTS_PROXY))) is not None:
+            return _stream_source(stream)
+    return StreamSource(_fetch(hass, async_process_play_media_url(hass, url)))
+
+
+def _stream_source(stream: ResultStream) -> AudioSource:
+    """Return the sound of a text-to-speech stream while it is being rendered."""
+    hint = stream.extension if stream.extension in STREAMABLE_FORMATS else ""
+    return StreamSource(stream.async_stream_result(), hint)
+
+
+def _is_readable(hass: HomeAssistant, path: str) -> bool:
+    """Return whether a local file is there and may be read; blocks."""
+    return hass.config.is_allowed_path(path) and Path(path).is_file()
+
+
+async def _fetch(hass: HomeAssistant, url: str) -> AsyncIterator[bytes]:
+    """Read an address piece by piece; its errors never name the address, which may hold a signature."""
+    session = async_get_clientsession(hass)
+    try:
+        async with session.get(url, timeout=FETCH_TIMEOUT) as response:
+            if response.status >= 400:
+                raise AudioError(f"the media server answered {response.status} {response.reason}")
+            async for chunk in response.content.iter_chunked(CHUNK_SIZE):
+                yield chunk
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise AudioError(f"the media cannot be fetched: {type(error).__name__}") from error

@@ -1,0 +1,217 @@
+"""The rules that a typed account must keep before anything is sent, each with an error text of its own."""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+from .const import (
+    BIND_ANY,
+    CONF_BIND_ADDRESS,
+    CONF_KEEP_ALIVE,
+    CONF_LOCAL_PORT,
+    CONF_MIN_SE,
+    CONF_NAT,
+    CONF_NUMBER,
+    CONF_OUTBOUND_PROXY,
+    CONF_OUTBOUND_PROXY_PORT,
+    CONF_PUBLIC_ADDRESS,
+    CONF_REGISTRAR,
+    CONF_REGISTRAR_PORT,
+    CONF_RTP_PORT_END,
+    CONF_RTP_PORT_START,
+    CONF_SERVER,
+    CONF_SERVER_PORT,
+    CONF_SESSION_EXPIRES,
+    CONF_SIP_DOMAIN,
+    CONF_STUN_SERVER,
+    CONF_TRANSPORT,
+    CONF_URL_TYPE,
+    CONF_USE_SRV,
+    SECTION_NETWORK,
+    SECTION_SERVERS,
+    SECTION_TIMERS,
+)
+from .settings import is_direct, split_host_port
+from .sip.account import NatMode, Transport, UriType
+
+NUMBER_LENGTH_MAX = 127
+KEEP_ALIVE_MIN = 5
+LOCAL_PORT_MIN = 1025
+
+# The characters of a user part that need no escape (RFC 3261 section 25.1, user).
+_NUMBER = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,?#%]+")
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A rule that is broken: the error text's key, and the field or section that it belongs to."""
+
+    key: str
+    place: str
+
+
+type Rule = tuple[str, str, Callable[[Mapping[str, Any], Mapping[str, Any]], bool]]
+"""Error key, place, and whether the rule is broken; called with the section's values and the whole data."""
+
+
+def is_host(text: str) -> bool:
+    """Return whether a text is a host name or a numeric address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        name = text.removesuffix(".")
+        return len(name) <= 253 and not _is_number(name) and all(_LABEL.fullmatch(label) for label in name.split("."))
+    return True
+
+
+def _is_number(name: str) -> bool:
+    """Return whether a name is a misspelt IPv4 address, like 192.168.1 or 10.0.0.300."""
+    return name.replace(".", "").isdigit()
+
+
+def _is_address(text: str) -> bool:
+    """Return whether a text is a numeric address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+_FIELD_RULES: tuple[Rule, ...] = (
+    ("number_required", CONF_NUMBER, lambda data, _: not data[CONF_NUMBER]),
+    ("number_too_long", CONF_NUMBER, lambda data, _: len(data[CONF_NUMBER]) > NUMBER_LENGTH_MAX),
+    (
+        "number_invalid",
+        CONF_NUMBER,
+        lambda data, _: bool(data[CONF_NUMBER]) and not _NUMBER.fullmatch(data[CONF_NUMBER]),
+    ),
+    ("server_required", CONF_SERVER, lambda data, _: not is_direct(data) and not data[CONF_SERVER]),
+    ("server_not_used", CONF_SERVER, lambda data, _: is_direct(data) and bool(data[CONF_SERVER])),
+    ("server_invalid", CONF_SERVER, lambda data, _: bool(data[CONF_SERVER]) and not is_host(data[CONF_SERVER])),
+    (
+        "domain_invalid",
+        CONF_SIP_DOMAIN,
+        lambda data, _: bool(data[CONF_SIP_DOMAIN]) and not is_host(data[CONF_SIP_DOMAIN]),
+    ),
+)
+
+_SECTION_RULES: Mapping[str, tuple[Rule, ...]] = {
+    SECTION_SERVERS: (
+        (
+            "registrar_not_used",
+            CONF_REGISTRAR,
+            lambda section, data: is_direct(data) and bool(section[CONF_REGISTRAR] or section.get(CONF_REGISTRAR_PORT)),
+        ),
+        (
+            "registrar_invalid",
+            CONF_REGISTRAR,
+            lambda section, _: bool(section[CONF_REGISTRAR]) and not is_host(section[CONF_REGISTRAR]),
+        ),
+        (
+            "outbound_proxy_invalid",
+            CONF_OUTBOUND_PROXY,
+            lambda section, _: bool(section[CONF_OUTBOUND_PROXY]) and not is_host(section[CONF_OUTBOUND_PROXY]),
+        ),
+        (
+            "outbound_proxy_required",
+            CONF_OUTBOUND_PROXY,
+            lambda section, _: bool(section.get(CONF_OUTBOUND_PROXY_PORT)) and not section[CONF_OUTBOUND_PROXY],
+        ),
+        (
+            "srv_with_port",
+            CONF_USE_SRV,
+            lambda section, _: section[CONF_USE_SRV] and bool(section.get(CONF_SERVER_PORT)),
+        ),
+        (
+            "sips_needs_tls",
+            CONF_URL_TYPE,
+            lambda section, _: section[CONF_URL_TYPE] == UriType.SIPS and section[CONF_TRANSPORT] != Transport.TLS,
+        ),
+        (
+            "tel_needs_server",
+            CONF_URL_TYPE,
+            lambda section, data: section[CONF_URL_TYPE] == UriType.TEL and is_direct(data),
+        ),
+    ),
+    SECTION_NETWORK: (
+        (
+            "local_port_range",
+            CONF_LOCAL_PORT,
+            lambda section, _: 0 < section[CONF_LOCAL_PORT] < LOCAL_PORT_MIN,
+        ),
+        ("rtp_start_odd", CONF_RTP_PORT_START, lambda section, _: section[CONF_RTP_PORT_START] % 2 == 1),
+        (
+            "rtp_range_empty",
+            CONF_RTP_PORT_END,
+            lambda section, _: section[CONF_RTP_PORT_END] <= section[CONF_RTP_PORT_START],
+        ),
+        (
+            "ports_overlap",
+            CONF_LOCAL_PORT,
+            lambda section, _: section[CONF_RTP_PORT_START] <= section[CONF_LOCAL_PORT] <= section[CONF_RTP_PORT_END],
+        ),
+        (
+            "stun_server_required",
+            CONF_STUN_SERVER,
+            lambda section, _: section[CONF_NAT] == NatMode.STUN and not section[CONF_STUN_SERVER],
+        ),
+        (
+            "stun_server_invalid",
+            CONF_STUN_SERVER,
+            lambda section, _: (
+                bool(section[CONF_STUN_SERVER]) and not is_host(split_host_port(section[CONF_STUN_SERVER])[0])
+            ),
+        ),
+        (
+            "stun_server_not_used",
+            CONF_STUN_SERVER,
+            lambda section, _: bool(section[CONF_STUN_SERVER]) and section[CONF_NAT] != NatMode.STUN,
+        ),
+        (
+            "public_address_required",
+            CONF_PUBLIC_ADDRESS,
+            lambda section, _: section[CONF_NAT] == NatMode.MANUAL and not section[CONF_PUBLIC_ADDRESS],
+        ),
+        (
+            "public_address_invalid",
+            CONF_PUBLIC_ADDRESS,
+            lambda section, _: bool(section[CONF_PUBLIC_ADDRESS]) and not _is_address(section[CONF_PUBLIC_ADDRESS]),
+        ),
+        (
+            "public_address_not_used",
+            CONF_PUBLIC_ADDRESS,
+            lambda section, _: bool(section[CONF_PUBLIC_ADDRESS]) and section[CONF_NAT] != NatMode.MANUAL,
+        ),
+        ("keep_alive_range", CONF_KEEP_ALIVE, lambda section, _: 0 < section[CONF_KEEP_ALIVE] < KEEP_ALIVE_MIN),
+    ),
+    SECTION_TIMERS: (
+        (
+            "session_expires_too_short",
+            CONF_SESSION_EXPIRES,
+            lambda section, _: section[CONF_SESSION_EXPIRES] < section[CONF_MIN_SE],
+        ),
+    ),
+}
+
+
+def find_mistakes(data: Mapping[str, Any], machine_addresses: Collection[str]) -> list[Mistake]:
+    """Return the first broken rule of the first step and of each section.
+
+    `data` is normalized entry data, `machine_addresses` what a local address may be bound to.
+    """
+    mistakes: dict[str, Mistake] = {}
+    for key, place, broken in _FIELD_RULES:
+        if place not in mistakes and broken(data, data):
+            mistakes[place] = Mistake(key, place)
+    for section, rules in _SECTION_RULES.items():
+        for key, _, broken in rules:
+            if section not in mistakes and broken(data[section], data):
+                mistakes[section] = Mistake(key, section)
+    bind_address = data[SECTION_NETWORK][CONF_BIND_ADDRESS]
+    if bind_address != BIND_ANY and bind_address not in machine_addresses and SECTION_NETWORK not in mistakes:
+        mistakes[SECTION_NETWORK] = Mistake("bind_address_unknown", SECTION_NETWORK)
+    return list(mistakes.values())
