@@ -184,7 +184,9 @@ def test_a_name_that_is_not_found_is_told(pair: Pair) -> None:
     assert "nowhere.example" in pair.alice.ended.reason
 
 
-@pytest.mark.parametrize("target", ["", " ", "12345", "mailto:bob@example.com", "sip:", "bob@", "x" * 300, "sip:a\r\nb@c"])
+@pytest.mark.parametrize(
+    "target", ["", " ", "12345", "mailto:bob@example.com", "sip:", "bob@", "x" * 300, "sip:a\r\nb@c"]
+)
 def test_what_cannot_be_dialled_is_refused_at_once(pair: Pair, target: str) -> None:
     with pytest.raises(LocalProtocolError):
         pair.alice.agent.dial(target, pair.alice.media, pair.link.now)
@@ -244,6 +246,7 @@ def test_an_invite_that_is_repeated_rings_once(pair: Pair) -> None:
 
 def test_two_calls_at_once_keep_their_own_states(pair: Pair) -> None:
     first = pair.alice.dial(BOB_URI)
+    pair.link.run_for(1)
     second = pair.alice.dial(BOB_URI)
     pair.link.run_for(1)
     one, two = pair.bob.events(IncomingCall)

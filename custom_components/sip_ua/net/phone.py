@@ -10,7 +10,6 @@ import logging
 import os
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 
 from ..sip.account import Account, Transport
@@ -36,7 +35,7 @@ from .errors import ResolutionError
 from .media import MediaEngine, RecordedSides
 from .phone_events import CallStatistics, MediaTimedOut, PhoneEvent, PlaybackFinished
 from .ports import PortRange
-from .resolver import Resolver
+from .resolver import Resolver, numeric_host
 from .stream_events import (
     DigitReceived,
     MediaTimedOut as StreamTimedOut,
@@ -45,7 +44,7 @@ from .stream_events import (
     StreamEvent,
     StreamFailed,
 )
-from .transport import SipTransport
+from .transport import TransportHandlers, Transports
 from .voice import Voice
 
 __all__ = ["CallStatistics", "MediaTimedOut", "Phone", "PhoneEvent", "PlaybackFinished"]
@@ -76,26 +75,35 @@ class Phone:
         self._media = media
         self._listener = listener
         self._own_resolver = resolver is None
-        self._resolver = resolver or Resolver()
-        self._transport = SipTransport(account, on_message=self._receive, on_failure=self._transport_failed)
+        self._resolver = resolver
+        self._transports: Transports | None = None
         self._voices: dict[str, Voice] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._pumping = False
-        self._stopping = False
         self._idle = asyncio.Event()
 
     # Its life
 
     async def start(self) -> None:
-        """Bind the port and begin to register; raises LocalPortInUseError."""
-        await self._transport.start()
+        """Bind the port and begin to register; raises LocalPortInUseError or LocalAddressError."""
+        self._resolver = self._resolver or Resolver()
+        handlers = TransportHandlers(self._receive, self._transport_failed, self.network_changed)
+        transports = Transports(self.account, self._resolver, handlers)
+        try:
+            await transports.start()
+        except BaseException:
+            await self._close_network(transports)
+            raise
+        self._transports = transports
         self._agent.register(self._now)
         self._pump()
 
     async def stop(self) -> None:
         """Hang up, unregister as far as the server answers in time, and free every socket, port and task."""
-        self._stopping = True
+        transports = self._transports
+        if transports is None:
+            return
         for call_id in tuple(self._agent.calls):
             self._agent.hangup(call_id, self._now)
         self._pump()
@@ -112,9 +120,14 @@ class Phone:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._transport.close()
-        if self._own_resolver:
+        self._transports = None
+        await self._close_network(transports)
+
+    async def _close_network(self, transports: Transports) -> None:
+        await transports.close()
+        if self._own_resolver and self._resolver is not None:
             await self._resolver.close()
+            self._resolver = None
 
     async def _settled(self) -> None:
         """Wait until nobody owes us an answer, for a bounded time."""
@@ -168,13 +181,13 @@ class Phone:
     async def answer(self, call_id: str, *, source: AudioSource | None = None) -> None:
         """Take a call that rings here; `source` plays at once."""
         host = self._agent.caller_hop(call_id).local.host
+        if call_id in self._voices:
+            raise LocalProtocolError("the call is answered already")
         voice = await self._open_voice(host)
         voice.call_id = call_id
         try:
             if source is not None:
                 voice.prepared = self._media.prepare(source)
-            if call_id in self._voices:
-                raise LocalProtocolError("the call is being answered already")
             self._agent.answer(call_id, self._local_media(host, voice), self._now)
         except BaseException:
             await voice.close()
@@ -204,6 +217,8 @@ class Phone:
 
     def network_changed(self) -> None:
         """Register again at once: our addresses may have changed."""
+        if self._transports is not None:
+            self._transports.network_changed()
         self._agent.network_changed(self._now)
         self._pump()
 
@@ -252,13 +267,26 @@ class Phone:
         """Return our address as the first hop towards `target` reaches it."""
         hop = self._agent.first_hop(target)
         lookup = Lookup(0, hop.host, hop.port, hop.transport, hop.srv)
-        addresses = numeric_addresses(lookup)
-        if addresses is None:
-            try:
-                addresses = await self._resolver.resolve(lookup)
-            except ResolutionError as error:
-                raise LocalProtocolError(str(error)) from error
-        return self._transport.local_for(addresses[0]).host
+        hops = self._numeric_hops(lookup)
+        if hops is None:
+            hops = await self._running.locate(lookup)
+        return hops[0].local.host
+
+    @property
+    def _running(self) -> Transports:
+        if self._transports is None:
+            raise LocalProtocolError("the telephone is switched off")
+        return self._transports
+
+    def _numeric_hops(self, lookup: Lookup) -> list[Hop] | None:
+        """Return where a numeric address is, at once; None for what needs the network (RFC 3263 section 4.2)."""
+        transport = lookup.transport or Transport.UDP
+        host = numeric_host(lookup.host)
+        if host is None or transport is Transport.TLS:
+            return None
+        remote = Address(transport, host, lookup.port or transport.default_port)
+        local = self._running.local_for(remote)
+        return None if local is None else [Hop(remote, local)]
 
     # The pump
 
@@ -266,8 +294,8 @@ class Phone:
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    def _receive(self, data: bytes, source: Address) -> None:
-        self._agent.receive(data, Hop(source, self._transport.local_for(source)), self._now)
+    def _receive(self, data: bytes, hop: Hop) -> None:
+        self._agent.receive(data, hop, self._now)
         self._pump()
 
     def _transport_failed(self, address: Address, failure: RegistrationFailure, text: str) -> None:
@@ -283,14 +311,14 @@ class Phone:
         """Do what the agent wants until it wants nothing more; commands of the listener are part of it."""
         if self._pumping:
             return
-        agent = self._agent
+        agent, transports = self._agent, self._running
         self._pumping = True
         try:
             busy = True
             while busy:
                 busy = False
                 for send in agent.sends():
-                    self._transport.send(send.address, send.data)
+                    transports.send(send.address, send.data)
                 for lookup in agent.lookups():
                     busy = True
                     self._look_up(lookup)
@@ -313,24 +341,20 @@ class Phone:
         self._timer = None if when is None else asyncio.get_running_loop().call_at(when, self._timer_fired)
 
     def _look_up(self, lookup: Lookup) -> None:
-        addresses = numeric_addresses(lookup)
-        if addresses is not None:
-            self._found(lookup, addresses)
+        hops = self._numeric_hops(lookup)
+        if hops is None:
+            self._spawn(self._locate(lookup), f"sip_ua look up {lookup.host}")
         else:
-            self._spawn(self._resolve(lookup), f"sip_ua look up {lookup.host}")
+            self._agent.looked_up(lookup.token, hops, self._now)
 
-    async def _resolve(self, lookup: Lookup) -> None:
+    async def _locate(self, lookup: Lookup) -> None:
         try:
-            addresses = await self._resolver.resolve(lookup)
+            hops = await self._running.locate(lookup)
         except ResolutionError as error:
             self._agent.lookup_failed(lookup.token, RegistrationFailure.NAME_NOT_FOUND, str(error), self._now)
         else:
-            self._found(lookup, addresses)
+            self._agent.looked_up(lookup.token, hops, self._now)
         self._pump()
-
-    def _found(self, lookup: Lookup, addresses: list[Address]) -> None:
-        hops = [Hop(address, self._transport.local_for(address)) for address in addresses]
-        self._agent.looked_up(lookup.token, hops, self._now)
 
     def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
@@ -402,13 +426,3 @@ class Phone:
         if self._agent.call(call_id) is not None:
             self._agent.fail(call_id, code, reason, self._now)
             self._pump()
-
-
-def numeric_addresses(lookup: Lookup) -> list[Address] | None:
-    """Return the address of a host that needs no DNS, None for a name (RFC 3263 section 4.2)."""
-    try:
-        ip_address(lookup.host.partition("%")[0])
-    except ValueError:
-        return None
-    transport = lookup.transport or Transport.UDP
-    return [Address(transport, lookup.host, lookup.port or transport.default_port)]

@@ -225,6 +225,7 @@ class UserAgent:
             raise LocalProtocolError("too many calls at once")
         call = OutgoingCall(self._core, target, media, now, ring_timeout)
         self._adopt(call)
+        call.announce(now)
         call.start()
         self._work(now)
         return call.id

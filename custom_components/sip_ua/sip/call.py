@@ -65,6 +65,10 @@ class Call:
         """Whether somebody answered and nobody has hung up yet."""
         return self.snapshot.answered_at is not None and not self.ended
 
+    def announce(self, now: float) -> None:
+        """Tell of the state that the call begins in."""
+        self.core.emit(CallStateChanged(at=now, call=self.snapshot))
+
     def enter(self, state: CallState, now: float) -> None:
         """Enter a state and tell of it; entering the present state is no news."""
         snapshot = self.snapshot
@@ -74,7 +78,7 @@ class Call:
         if state is CallState.ALERTING and ringing_at is None:
             ringing_at = now
         self.snapshot = replace(snapshot, state=state, ringing_at=ringing_at)
-        self.core.emit(CallStateChanged(at=now, call=self.snapshot))
+        self.announce(now)
 
     def answered(self, now: float, by: Party) -> None:
         """Note that the call was answered."""

@@ -57,6 +57,8 @@ def target_uri(account: Account, target: str) -> SipUri | TelUri:
     try:
         if text.lower().startswith(_SCHEMES):
             uri = parse_uri(text)
+        elif ":" in text.partition("@")[0]:
+            raise LocalProtocolError("only sip, sips and tel addresses can be dialled")
         elif "@" in text:
             uri = parse_uri(f"{'sips' if account.uri_type is UriType.SIPS else 'sip'}:{text}")
         else:
