@@ -101,6 +101,7 @@ class Link:
         self._order = count()
         self._last_arrival: dict[tuple[Address, Address], float] = {}
         self._losses: list[_Rule] = []
+        self._plans: list[tuple[float, int, Callable[[float], None]]] = []
 
     def join(self, end: End, *addresses: Address, deliver: Deliver, react: React | None = None) -> None:
         """Join an end under its addresses, one for each transport.
@@ -117,6 +118,10 @@ class Link:
         """Lose the next messages that match: by their method or status code as text, or by a predicate."""
         wanted = (lambda passage: passage.label == matches) if isinstance(matches, str) else matches
         self._losses.append(_Rule(wanted, times))
+
+    def after(self, seconds: float, plan: Callable[[float], None]) -> None:
+        """Call `plan(now)` in so many seconds, as a person would press a button then."""
+        heappush(self._plans, (self.now + seconds, next(self._order), plan))
 
     def labels(self, source: Address | None = None) -> list[str]:
         """Return methods and status codes in the order they were sent, of one sender or of all."""
@@ -140,7 +145,7 @@ class Link:
         assert condition(), f"did not happen within {within} s: {self.labels()}"
 
     def run_until_quiet(self, *, within: float = 3600.0) -> None:
-        """Let time pass until nothing is on its way and no timer runs; fail where that takes too long."""
+        """Let time pass until nothing flies, no timer runs and no plan is left; fail where that takes too long."""
         end = self.now + within
         self._run(end, None, stop_when_quiet=True)
         assert self._next() is None, f"still busy after {within} s"
@@ -164,6 +169,8 @@ class Link:
         moments = [moment for joined in self._ends if (moment := joined.end.next_timer()) is not None]
         if self._flying:
             moments.append(self._flying[0][0])
+        if self._plans:
+            moments.append(self._plans[0][0])
         return min(moments, default=None)
 
     def _step(self) -> None:
@@ -172,6 +179,11 @@ class Link:
             joined = self._at[passage.destination]
             joined.deliver(passage.data, passage.source, self.now)
             self._drain(joined)
+            return
+        if self._plans and self._plans[0][0] <= self.now:
+            heappop(self._plans)[2](self.now)
+            for joined in self._ends:
+                self._drain(joined)
             return
         for joined in self._ends:
             moment = joined.end.next_timer()
