@@ -127,7 +127,7 @@ class Bob(User):
 
 def _nothing_is_left(*users: User) -> None:
     for user in users:
-        assert len(user.layer) == 0
+        assert user.layer.active == 0
         assert user.layer.next_timer() is None
         assert not user.layer.sends()
 

@@ -97,9 +97,9 @@ def test_a_refusal_is_repeated_until_its_ack(bench: Bench) -> None:
     bench.receive(_ack_of(bench.last_response()), ALICE)
     bench.pass_time(4.9)
     assert len(bench.labels()) == 4
-    assert len(bench.layer) == 1
+    assert bench.layer.active == 1
     bench.pass_time(0.2)
-    assert len(bench.layer) == 0
+    assert bench.layer.active == 0
     assert not bench.told_of(AckReceived)
     assert not bench.told_of(AckMissing)
 
@@ -111,7 +111,7 @@ def test_a_refusal_without_ack_is_repeated_at_most_each_t2_and_given_up_by_timer
     bench.pass_time(33)
     assert bench.times() == [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
     assert bench.told_of(AckMissing) == [AckMissing(transaction)]
-    assert len(bench.layer) == 0
+    assert bench.layer.active == 0
 
 
 def test_a_refusal_over_tcp_is_sent_once(bench: Bench) -> None:
@@ -120,7 +120,7 @@ def test_a_refusal_over_tcp_is_sent_once(bench: Bench) -> None:
     bench.pass_time(10)
     assert bench.labels() == ["486"]
     bench.receive(_ack_of(bench.last_response()), ALICE_TCP)
-    assert len(bench.layer) == 0
+    assert bench.layer.active == 0
 
 
 def test_a_repeated_invite_gets_the_refusal_again_until_its_ack_came(bench: Bench) -> None:
@@ -151,7 +151,7 @@ def test_a_2xx_is_repeated_until_its_ack(bench: Bench) -> None:
     bench.pass_time(60)
     assert bench.labels() == ["200"] * 4
     assert not bench.told_of(AckMissing)
-    assert len(bench.layer) == 0
+    assert bench.layer.active == 0
 
 
 def test_a_2xx_is_repeated_over_tcp_too(bench: Bench) -> None:
@@ -170,7 +170,7 @@ def test_a_2xx_without_ack_is_reported_missing_after_64_t1(bench: Bench) -> None
     bench.pass_time(30)
     assert bench.told_of(AckMissing) == [AckMissing(transaction)]
     assert bench.times()[-1] == 31.5
-    assert len(bench.layer) == 0
+    assert bench.layer.active == 0
 
 
 def test_a_repeated_invite_after_the_2xx_is_absorbed_and_rings_no_second_time(bench: Bench) -> None:
@@ -204,7 +204,7 @@ def test_an_ack_of_nothing_is_passed_up_without_a_transaction_and_never_answered
     bench.receive(make_request("ACK", to_tag="nobody"), ALICE)
     assert [told.transaction for told in bench.told_of(AckReceived)] == [None]
     assert bench.labels() == []
-    assert len(bench.layer) == 0
+    assert bench.layer.active == 0
 
 
 def test_acked_may_come_late_and_more_than_once(bench: Bench) -> None:
@@ -233,7 +233,7 @@ def test_a_repeated_request_gets_the_same_answer_again_for_64_t1(bench: Bench) -
     assert bench.labels() == ["200", "200", "200"]
     assert len(bench.told) == 1
     bench.pass_time(0.2)
-    assert len(bench.layer) == 0
+    assert bench.layer.active == 0
 
 
 def test_a_provisional_answer_is_repeated_too(bench: Bench) -> None:
@@ -247,7 +247,7 @@ def test_a_provisional_answer_is_repeated_too(bench: Bench) -> None:
 def test_timer_j_is_zero_over_tcp(bench: Bench) -> None:
     bench.receive(make_request("OPTIONS", via="SIP/2.0/TCP 192.0.2.1;branch=z9hG4bKone"), ALICE_TCP)
     bench.respond(200)
-    assert len(bench.layer) == 0
+    assert bench.layer.active == 0
     assert bench.layer.next_timer() is None
 
 
@@ -255,7 +255,7 @@ def test_an_answer_that_nobody_waits_for_any_more_is_not_sent(bench: Bench) -> N
     bench.receive(make_request("OPTIONS"), ALICE)
     transaction = bench.server()
     bench.pass_time(33)
-    assert len(bench.layer) == 0
+    assert bench.layer.active == 0
     with pytest.raises(LocalProtocolError):
         bench.respond(200, transaction=transaction)
 
@@ -287,7 +287,7 @@ def test_a_cancel_is_answered_by_itself_and_reported(bench: Bench) -> None:
     bench.receive(_ack_of(bench.last_response()), ALICE)
     bench.pass_time(60)
     assert bench.labels() == ["180", "200", "487"]
-    assert len(bench.layer) == 0
+    assert bench.layer.active == 0
 
 
 def test_a_repeated_cancel_is_answered_again_and_reported_once(bench: Bench) -> None:
@@ -345,7 +345,7 @@ def test_a_lost_connection_forgets_answers_that_cannot_be_repeated(bench: Bench)
     bench.receive(make_request("OPTIONS"), ALICE)
     bench.respond(200)
     bench.layer.transport_failed(ALICE, "port unreachable", bench.now)
-    assert len(bench.layer) == 0
+    assert bench.layer.active == 0
     bench.receive(make_request("REFER", branch="z9hG4bKtwo", to_tag="bob"), ALICE)
     bench.layer.transport_failed(ALICE, "port unreachable", bench.now)
     bench.respond(202)

@@ -93,8 +93,9 @@ class TransactionLayer:
         self._overload_second = -1.0
         self._overload_answers = 0
 
-    def __len__(self) -> int:
-        """Return the number of transactions that are not terminated."""
+    @property
+    def active(self) -> int:
+        """The number of transactions that are not terminated."""
         return len(self._clients) + len(self._servers)
 
     # In
