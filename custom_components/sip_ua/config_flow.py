@@ -27,6 +27,7 @@ from .const import (
 )
 from .coordinator import SipUaConfigEntry
 from .form import REAUTH_SCHEMA, account_schema, reconfigure_schema
+from .net.errors import LocalAddressError
 from .net.registration_check import check_registration
 from .settings import account_of, identity_of, is_direct, normalize, unique_id_of
 from .sip.events import RegistrationChanged, RegistrationFailure, RegistrationState

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..rtp.events import RtpStatistics
+from ..rtp.session import RtpStatistics
 from ..sip.events import Event
 
 
