@@ -61,8 +61,11 @@ def parse_number(text: str, largest: int) -> int:
 
     Raises MessageError for anything else.
     """
-    if not is_digits(text) or len(text := text.lstrip("0") or "0") > 10 or (number := int(text)) > largest:
-        raise MessageError("a number that is none, or out of range")
+    if not text.isdecimal() or not text.isascii() or len(text) > 10 < len(text := text.lstrip("0")):
+        raise MessageError("no number, or one that is too large")
+    number = int(text or "0")
+    if number > largest:
+        raise MessageError("no number, or one that is too large")
     return number
 
 
@@ -167,6 +170,8 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
             raise MessageError("an IPv6 reference that is never closed")
         host = parse_ipv6(host)
     else:
+        if ":" not in text and is_host_name(text) and len(text) <= MAX_HOST_LENGTH:
+            return text.lower(), None
         host, colon, port = text.partition(":")
         if not is_host_name(host) and not is_host_name(host := host.rstrip(WHITE_SPACE)):
             raise MessageError("a host that is none")

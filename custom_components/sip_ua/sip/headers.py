@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, override
 
+from .account import Transport
 from .errors import LocalProtocolError, MessageError
 from .grammar import (
     MAX_CSEQ,
@@ -26,6 +27,7 @@ from .params import NO_PARAMS, Params
 from .uri import Uri, parse_uri
 
 _VIA_START: Final = f"{SIP_VERSION}/"
+_VIA_TRANSPORTS: Final = frozenset(transport.via for transport in Transport)
 
 
 class Headers:
@@ -133,12 +135,16 @@ class Headers:
     def typed[T](self, name: str, parse: Callable[[list[str]], T]) -> T:
         """Return what `parse` makes of all values of a header, parsed once for each change of them.
 
-        `name` is in its canonical spelling and always goes with the same `parse`.
+        `name` is in its canonical spelling and always goes with the same `parse`. Raises MessageError as `parse`
+        does, with the name of the header.
         """
         if name in self._typed:
             value: T = self._typed[name]
             return value
-        value = self._typed[name] = parse(self._all(name))
+        try:
+            value = self._typed[name] = parse(self._all(name))
+        except MessageError as err:
+            raise MessageError(f"{name}: {err}", err.status) from None
         return value
 
     def copy(self) -> Headers:
@@ -314,24 +320,29 @@ def parse_name_addrs(lines: Iterable[str]) -> list[NameAddr]:
 def parse_via(text: str) -> Via:
     """Parse one Via value; white space may stand around its slashes, colon and parameters. Raises MessageError."""
     hop, semicolon, written = text.partition(";")
+    if "\t" in hop:
+        hop = hop.replace("\t", " ")
     if hop.startswith(_VIA_START):
-        transport, _, sent_by = hop[len(_VIA_START) :].lstrip(WHITE_SPACE).partition(" ")
+        transport, _, sent_by = hop[len(_VIA_START) :].lstrip(" ").partition(" ")
     else:
         protocol, _, rest = hop.partition("/")
         version, _, rest = rest.partition("/")
-        if f"{protocol.strip(WHITE_SPACE)}/{version.strip(WHITE_SPACE)}".upper() != SIP_VERSION:
+        # The version is not looked at: a request of another version is answered too (RFC 3261 section 21.5.6).
+        if protocol.strip(" ").upper() != "SIP" or not is_token(version.strip(" ")):
             raise MessageError("a Via of another protocol")
-        transport, _, sent_by = rest.replace("\t", " ").strip(WHITE_SPACE).partition(" ")
-    if not is_token(transport):
-        raise MessageError("a Via without a transport")
-    host, port = parse_host_port(sent_by.strip(WHITE_SPACE))
-    return Via(transport.upper(), host, port, Params.parse(written) if semicolon else NO_PARAMS)
+        transport, _, sent_by = rest.strip(" ").partition(" ")
+    if transport not in _VIA_TRANSPORTS:
+        if not is_token(transport):
+            raise MessageError("a Via without a transport")
+        transport = transport.upper()
+    host, port = parse_host_port(sent_by.strip(" "))
+    return Via(transport, host, port, Params.parse(written) if semicolon else NO_PARAMS)
 
 
 def parse_cseq(text: str) -> CSeq:
     """Parse a sequence number below 2**31 and a method. Raises MessageError."""
-    number, _, method = text.replace("\t", " ").partition(" ")
-    method = method.strip(" ")
+    number, _, method = (text.replace("\t", " ") if "\t" in text else text).partition(" ")
+    method = method.lstrip(" ")
     if not is_token(method):
         raise MessageError("a CSeq without a method")
     return CSeq(parse_number(number, MAX_CSEQ), method)

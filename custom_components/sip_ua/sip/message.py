@@ -27,12 +27,12 @@ _DIALOG_METHODS: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 _SINGLE_HEADERS: Final = ("Max-Forwards", "Content-Type", "Content-Length", "Expires", "Timestamp")
 
 
-def _only[T](name: str, parse: Callable[[str], T]) -> Callable[[list[str]], T]:
+def _only[T](parse: Callable[[str], T]) -> Callable[[list[str]], T]:
     """Make a parser of a header that is there exactly once."""
 
     def parse_only(values: list[str]) -> T:
         if len(values) != 1:
-            raise MessageError(f"{'more than one' if values else 'no'} {name}")
+            raise MessageError("given more than once" if values else "missing")
         return parse(values[0])
 
     return parse_only
@@ -40,13 +40,13 @@ def _only[T](name: str, parse: Callable[[str], T]) -> Callable[[list[str]], T]:
 
 def _parse_top_via(values: list[str]) -> Via:
     if not values:
-        raise MessageError("no Via")
+        raise MessageError("missing")
     return parse_via(split_list(values[0])[0])
 
 
 def _parse_call_id(text: str) -> str:
     if not text or " " in text or "\t" in text:
-        raise MessageError("a Call-ID that is none")
+        raise MessageError("empty, or with white space")
     return text
 
 
@@ -69,10 +69,10 @@ def _parse_media_type(values: list[str]) -> str | None:
     return values[0].partition(";")[0].replace(" ", "").lower() or None if values else None
 
 
-_parse_from = _only("From", parse_name_addr)
-_parse_to = _only("To", parse_name_addr)
-_parse_cseq = _only("CSeq", parse_cseq)
-_parse_only_call_id = _only("Call-ID", _parse_call_id)
+_parse_from = _only(parse_name_addr)
+_parse_to = _only(parse_name_addr)
+_parse_cseq = _only(parse_cseq)
+_parse_only_call_id = _only(_parse_call_id)
 
 
 class Message(ABC):
@@ -275,7 +275,7 @@ def parse_message(data: bytes | bytearray | memoryview) -> Request | Response:
     """Parse one message, as a datagram or a frame of a stream has it; empty lines before it are skipped.
 
     Octets behind Content-Length are left out (RFC 3261 section 18.3). The message has been checked as by
-    `check_request` or `check_response`. Raises MessageError, with `request` where that can be answered.
+    `check_request` or `check_response`. Raises MessageError, with `request` where that can be answered: it is no ACK and has a Via.
     """
     data = bytes(data)
     if len(data) > MAX_MESSAGE:
@@ -304,7 +304,8 @@ def parse_message(data: bytes | bytearray | memoryview) -> Request | Response:
         _cut_body(request)
         check_request(request)
     except MessageError as err:
-        err.request = request if _answerable(request) else None
+        if "Via" in headers and request.method != "ACK":
+            err.request = request
         raise
     return request
 
@@ -326,20 +327,12 @@ def _read_request_line(line: str, headers: Headers, body: bytes) -> tuple[Reques
 
 
 def _cut_body(message: Message) -> None:
-    length = parse_content_length(message.headers.get_all("Content-Length"))
+    length = message.headers.typed("Content-Length", parse_content_length)
     if length is None or length == len(message.body):
         return
     if length > len(message.body):
-        raise MessageError("a body shorter than its Content-Length")
+        raise MessageError("Content-Length: more than there is")
     message.body = message.body[:length]
-
-
-def _answerable(request: Request) -> bool:
-    """Tell whether a broken request says where its answer goes; an ACK is never answered."""
-    try:
-        return bool(request.via) and request.method != "ACK"
-    except MessageError:
-        return False
 
 
 def check_request(request: Request) -> None:
@@ -350,13 +343,13 @@ def check_request(request: Request) -> None:
     _check_common(request)
     request.request_uri  # noqa: B018
     if request.cseq.method != request.method:
-        raise MessageError("a CSeq of another method")
+        raise MessageError("CSeq: another method than the request's")
     if "Contact" in request.headers:
         request.contacts  # noqa: B018
     if "Route" in request.headers:
         request.route  # noqa: B018
     if name := request.headers.repeated(_SINGLE_HEADERS):
-        raise MessageError(f"more than one {name}")
+        raise MessageError(f"{name}: given more than once")
 
 
 def check_response(response: Response) -> None:

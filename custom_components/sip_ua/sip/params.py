@@ -11,6 +11,8 @@ _COMMON_NAMES: Final = frozenset(
     {"branch", "rport", "received", "tag", "lr", "transport", "user", "maddr", "expires", "q"}
 )
 
+_new = object.__new__
+
 
 class Params(Mapping[str, str | None]):
     """Parameters in their order, names in lower case; None is the value of a parameter that is only a name.
@@ -37,6 +39,7 @@ class Params(Mapping[str, str | None]):
         pieces = split_params(text)
         if len(pieces) > 1 and not pieces[-1].strip(WHITE_SPACE):
             pieces.pop()
+        spaced = " " in text or "\t" in text
         for piece in pieces:
             name, equals, value = piece.partition("=")
             if name not in _COMMON_NAMES:
@@ -44,8 +47,8 @@ class Params(Mapping[str, str | None]):
                 if not is_token(name):
                     raise MessageError("a parameter name that is no token")
             if name not in values:
-                values[name] = _checked_value(value) if equals else None
-        params = cls.__new__(cls)
+                values[name] = (_checked_value(value) if spaced or '"' in value else value) if equals else None
+        params = _new(cls)
         params._values = values  # noqa: SLF001
         return params
 

@@ -97,5 +97,5 @@ def parse_content_length(values: list[str]) -> int | None:
     if not values:
         return None
     if len(values) > 1:
-        raise MessageError("more than one Content-Length")
+        raise MessageError("given more than once")
     return parse_number(values[0], MAX_MESSAGE)

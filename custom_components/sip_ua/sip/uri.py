@@ -133,14 +133,14 @@ def parse_uri(text: str) -> Uri:
 
     Raises MessageError for what is no URI, or no right one of the schemes sip, sips and tel.
     """
+    if _find_forbidden(text):
+        raise MessageError("a character that no URI may have")
+    if text.startswith("sip:"):
+        return _parse_sip("sip", text[4:], text)
     scheme, colon, rest = text.partition(":")
-    if not colon or _find_forbidden(text):
-        raise MessageError("a URI that is none")
-    if scheme != "sip":
-        if not _is_scheme(scheme):
-            raise MessageError("a URI without a scheme")
-        scheme = scheme.lower()
-    match scheme:
+    if not colon or not _is_scheme(scheme):
+        raise MessageError("a URI without a scheme")
+    match scheme := scheme.lower():
         case "sip" | "sips":
             return _parse_sip(scheme, rest, text)
         case "tel":
