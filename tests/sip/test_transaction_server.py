@@ -255,9 +255,13 @@ def test_an_answer_that_nobody_waits_for_any_more_is_not_sent(bench: Bench) -> N
     bench.receive(make_request("OPTIONS"), ALICE)
     transaction = bench.server()
     bench.pass_time(33)
-    assert bench.layer.active == 0
     with pytest.raises(LocalProtocolError):
         bench.respond(200, transaction=transaction)
+    bench.receive(make_request("OPTIONS"), ALICE)
+    assert bench.labels() == []
+    assert len(bench.told) == 1
+    bench.pass_time(33)
+    assert bench.layer.active == 0
 
 
 @pytest.mark.parametrize("method", ["INVITE", "OPTIONS"])

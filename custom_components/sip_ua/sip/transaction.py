@@ -89,7 +89,6 @@ class TransactionLayer:
         self._servers: dict[Key, ServerTransaction] = {}
         self._merged: dict[Key, ServerTransaction] = {}
         self._accepted: dict[Key, ServerTransaction] = {}
-        self._unanswered: set[ServerTransaction] = set()
         self._overload_second = -1.0
         self._overload_answers = 0
 
@@ -168,8 +167,6 @@ class TransactionLayer:
         Raises LocalProtocolError after a final answer, and where the peer cannot be waiting any more.
         """
         transaction.respond(response, now)
-        if not transaction.unanswered:
-            self._unanswered.discard(transaction)
         if transaction.state is State.ACCEPTED:
             self._accepted[transaction.answer_key] = transaction
         self._sweep()
@@ -231,7 +228,6 @@ class TransactionLayer:
             return
         transaction = ServerTransaction(request, source, self._exchange)
         self._servers[transaction.key] = transaction
-        self._unanswered.add(transaction)
         transaction.start(now)
         if request.method == "CANCEL":
             self._answer_cancel(transaction, now)
@@ -269,7 +265,7 @@ class TransactionLayer:
     # Overload
 
     def _overloaded(self, method: str) -> bool:
-        waiting = len(self._unanswered) if method != "CANCEL" else 0
+        waiting = len(self._exchange.unanswered) if method != "CANCEL" else 0
         return waiting >= self._max_unanswered or len(self._servers) >= self._max_server_transactions
 
     def _refuse(self, request: Request, source: Address, now: float) -> None:
@@ -292,7 +288,6 @@ class TransactionLayer:
             transaction = terminated.pop()
             if isinstance(transaction, ServerTransaction):
                 del self._servers[transaction.key]
-                self._unanswered.discard(transaction)
                 _forget(self._accepted, transaction.answer_key, transaction)
                 if transaction.merge_key is not None:
                     _forget(self._merged, transaction.merge_key, transaction)

@@ -16,13 +16,17 @@ from .transaction_timers import BACKING_OFF, Timer, Timers, first_duration, next
 
 @dataclass(slots=True)
 class Exchange:
-    """Where all transactions of a layer leave what they have to send and to say; the layer drains it."""
+    """Where all transactions of a layer leave what they have to send and to say; the layer drains it.
+
+    `unanswered` are the requests of peers that wait for our final answer.
+    """
 
     timers: Timers
     alarms: AlarmQueue = field(default_factory=AlarmQueue)
     sends: list[Send] = field(default_factory=list)
     indications: list[Indication] = field(default_factory=list)
     terminated: list[Transaction] = field(default_factory=list)
+    unanswered: set[Transaction] = field(default_factory=set)
 
 
 class Transaction(ABC):

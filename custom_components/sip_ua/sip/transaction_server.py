@@ -1,6 +1,6 @@
 """Server transactions: a request of a peer and what we answer (RFC 3261 sections 9.2, 17.2 and 18.2; RFC 6026)."""
 
-from typing import override
+from typing import Final, override
 
 from .address import Address
 from .errors import LocalProtocolError
@@ -8,7 +8,9 @@ from .indications import AckMissing, AckReceived, CancelReceived, TransportFaile
 from .message import Request, Response
 from .transaction_machine import Exchange, Transaction
 from .transaction_matching import Key, answer_key, merge_key, response_destination, server_key
-from .transaction_tables import SERVER_INVITE, SERVER_NON_INVITE, Action, Command, Received, State
+from .transaction_tables import SERVER_INVITE, SERVER_NON_INVITE, Action, Command, Received, State, Transition
+
+_UNANSWERED: Final = frozenset({State.TRYING, State.PROCEEDING})
 
 
 class ServerTransaction(Transaction):
@@ -36,11 +38,6 @@ class ServerTransaction(Transaction):
         """What the ACK of our 2xx is matched by."""
         return answer_key(self.request, self.to_tag)
 
-    @property
-    def unanswered(self) -> bool:
-        """Whether the user still owes a final answer."""
-        return self.state in {State.TRYING, State.PROCEEDING}
-
     def repeat(self, now: float) -> None:
         """Take the same request once more."""
         self.process(Received.REQUEST, now)
@@ -62,6 +59,14 @@ class ServerTransaction(Transaction):
         self._answer = response.to_bytes()
         self.to_tag = response.to.tag or self.to_tag
         self._enter(transition, now)
+
+    @override
+    def _enter(self, transition: Transition, now: float) -> None:
+        super()._enter(transition, now)
+        if self.state in _UNANSWERED:
+            self._exchange.unanswered.add(self)
+        else:
+            self._exchange.unanswered.discard(self)
 
     @override
     def _perform(self, action: Action, now: float) -> None:

@@ -222,20 +222,22 @@ SERVER_INVITE: Final = Table(
 )
 
 _ANSWER: Final = Transition(State.COMPLETED, (Action.SEND,), start=(Timer.J,), stop=(Timer.EXPIRE,))
+_TOO_LATE: Final = Transition(State.COMPLETED, start=(Timer.J,))
 _PROGRESS: Final = _stay(State.PROCEEDING, Action.SEND)
 
+# A request that nobody answered in time is still remembered for its repetitions, which may be late as well.
 SERVER_NON_INVITE: Final = Table(
     "non-INVITE server",
     Transition(State.TRYING, start=(Timer.EXPIRE,)),
     {
-        (State.TRYING, Timer.EXPIRE): _END,
+        (State.TRYING, Timer.EXPIRE): _TOO_LATE,
         (State.TRYING, Command.PROVISIONAL): _PROGRESS,
         (State.TRYING, Command.SUCCESS): _ANSWER,
         (State.TRYING, Command.FAILURE): _ANSWER,
         (State.TRYING, Received.REQUEST): _stay(State.TRYING),
         (State.TRYING, Received.SEND_FAILED): _stay(State.TRYING),
         (State.TRYING, Received.CONNECTION_LOST): _stay(State.TRYING),
-        (State.PROCEEDING, Timer.EXPIRE): _END,
+        (State.PROCEEDING, Timer.EXPIRE): _TOO_LATE,
         (State.PROCEEDING, Command.PROVISIONAL): _PROGRESS,
         (State.PROCEEDING, Command.SUCCESS): _ANSWER,
         (State.PROCEEDING, Command.FAILURE): _ANSWER,
