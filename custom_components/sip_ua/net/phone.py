@@ -88,7 +88,7 @@ class Phone:
     async def start(self) -> None:
         """Bind the port and begin to register; raises LocalPortInUseError or LocalAddressError."""
         self._resolver = self._resolver or Resolver()
-        handlers = TransportHandlers(self._receive, self._transport_failed, self.network_changed)
+        handlers = TransportHandlers(self._receive, self._transport_failed, self._address_changed)
         transports = Transports(self.account, self._resolver, handlers)
         try:
             await transports.start()
@@ -300,6 +300,10 @@ class Phone:
 
     def _transport_failed(self, address: Address, failure: RegistrationFailure, text: str) -> None:
         self._agent.transport_failed(address, failure, text, self._now)
+        self._pump()
+
+    def _address_changed(self) -> None:
+        self._agent.network_changed(self._now)
         self._pump()
 
     def _timer_fired(self) -> None:

@@ -47,6 +47,9 @@ UNANSWERED = frozenset(
     {RegistrationFailure.NO_ANSWER, RegistrationFailure.CONNECTION_REFUSED, RegistrationFailure.NAME_NOT_FOUND}
 )
 
+# A refresh is no loss, and a failure stays one until an attempt succeeds.
+_SHOWN_WHILE_TRYING = frozenset({RegistrationState.REGISTERED, RegistrationState.FAILED})
+
 
 class _Purpose(Enum):
     """What the REGISTER in flight is for."""
@@ -123,7 +126,7 @@ class Registration:
         self._again = False
         if purpose is _Purpose.UNREGISTER:
             self._change(RegistrationChanged(at=now, state=RegistrationState.UNREGISTERING))
-        elif self.status.state is not RegistrationState.REGISTERED:
+        elif self.status.state not in _SHOWN_WHILE_TRYING:
             self._change(replace(self.status, at=now, state=RegistrationState.REGISTERING, next_attempt_at=None))
         self._core.locate(hop, self._located)
 
@@ -191,8 +194,8 @@ class Registration:
                 detail=_where(hop),
             )
         )
-        self._on_registered(hop, now)
         if not self._continue(now):
+            self._on_registered(hop, now)
             self._alarm = self._core.alarms.set(refresh_at, self.refresh)
 
     def _moved(self, hop: Hop) -> bool:

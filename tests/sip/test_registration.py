@@ -1,0 +1,259 @@
+"""The registration as a state machine: login, refresh, refusals, lost servers, never a storm (RFC 3261 section 10)."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from custom_components.sip_ua.sip.account import Account, NatMode, NetworkSettings, ServerAddress, Timing
+from custom_components.sip_ua.sip.address import Address
+from custom_components.sip_ua.sip.events import RegistrationChanged, RegistrationFailure, RegistrationState
+
+from .agents import ALICE, AgentEnd, join
+from .link import Faults, Link
+from .registrar import NAME, SERVER, Registrar
+
+
+def account(**changes: object) -> Account:
+    """Return an account at the registrar."""
+    made = Account(number="alice", domain=NAME, password="secret", server=ServerAddress(NAME))
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+class Home:
+    """Alice's telephone and its registrar."""
+
+    def __init__(self, made: Account | None = None, faults: Faults | None = None, seed: int = 0) -> None:
+        self.link = Link(seed=seed) if faults is None else Link(seed=seed, faults=faults)
+        self.server = Registrar(self.link)
+        self.alice: AgentEnd = join(self.link, made or account(), ALICE, seed=seed + 1)
+        self.alice.names[NAME] = [SERVER]
+
+    def start(self, seconds: float = 5) -> None:
+        self.alice.command("register")
+        self.link.run_for(seconds)
+
+    @property
+    def status(self) -> RegistrationChanged:
+        return self.alice.agent.registration
+
+    @property
+    def state(self) -> RegistrationState:
+        return self.status.state
+
+    @property
+    def states(self) -> list[RegistrationState]:
+        return [event.state for event in self.alice.events(RegistrationChanged)]
+
+
+def test_registers_with_a_login_and_tells_until_when() -> None:
+    home = Home()
+    home.start()
+    assert home.states == [RegistrationState.REGISTERING, RegistrationState.REGISTERED]
+    assert [request.cseq.number for _, request in home.server.registers()] == [1, 2]
+    assert len({request.call_id for _, request in home.server.registers()}) == 1
+    assert home.status.expires_at == pytest.approx(home.status.at + 3600, abs=1)
+    assert list(home.server.bindings) == [f"sip:alice@{ALICE.host}:5060"]
+    assert "198.51.100.5 port 5060 over UDP" in home.status.detail
+
+
+def test_refreshes_before_the_granted_time_is_over() -> None:
+    home = Home()
+    home.server.max_expires = 60
+    home.start(600)
+    assert home.state is RegistrationState.REGISTERED
+    times = [when for when, _ in home.server.registers()]
+    assert all(later - earlier < 60 for earlier, later in pairwise(times))
+    assert home.states.count(RegistrationState.REGISTERING) == 1, "a refresh is no loss"
+
+
+def test_unregisters_on_demand() -> None:
+    home = Home()
+    home.start()
+    home.alice.command("unregister")
+    home.link.run_for(5)
+    assert home.state is RegistrationState.UNREGISTERED
+    assert not home.server.bindings
+    home.link.run_until_quiet()
+
+
+def test_423_is_obeyed_with_the_time_the_registrar_wants() -> None:
+    home = Home(account(timing=Timing(expiration=20)))
+    home.server.min_expires = 300
+    home.start()
+    assert home.state is RegistrationState.REGISTERED
+    assert home.server.registers()[-1][1].expires == 300
+
+
+def test_a_registrar_that_never_has_enough_is_not_asked_for_ever() -> None:
+    home = Home()
+    home.server.login = False
+    home.server.script = [(423, {"Min-Expires": str(seconds)}) for seconds in range(4000, 5000)]
+    home.start(20)
+    assert home.state is RegistrationState.FAILED
+    assert len(home.server.registers()) <= 8
+
+
+def test_a_wrong_password_is_reported_once_and_not_repeated() -> None:
+    home = Home(account(password="wrong"))
+    home.start(7200)
+    assert home.states == [RegistrationState.REGISTERING, RegistrationState.REFUSED]
+    assert home.status.failure is RegistrationFailure.LOGIN_REFUSED
+    assert home.status.next_attempt_at is None
+    assert len(home.server.registers()) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "failure", "state"),
+    [
+        (403, RegistrationFailure.LOGIN_REFUSED, RegistrationState.REFUSED),
+        (404, RegistrationFailure.NUMBER_UNKNOWN, RegistrationState.FAILED),
+        (503, RegistrationFailure.SERVER_BUSY, RegistrationState.FAILED),
+        (500, RegistrationFailure.SERVER_ERROR, RegistrationState.FAILED),
+    ],
+)
+def test_refusals_are_told_apart(status: int, failure: RegistrationFailure, state: RegistrationState) -> None:
+    home = Home()
+    home.server.script = [(status, {})]
+    home.start(1)
+    assert (home.status.failure, home.status.state, home.status.code) == (failure, state, status)
+
+
+def test_retry_after_is_obeyed() -> None:
+    home = Home()
+    home.server.script = [(503, {"Retry-After": "120 (maintenance)"})]
+    home.start(119)
+    assert len(home.server.registers()) == 1
+    home.link.run_for(5)
+    assert home.state is RegistrationState.REGISTERED
+
+
+def test_a_name_that_is_not_found_is_told_and_tried_again() -> None:
+    home = Home()
+    home.alice.names.clear()
+    home.start(1)
+    assert home.status.failure is RegistrationFailure.NAME_NOT_FOUND
+    home.alice.names[NAME] = [SERVER]
+    home.link.run_for(10)
+    assert home.state is RegistrationState.REGISTERED
+    assert home.status.failures == 0
+
+
+def test_an_algorithm_that_is_unknown_is_told() -> None:
+    home = Home()
+    home.server.script = [(401, {"WWW-Authenticate": 'Digest realm="x", nonce="1", algorithm=FOO-1'})]
+    home.start(1)
+    assert home.status.failure is RegistrationFailure.NO_DIGEST_ALGORITHM
+    assert home.state is RegistrationState.REFUSED
+
+
+def test_a_registrar_that_is_silent_is_tried_for_ever_without_a_storm() -> None:
+    home = Home()
+    home.server.silent = True
+    home.start(3600)
+    assert home.status.failure is RegistrationFailure.NO_ANSWER
+    assert len(home.link.sent("REGISTER")) < 3600 / 4
+    home.server.silent = False
+    home.link.run_for(40)
+    assert home.state is RegistrationState.REGISTERED
+
+
+def test_a_registrar_that_restarted_and_changed_its_nonce_is_logged_in_to_again() -> None:
+    home = Home()
+    home.server.max_expires = 60
+    home.start()
+    home.server.restart()
+    home.link.run_for(60)
+    assert home.server.bindings
+    assert RegistrationState.REFUSED not in home.states
+
+
+def test_a_stale_nonce_is_no_refusal() -> None:
+    home = Home()
+    home.server.max_expires = 700
+    home.start(3600)
+    assert home.states.count(RegistrationState.REGISTERED) > 4
+    assert RegistrationState.REFUSED not in home.states
+
+
+def test_a_server_that_is_gone_is_noticed_by_the_keep_alive() -> None:
+    home = Home()
+    home.start()
+    home.server.silent = True
+    home.link.run_for(120)
+    home.server.restart()
+    home.server.silent = False
+    home.link.run_for(40)
+    assert home.states[-2:] == [RegistrationState.FAILED, RegistrationState.REGISTERED]
+    assert home.server.bindings
+
+
+def test_the_address_that_the_server_sees_is_registered() -> None:
+    home = Home()
+    public = Address(ALICE.transport, "203.0.113.7", 61000)
+    home.server.seen_from = lambda source: public if source == ALICE else source
+    home.link.join(home.alice.agent, public, deliver=home.alice.deliver, react=home.alice.react)
+    home.start()
+    assert list(home.server.bindings) == ["sip:alice@203.0.113.7:61000"]
+    assert len(home.server.registers()) == 2, "the challenge told the address already"
+
+
+def test_without_nat_traversal_the_own_address_stays_in_the_contact() -> None:
+    home = Home(account(network=NetworkSettings(nat=NatMode.NONE)))
+    public = Address(ALICE.transport, "203.0.113.7", 61000)
+    home.server.seen_from = lambda source: public if source == ALICE else source
+    home.link.join(home.alice.agent, public, deliver=home.alice.deliver, react=home.alice.react)
+    home.start()
+    assert list(home.server.bindings) == [f"sip:alice@{ALICE.host}:5060"]
+
+
+def test_the_next_server_is_tried_when_the_first_does_not_answer() -> None:
+    home = Home()
+    home.alice.names[NAME] = [replace(SERVER, host="198.51.100.99"), SERVER]
+    home.start(40)
+    assert home.state is RegistrationState.REGISTERED
+
+
+def test_stopping_while_a_register_is_in_flight_still_unregisters() -> None:
+    home = Home()
+    home.alice.command("register")
+    home.alice.command("unregister")
+    home.link.run_for(10)
+    assert home.state is RegistrationState.UNREGISTERED
+    assert not home.server.bindings
+    home.link.run_until_quiet()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_registers_whatever_the_network_does_with_one_request_in_flight(seed: int) -> None:
+    home = Home(faults=Faults(loss=0.2, duplication=0.2, reordering=0.3, delay=(0.01, 0.3)), seed=seed)
+    home.server.max_expires = 120
+    home.start(600)
+    assert home.state is RegistrationState.REGISTERED
+    numbers = [request.cseq.number for _, request in home.server.registers()]
+    assert numbers == sorted(numbers)
+
+
+def test_no_secret_is_told() -> None:
+    home = Home(account(password="geheim-123", auth_user="login"))
+    home.start()
+    assert "geheim-123" not in repr(home.alice.agent.account)
+    assert all("geheim-123" not in repr(event) for event in home.alice.told)
+
+
+def test_a_stranger_gets_no_answer_at_all() -> None:
+    home = Home()
+    home.start()
+    sent = len(home.link.transcript)
+    stranger = Address(ALICE.transport, "203.0.113.66", 5060)
+    for method in ("INVITE", "OPTIONS", "REGISTER", "MESSAGE"):
+        request = (
+            f"{method} sip:alice@{ALICE.host} SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.66;branch=z9hG4bK{method}\r\n"
+            f"From: <sip:x@y>;tag=1\r\nTo: <sip:alice@{ALICE.host}>\r\nCall-ID: {method}\r\nCSeq: 1 {method}\r\n"
+            "Max-Forwards: 70\r\nContact: <sip:x@203.0.113.66>\r\nContent-Length: 0\r\n\r\n"
+        )
+        home.alice.deliver(request.encode(), stranger, home.link.now)
+    home.link.run_for(1)
+    assert len(home.link.transcript) == sent
+    assert home.alice.agent.counters.strangers == 4
+    assert not home.alice.agent.calls
