@@ -208,9 +208,9 @@ class Dialog:
 def _contact(message: Request | Response) -> Uri | None:
     """Return where requests to the sender of a message are to be sent; None where it does not say."""
     contacts = message.contacts
-    if not contacts:
+    if not contacts and "Contact" not in message.headers:
         return None
-    if not isinstance(contacts[0].uri, SipUri):
+    if not contacts or not isinstance(contacts[0].uri, SipUri):
         raise RemoteProtocolError("a Contact that is no SIP URI")
     return contacts[0].uri
 
