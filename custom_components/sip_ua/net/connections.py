@@ -1,0 +1,173 @@
+"""The connections of one account: opened on demand, used again both ways, never too many (RFC 3261 section 18)."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from ..sip.account import Transport
+from ..sip.address import Address
+from ..sip.events import RegistrationFailure
+from .failures import explain
+from .tcp import Connection
+from .tls import HANDSHAKE_TIMEOUT, SHUTDOWN_TIMEOUT, TlsContexts
+
+MAX_CONNECTIONS: Final = 64
+MAX_CONNECTIONS_FROM_HOST: Final = 8
+CONNECT_TIMEOUT: Final = 10.0
+INCOMING_IDLE: Final = 300.0
+CHECK_INTERVAL: Final = 30.0
+
+type Received = Callable[[bytes, Address], None]
+type Failed = Callable[[Address, RegistrationFailure, str], None]
+type Names = Callable[[Address], tuple[str, ...]]
+
+
+class Connections:
+    """Finds or makes the connection for an address; keeps each alive that we made."""
+
+    def __init__(
+        self,
+        *,
+        received: Received,
+        failed: Failed,
+        names: Names,
+        tls: TlsContexts,
+        verify: bool,
+        bind_address: str = "",
+        keep_alive: float = CHECK_INTERVAL,
+    ) -> None:
+        """Deliver each message by `received` and each lost or failed connection, once, by `failed`.
+
+        `names(address)` are those that the TLS certificate of an address may bear, the first one is asked for.
+        `keep_alive` is in seconds, 0 sends nothing; `bind_address` is numeric, "" for any.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._received = received
+        self._failed = failed
+        self._names = names
+        self._tls = tls
+        self._verify = verify
+        self._bind_address = bind_address
+        self._keep_alive = keep_alive
+        self._open: dict[Address, Connection] = {}
+        self._tasks: dict[Address, asyncio.Task[None]] = {}
+        self._server: asyncio.Server | None = None
+        self._timer = self._loop.call_later(keep_alive or CHECK_INTERVAL, self._check)
+        self._is_closed = False
+
+    def __len__(self) -> int:
+        """Return how many connections there are, counting those that are being made."""
+        return len(self._open)
+
+    async def listen(self, bound: socket.socket) -> None:
+        """Accept connections on a bound socket, which is ours from now on."""
+        self._server = await self._loop.create_server(self._accept, sock=bound)
+
+    def send(self, address: Address, data: bytes) -> None:
+        """Send over the connection to an address, making one where there is none; never waits."""
+        connection = self._open.get(address)
+        if connection is None:
+            if self._is_closed:
+                return
+            if len(self._open) >= MAX_CONNECTIONS:
+                self._report(address, RegistrationFailure.NO_ANSWER, "too many connections are open")
+                return
+            names = self._names(address) if address.transport is Transport.TLS else ()
+            connection = Connection(
+                address, received=self._received, closed=self._lost, names=names if self._verify else ()
+            )
+            self._open[address] = connection
+            self._tasks[address] = self._loop.create_task(self._connect(connection, names))
+        connection.send(data)
+
+    def close_all(self) -> None:
+        """Say goodbye on every connection; the next message opens a new one."""
+        for task in self._tasks.values():
+            task.cancel()
+        for connection in self._drain():
+            connection.close()
+
+    async def close(self) -> None:
+        """Free everything; what is written already still goes out, for a second at most."""
+        self._is_closed = True
+        self._timer.cancel()
+        if self._server is not None:
+            self._server.close()
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        leaving = list(self._drain())
+        for connection in leaving:
+            connection.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if gone := [connection.gone for connection in leaving if connection.established]:
+            await asyncio.wait(gone, timeout=SHUTDOWN_TIMEOUT)
+        for connection in leaving:
+            connection.abort()
+        if self._server is not None:
+            await self._server.wait_closed()
+
+    def _drain(self) -> Iterator[Connection]:
+        while self._open:
+            yield self._open.popitem()[1]
+
+    async def _connect(self, connection: Connection, names: tuple[str, ...]) -> None:
+        """Make a connection; how it failed is told by the connection itself."""
+        address = connection.address
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                context = await self._tls.get(verify=self._verify) if address.transport is Transport.TLS else None
+                secure = context is not None
+                await self._loop.create_connection(
+                    lambda: connection,
+                    address.host,
+                    address.port,
+                    local_addr=(self._bind_address, 0) if self._bind_address else None,
+                    ssl=context,
+                    server_hostname=names[0] if secure else None,
+                    ssl_handshake_timeout=HANDSHAKE_TIMEOUT if secure else None,
+                    ssl_shutdown_timeout=SHUTDOWN_TIMEOUT if secure else None,
+                )
+        except TimeoutError as error:
+            connection.fail(error if error.errno else TimeoutError(f"no answer within {CONNECT_TIMEOUT:.0f} s"))
+        except OSError as error:
+            connection.fail(error)
+        finally:
+            if self._tasks.get(address) is asyncio.current_task():
+                del self._tasks[address]
+
+    def _accept(self) -> Connection:
+        return Connection(None, received=self._received, closed=self._lost, opened=self._welcome)
+
+    def _welcome(self, connection: Connection) -> bool:
+        """Take in a peer's connection, unless there are too many."""
+        address = connection.address
+        from_host = sum(known.host == address.host for known in self._open)
+        if self._is_closed or len(self._open) >= MAX_CONNECTIONS or from_host >= MAX_CONNECTIONS_FROM_HOST:
+            return False
+        self._open[address] = connection
+        return True
+
+    def _lost(self, connection: Connection, error: Exception | None) -> None:
+        address = connection.address
+        if self._open.get(address) is connection:
+            del self._open[address]
+        self._report(address, *explain(error))
+
+    def _report(self, address: Address, failure: RegistrationFailure, text: str) -> None:
+        # Later, because whoever sends is not ready to hear of it within its own call.
+        if not self._is_closed:
+            self._loop.call_soon(self._failed, address, failure, text)
+
+    def _check(self) -> None:
+        """Ping the connections that we made, close what strangers left open."""
+        self._timer = self._loop.call_later(self._keep_alive or CHECK_INTERVAL, self._check)
+        now = self._loop.time()
+        for address, connection in list(self._open.items()):
+            if not connection.incoming:
+                if self._keep_alive:
+                    connection.ping()
+            elif now - connection.last_received > INCOMING_IDLE:
+                del self._open[address]
+                connection.close()

@@ -1,0 +1,262 @@
+"""All ways in and out for the SIP messages of one account (RFC 3261 section 18, RFC 3581, RFC 5626)."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ..sip.account import Account, Transport
+from ..sip.address import Address, Hop, HostPort, Lookup
+from ..sip.events import RegistrationFailure
+from ..sip.stun_message import is_stun
+from .connections import Connections
+from .errors import LocalAddressError, LocalPortInUseError, ResolutionError
+from .failures import explain_number
+from .public_address import PublicAddress
+from .resolver import Resolver
+from .tls import TlsContexts
+from .udp import UdpSocket, bind
+
+ANY_IPV4: Final = "0.0.0.0"  # noqa: S104 - the owner of the account left the choice open
+ANY_IPV6: Final = "::"
+PORT_ATTEMPTS: Final = 16
+MAX_ROUTES: Final = 256
+ROUTE_LIFETIME: Final = 30.0
+MAX_NAMED: Final = 256
+_DISCARD_PORT: Final = 9
+_LINE_END_OCTETS: Final = b"\r\n\0 "
+
+
+@dataclass(frozen=True, slots=True)
+class TransportHandlers:
+    """Whom the transports tell, always from the event loop and never from within a call of theirs.
+
+    `message` gets each whole message with the hop that it came over, `failed` each address that could not be
+    reached or whose connection was lost, with the cause in words. `address_changed` says that others see us at
+    another address than before.
+    """
+
+    message: Callable[[bytes, Hop], None]
+    failed: Callable[[Address, RegistrationFailure, str], None]
+    address_changed: Callable[[], None]
+
+
+class Transports:
+    """Moves messages over UDP, TCP and TLS; every port and connection is free again after `close`."""
+
+    def __init__(
+        self, account: Account, resolver: Resolver, handlers: TransportHandlers, *, tls: TlsContexts | None = None
+    ) -> None:
+        """Prepare; nothing is bound before `start`. The resolver stays the caller's."""
+        self._account = account
+        self._network = account.network
+        self._resolver = resolver
+        self._handlers = handlers
+        self._tls = tls or TlsContexts()
+        self._loop = asyncio.get_running_loop()
+        self._sockets: dict[bool, UdpSocket] = {}
+        self._connections: Connections | None = None
+        self._port = 0
+        self._hops: dict[tuple[Transport, str, int], tuple[float, Hop]] = {}
+        self._routes: dict[str, tuple[float, str | None]] = {}
+        self._names: dict[Address, tuple[str, ...]] = {}
+        self._public = PublicAddress(account.network, resolver, self._send_stun, self._mapping_changed)
+
+    @property
+    def port(self) -> int:
+        """Our port, the same for UDP and for connections made to us; 0 before `start`."""
+        return self._port
+
+    async def start(self) -> None:
+        """Bind the sockets; raises LocalPortInUseError or LocalAddressError and leaves nothing behind then."""
+        listener = self._bind_all()
+        self._connections = Connections(
+            received=self._received,
+            failed=self._failed,
+            names=self._expected_names,
+            tls=self._tls,
+            verify=self._network.verify_tls,
+            bind_address=self._network.bind_address,
+            keep_alive=self._account.timing.keep_alive,
+        )
+        if listener is not None:
+            await self._connections.listen(listener)
+        self._public.start(ipv6=not self._has_ipv4)
+
+    async def close(self) -> None:
+        """Free every socket, connection and task."""
+        await self._public.close()
+        connections, self._connections = self._connections, None
+        if connections is not None:
+            await connections.close()
+        self._close_sockets()
+
+    def send(self, address: Address, data: bytes) -> None:
+        """Send one message; never waits, never raises. What fails is told by the handler `failed`."""
+        if self._connections is None:
+            return
+        if address.transport is not Transport.UDP:
+            self._connections.send(address, data)
+            return
+        bound = self._sockets.get(":" in address.host)
+        if bound is None:
+            text = "this machine has no address of that IP version"
+            self._loop.call_soon(self._failed, address, RegistrationFailure.NO_ANSWER, text)
+        else:
+            bound.send(data, address.host, address.port)
+
+    async def locate(self, lookup: Lookup) -> list[Hop]:
+        """Return where a server is and where it reaches us, best first (RFC 3263); raises ResolutionError."""
+        addresses = await self._resolver.resolve(lookup)
+        await self._public.ready()
+        for address in addresses:
+            if address.transport is Transport.TLS:
+                self._expect(address, lookup.host)
+        hops = [Hop(address, local) for address in addresses if (local := self.local_for(address)) is not None]
+        if not hops:
+            raise ResolutionError(lookup.host, f"this machine has no way to {addresses[0].host}")
+        return hops
+
+    def local_for(self, remote: Address) -> HostPort | None:
+        """Return our address as that peer is to use it, None where this machine has no way there."""
+        public = self._public.address_for(remote, self._port)
+        if public is not None:
+            return public
+        local = self._route(remote.host)
+        return None if local is None else HostPort(local, self._port)
+
+    def network_changed(self) -> None:
+        """Forget what was true of another network; connections are made anew."""
+        self._routes.clear()
+        self._hops.clear()
+        self._public.refresh()
+        if self._connections is not None:
+            self._connections.close_all()
+
+    # Sockets
+
+    @property
+    def _has_ipv4(self) -> bool:
+        return False in self._sockets
+
+    def _bind_all(self) -> socket.socket | None:
+        """Bind UDP, and TCP where the account accepts connections, to one port number."""
+        wanted = self._network.local_port
+        # A free UDP port may be taken for TCP: then another one is tried.
+        for attempts_left in reversed(range(1 if wanted else PORT_ATTEMPTS)):
+            try:
+                return self._bind_port(wanted)
+            except (LocalPortInUseError, LocalAddressError) as error:
+                self._close_sockets()
+                if isinstance(error, LocalAddressError) or not attempts_left:
+                    raise
+        return None
+
+    def _bind_port(self, port: int) -> socket.socket | None:
+        hosts = (self._network.bind_address,) if self._network.bind_address else (ANY_IPV4, ANY_IPV6)
+        for host in hosts:
+            try:
+                bound = bind(socket.SOCK_DGRAM, host, port)
+            except LocalAddressError:
+                # A machine may lack one version of IP altogether.
+                if host == hosts[-1] and not self._sockets:
+                    raise
+                continue
+            self._sockets[":" in host] = opened = UdpSocket(bound, self._datagram_received, self._datagram_failed)
+            port = opened.port
+        self._port = port
+        accepts = self._account.transport in {None, Transport.TCP} or not self._account.registers
+        return bind(socket.SOCK_STREAM, hosts[0] if self._has_ipv4 else hosts[-1], port) if accepts else None
+
+    def _close_sockets(self) -> None:
+        for bound in self._sockets.values():
+            bound.close()
+        self._sockets.clear()
+
+    # What arrives
+
+    def _datagram_received(self, data: bytes, host: str, port: int) -> None:
+        if is_stun(data):
+            self._public.receive(data, host, port)
+        elif data.strip(_LINE_END_OCTETS):
+            self._deliver(data, Transport.UDP, host, port)
+
+    def _datagram_failed(self, host: str, port: int, number: int) -> None:
+        if not self._public.is_server(host, port):
+            self._failed(Address(Transport.UDP, host, port), *explain_number(number))
+
+    def _failed(self, address: Address, failure: RegistrationFailure, text: str) -> None:
+        if self._connections is not None:
+            self._handlers.failed(address, failure, text)
+
+    def _received(self, data: bytes, source: Address) -> None:
+        self._deliver(data, source.transport, source.host, source.port)
+
+    def _deliver(self, data: bytes, transport: Transport, host: str, port: int) -> None:
+        hop = self._hop(transport, host, port)
+        if hop is not None and self._connections is not None:
+            self._handlers.message(data, hop)
+
+    def _hop(self, transport: Transport, host: str, port: int) -> Hop | None:
+        key = (transport, host, port)
+        expires, hop = self._hops.get(key, (0.0, None))
+        now = self._loop.time()
+        if hop is None or expires <= now:
+            remote = Address(transport, host, port)
+            local = self.local_for(remote)
+            if local is None:
+                return None
+            hop = Hop(remote, local)
+            _put(self._hops, key, (now + ROUTE_LIFETIME, hop), MAX_ROUTES)
+        return hop
+
+    # Our addresses
+
+    def _route(self, host: str) -> str | None:
+        """Return the address that packets to a host leave from; asks the system's routes, sends nothing."""
+        expires, local = self._routes.get(host, (0.0, None))
+        now = self._loop.time()
+        if expires <= now:
+            local = self._network.bind_address.partition("%")[0] or _outgoing_address(host)
+            _put(self._routes, host, (now + ROUTE_LIFETIME, local), MAX_ROUTES)
+        return local if (":" in host) in self._sockets else None
+
+    def _mapping_changed(self) -> None:
+        self._hops.clear()
+        if self._connections is not None:
+            self._handlers.address_changed()
+
+    def _send_stun(self, data: bytes, host: str, port: int) -> None:
+        bound = self._sockets.get(":" in host)
+        if bound is not None:
+            bound.send(data, host, port)
+
+    # Names on certificates
+
+    def _expect(self, address: Address, host: str) -> None:
+        names = (host, self._account.domain) if self._account.domain else (host,)
+        _put(self._names, address, tuple(dict.fromkeys(names)), MAX_NAMED)
+
+    def _expected_names(self, address: Address) -> tuple[str, ...]:
+        return self._names.get(address, (address.host,))
+
+
+def _put[Key, Value](cache: dict[Key, Value], key: Key, value: Value, limit: int) -> None:
+    """Keep a value, and drop the oldest where there are too many."""
+    cache.pop(key, None)
+    cache[key] = value
+    if len(cache) > limit:
+        del cache[next(iter(cache))]
+
+
+def _outgoing_address(host: str) -> str | None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            # Connecting a UDP socket sends no packet.
+            probe.connect((host, _DISCARD_PORT))
+            address: str = probe.getsockname()[0]
+    except OSError:
+        return None
+    return address.partition("%")[0]

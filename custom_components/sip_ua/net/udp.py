@@ -1,0 +1,152 @@
+"""One UDP socket for signalling that never waits and tells which peer an error came from (RFC 3261 section 18)."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Final
+
+from .errors import LocalAddressError, LocalPortInUseError
+
+TYPE_OF_SERVICE: Final = 40 << 2
+"""Class selector 5, the class of telephone signalling (RFC 4594 section 4.2)."""
+
+MAX_DATAGRAM: Final = 65535
+BATCH: Final = 64
+_IN_USE: Final = frozenset({errno.EADDRINUSE, errno.EACCES, errno.EPERM})
+_LATER: Final = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.EINTR})
+_IP_RECVERR: Final = 11
+_IPV6_RECVERR: Final = 25
+_ERROR_KINDS: Final = frozenset({(socket.IPPROTO_IP, _IP_RECVERR), (socket.IPPROTO_IPV6, _IPV6_RECVERR)})
+_ERROR_NUMBER: Final = struct.Struct("=I")
+
+type Received = Callable[[bytes, str, int], None]
+type Failed = Callable[[str, int, int], None]
+
+
+def bind(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
+    """Return a bound, non-blocking socket; `host` is numeric, with its zone where it is link-local.
+
+    Raises LocalPortInUseError or LocalAddressError.
+    """
+    version = ip_address(host).version
+    try:
+        bound = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, kind)
+    except OSError:
+        raise LocalAddressError(host) from None
+    try:
+        bound.setblocking(False)  # noqa: FBT003 - its only parameter
+        if version == 4:
+            _mark(bound, socket.IPPROTO_IP, socket.IP_TOS, TYPE_OF_SERVICE)
+        else:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            _mark(bound, socket.IPPROTO_IPV6, socket.IPV6_TCLASS, TYPE_OF_SERVICE)
+        if kind is socket.SOCK_STREAM:
+            # Connections that still say goodbye must not keep us from our port after a restart.
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        if error.errno in _IN_USE:
+            raise LocalPortInUseError(port) from None
+        raise LocalAddressError(host) from None
+    return bound
+
+
+class UdpSocket:
+    """Reads whatever arrives in the loop that it was made in, and sends at once or not at all.
+
+    Linux tells about refused and unreachable peers through the socket's error queue, with the peer's address, so
+    that one which is off the network is known in milliseconds and not after 32 seconds of silence.
+    """
+
+    def __init__(self, bound: socket.socket, received: Received, failed: Failed) -> None:
+        """Own `bound`; `received(data, host, port)` and `failed(host, port, errno)` are called from the loop."""
+        self._loop = asyncio.get_running_loop()
+        self._socket = bound
+        self._received = received
+        self._failed = failed
+        self._buffer = bytearray(MAX_DATAGRAM)
+        self._view = memoryview(self._buffer)
+        self._closed = False
+        self.dropped = 0
+        if bound.family == socket.AF_INET:
+            _mark(bound, socket.IPPROTO_IP, _IP_RECVERR, 1)
+        else:
+            _mark(bound, socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+        self._loop.add_reader(bound, self._readable)
+
+    @property
+    def port(self) -> int:
+        """The port that the socket is bound to."""
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    def send(self, data: bytes, host: str, port: int) -> None:
+        """Send one datagram; what the system has no room for is lost and counted, as on the way (it is repeated)."""
+        if self._closed:
+            return
+        # An error that waits on the socket is told by the next call whoever that is for: ask twice.
+        for last in (False, True):
+            try:
+                self._socket.sendto(data, (host, port))
+            except OSError as error:
+                if error.errno in _LATER:
+                    self.dropped += 1
+                    return
+                if last or not self._take_errors():
+                    self._loop.call_soon(self._failed, host, port, error.errno or errno.EIO)
+                    return
+            else:
+                return
+
+    def close(self) -> None:
+        """Free the port; nothing is delivered any more."""
+        if not self._closed:
+            self._closed = True
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
+
+    def _readable(self) -> None:
+        for _ in range(BATCH):
+            if self._closed:
+                return
+            try:
+                size, source = self._socket.recvfrom_into(self._buffer)
+            except BlockingIOError:
+                self._take_errors()
+                return
+            except OSError:
+                if not self._take_errors():
+                    return
+            else:
+                self._received(bytes(self._view[:size]), source[0], source[1])
+
+    def _take_errors(self) -> bool:
+        """Report what peers' errors the system holds; tell whether there were any."""
+        if sys.platform != "linux":
+            return False
+        taken = False
+        for _ in range(BATCH):
+            try:
+                _data, ancillary, _flags, peer = self._socket.recvmsg(0, 512, socket.MSG_ERRQUEUE)
+            except OSError:
+                break
+            taken = True
+            for level, kind, value in ancillary:
+                if (level, kind) in _ERROR_KINDS and len(value) >= _ERROR_NUMBER.size and peer:
+                    (number,) = _ERROR_NUMBER.unpack_from(value)
+                    # A datagram that is too long for the path goes again in fragments by itself.
+                    if number != errno.EMSGSIZE:
+                        self._loop.call_soon(self._failed, peer[0], peer[1], number)
+        return taken
+
+
+def _mark(target: socket.socket, level: int, option: int, value: int) -> None:
+    """Set an option that helps where the system has it and is not missed elsewhere."""
+    with contextlib.suppress(OSError):
+        target.setsockopt(level, option, value)
