@@ -58,9 +58,14 @@ class PublicAddress:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether the first answer is still awaited."""
+        return self._task is not None and not self._first.is_set()
+
     async def ready(self) -> None:
         """Wait for the first answer, for three seconds at most."""
-        if self._task is not None and not self._first.is_set():
+        if self.is_pending:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FIRST_ANSWER_TIMEOUT):
                     await self._first.wait()

@@ -46,10 +46,9 @@ class Resolver:
 
     async def resolve(self, lookup: Lookup) -> list[Address]:
         """Return the addresses of a server, those to be tried first in front; raises ResolutionError."""
-        numeric = numeric_host(lookup.host)
+        numeric = numeric_address(lookup)
         if numeric is not None:
-            transport = lookup.transport or Transport.UDP
-            return [Address(transport, numeric, lookup.port or transport.default_port)]
+            return [numeric]
         targets = await self._targets(lookup)
         found = await asyncio.gather(*(self._addresses(target) for target in targets), return_exceptions=True)
         addresses: dict[Address, None] = {}
@@ -141,6 +140,15 @@ def numeric_host(host: str) -> str | None:
         return str(ip_address(host.removeprefix("[").removesuffix("]")))
     except ValueError:
         return None
+
+
+def numeric_address(lookup: Lookup) -> Address | None:
+    """Return the address that a lookup of a numeric host means (RFC 3263 section 4.2), None for a name."""
+    host = numeric_host(lookup.host)
+    if host is None:
+        return None
+    transport = lookup.transport or Transport.UDP
+    return Address(transport, host, lookup.port or transport.default_port)
 
 
 def _srv_name(transport: Transport, domain: str) -> str:

@@ -14,7 +14,7 @@ from .connections import Connections
 from .errors import LocalAddressError, LocalPortInUseError, ResolutionError
 from .failures import explain_number
 from .public_address import PublicAddress
-from .resolver import Resolver
+from .resolver import Resolver, numeric_address
 from .tls import TlsContexts
 from .udp import UdpSocket, bind
 
@@ -106,17 +106,25 @@ class Transports:
         else:
             bound.send(data, address.host, address.port)
 
+    def locate_numeric(self, lookup: Lookup) -> list[Hop] | None:
+        """Return at once where a numeric host is; None where that is for `locate` to find out."""
+        address = numeric_address(lookup)
+        return None if address is None or self._public.is_pending else self._hops_to(lookup, [address])
+
     async def locate(self, lookup: Lookup) -> list[Hop]:
         """Return where a server is and where it reaches us, best first (RFC 3263); raises ResolutionError."""
         addresses = await self._resolver.resolve(lookup)
         await self._public.ready()
-        for address in addresses:
-            if address.transport is Transport.TLS:
-                self._expect(address, lookup.host)
-        hops = [Hop(address, local) for address in addresses if (local := self.local_for(address)) is not None]
+        hops = self._hops_to(lookup, addresses)
         if not hops:
             raise ResolutionError(lookup.host, f"this machine has no way to {addresses[0].host}")
         return hops
+
+    def _hops_to(self, lookup: Lookup, addresses: list[Address]) -> list[Hop]:
+        for address in addresses:
+            if address.transport is Transport.TLS:
+                self._expect(address, lookup.host)
+        return [Hop(address, local) for address in addresses if (local := self.local_for(address)) is not None]
 
     def local_for(self, remote: Address) -> HostPort | None:
         """Return our address as that peer is to use it, None where this machine has no way there."""

@@ -30,11 +30,16 @@ class _Type(IntEnum):
 
 
 class _Attribute(IntEnum):
-    """Attributes that we understand (RFC 8489 section 18.3)."""
+    """Attributes that we understand or need not look at, for we never log in (RFC 8489 section 18.3)."""
 
     MAPPED_ADDRESS = 0x0001
+    USERNAME = 0x0006
+    MESSAGE_INTEGRITY = 0x0008
     ERROR_CODE = 0x0009
     UNKNOWN_ATTRIBUTES = 0x000A
+    REALM = 0x0014
+    NONCE = 0x0015
+    MESSAGE_INTEGRITY_SHA256 = 0x001C
     XOR_MAPPED_ADDRESS = 0x0020
     FINGERPRINT = 0x8028
     # Of RFC 3489, where they need not be understood; servers of that age send them still.
@@ -142,11 +147,8 @@ def _take(answer: _Answer, kind: int, value: bytes, data: bytes, position: int) 
         case _Attribute.FINGERPRINT:
             if value != _fingerprint(data[:position]):
                 raise StunError("a STUN message that was damaged on the way")
-        case _Attribute():
-            pass
-        case _ if kind < _COMPREHENSION_OPTIONAL:
-            if kind not in _Attribute:
-                raise StunError("an attribute that must be understood and is not")
+        case _ if kind < _COMPREHENSION_OPTIONAL and kind not in _Attribute:
+            raise StunError("an attribute that must be understood and is not")
 
 
 def _address(value: bytes, mask: bytes) -> HostPort:
