@@ -1,1 +1,60 @@
 """SIP Phone: a complete SIP telephone in Home Assistant."""
+
+from typing import Any
+
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.core import Event, HomeAssistant
+from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.typing import ConfigType
+
+from .const import CONF_LOCAL_PORT, DOMAIN, SECTION_NETWORK
+from .coordinator import SipUaConfigEntry, SipUaCoordinator
+from .engine import async_acquire_engine, async_release_engine
+from .net.errors import LocalAddressError, LocalPortInUseError
+from .services import async_setup_services
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+PLATFORMS = (Platform.BUTTON, Platform.EVENT, Platform.SENSOR)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Register the actions, which are there with or without an account."""
+    async_setup_services(hass)
+    return True
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> bool:
+    """Switch the phone of an account on; a registration that fails goes on trying by itself."""
+    coordinator = SipUaCoordinator(hass, entry, async_acquire_engine(hass))
+
+    async def stop(_event: Event[Any] | None = None) -> None:
+        await coordinator.async_stop()
+
+    async def switch_off() -> None:
+        await coordinator.async_stop()
+        await async_release_engine(hass)
+
+    entry.async_on_unload(switch_off)
+    try:
+        await coordinator.async_start()
+    except LocalPortInUseError as error:
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN,
+            translation_key="local_port_in_use",
+            translation_placeholders={"local_port": str(entry.data[SECTION_NETWORK][CONF_LOCAL_PORT])},
+        ) from error
+    except (LocalAddressError, OSError) as error:
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN, translation_key="no_network", translation_placeholders={"error": str(error)}
+        ) from error
+    entry.runtime_data = coordinator
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> bool:
+    """Unload the entities; then the phone hangs up, unregisters and frees its ports."""
+    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)

@@ -51,6 +51,7 @@ from .sip.events import (
 _LOGGER = logging.getLogger(__name__)
 
 ENDED_CALLS_KEPT = 32
+STATISTICS_TIMEOUT = 1.0
 
 type SipUaConfigEntry = ConfigEntry[SipUaCoordinator]
 type CallListener = Callable[[CallEventType, dict[str, Any]], None]
@@ -72,7 +73,8 @@ class SipUaCoordinator:
         self.calls: dict[str, CallSnapshot] = {}
         self.shown: CallSnapshot | None = None
         self.last_call: CallSnapshot | None = None
-        self.last_statistics: dict[str, Any] | None = None
+        self.last_statistics: tuple[str, dict[str, Any]] | None = None
+        self._figures: dict[str, asyncio.Future[dict[str, Any] | None]] = {}
         self._ended: dict[str, CallSnapshot] = {}
         self._state_listeners: list[CALLBACK_TYPE] = []
         self._event_listeners: list[CallListener] = []
@@ -226,10 +228,13 @@ class SipUaCoordinator:
     @callback
     def _handle_statistics(self, event: CallStatistics) -> None:
         """Tell the figures of an ended call's voice."""
-        if event.statistics is None or (call := self._ended.get(event.call_id)) is None:
+        figures = asdict(event.statistics) if event.statistics is not None else None
+        if (future := self._figures.pop(event.call_id, None)) is not None and not future.done():
+            future.set_result(figures)
+        if figures is None or (call := self._ended.get(event.call_id)) is None:
             return
-        self.last_statistics = asdict(event.statistics)
-        self._fire(EVENT_CALL, CALL_STATISTICS, call_data(call) | {CALL_STATISTICS: self.last_statistics})
+        self.last_statistics = (event.call_id, figures)
+        self._fire(EVENT_CALL, CALL_STATISTICS, call_data(call) | {CALL_STATISTICS: figures})
 
     @callback
     def _handle_registration(self, status: RegistrationChanged) -> None:
@@ -314,6 +319,19 @@ class SipUaCoordinator:
         future: asyncio.Future[CallSnapshot] = self.hass.loop.create_future()
         self._waiting.setdefault(call_id, []).append((until, future))
         return await future
+
+    async def async_statistics(self, call: CallSnapshot) -> dict[str, Any] | None:
+        """Return the figures of a call's voice, which come shortly after its end; None where no voice began."""
+        if call.answered_at is None:
+            return None
+        if self.last_statistics is not None and self.last_statistics[0] == call.id:
+            return self.last_statistics[1]
+        future = self._figures.setdefault(call.id, self.hass.loop.create_future())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STATISTICS_TIMEOUT):
+                return await asyncio.shield(future)
+        self._figures.pop(call.id, None)
+        return None
 
     async def async_send_digits(self, call_id: str, digits: str, *, duration: int, gap: int) -> None:
         """Press keys; duration and gap in milliseconds."""

@@ -34,5 +34,5 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SipUaCo
             {"direction": call.direction.value, "state": call.state.value} for call in coordinator.calls.values()
         ],
         "last_call": async_redact_data(outcome_data(last_call), {"answered_by"}) if last_call else None,
-        "last_call_statistics": coordinator.last_statistics,
+        "last_call_statistics": coordinator.last_statistics[1] if coordinator.last_statistics else None,
     }

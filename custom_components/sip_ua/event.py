@@ -12,7 +12,9 @@ from .entity import SipUaEntity
 
 PARALLEL_UPDATES = 0
 
-CALL = EventEntityDescription(key="call", translation_key="call", event_types=list(CallEventType))
+CALL = EventEntityDescription(
+    key="call", translation_key="call", event_types=[event_type.value for event_type in CallEventType]
+)
 
 
 async def async_setup_entry(
@@ -37,7 +39,7 @@ class SipUaCallEvents(SipUaEntity, EventEntity):
     @callback
     def _handle_event(self, event_type: CallEventType, data: dict[str, Any]) -> None:
         """Show an event of a call."""
-        self._trigger_event(event_type, data)
+        self._trigger_event(event_type.value, data)
         self.async_write_ha_state()
 
     @callback

@@ -63,7 +63,9 @@ PASSWORD = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autoc
 def _choice(key: str, options: Iterable[str]) -> SelectSelector:
     """Return a list to choose from, whose texts are in the translations."""
     return SelectSelector(
-        SelectSelectorConfig(options=list(options), translation_key=key, mode=SelectSelectorMode.DROPDOWN)
+        SelectSelectorConfig(
+            options=[str(option) for option in options], translation_key=key, mode=SelectSelectorMode.DROPDOWN
+        )
     )
 
 
@@ -74,7 +76,12 @@ def _bind_choice(addresses: Mapping[str, str]) -> SelectSelector:
         SelectOptionDict(value=address, label=f"{address} ({interface})") for address, interface in addresses.items()
     )
     return SelectSelector(
-        SelectSelectorConfig(options=options, translation_key=CONF_BIND_ADDRESS, mode=SelectSelectorMode.DROPDOWN)
+        SelectSelectorConfig(
+            options=options,
+            translation_key=CONF_BIND_ADDRESS,
+            mode=SelectSelectorMode.DROPDOWN,
+            custom_value=True,
+        )
     )
 
 

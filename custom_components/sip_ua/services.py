@@ -29,6 +29,7 @@ from .const import (
     ATTR_TTS_OPTIONS,
     ATTR_VOLUME,
     ATTR_WAIT,
+    CALL_STATISTICS,
     DOMAIN,
     SERVICE_ANSWER,
     SERVICE_DIAL,
@@ -213,8 +214,13 @@ async def _dial(call: ServiceCall) -> ServiceResponse:
             hangup_after=call.data[ATTR_HANGUP_AFTER],
         )
     until: WaitFor = call.data[ATTR_WAIT]
-    snapshot = coordinator.find(call_id) if until is WaitFor.NO else await coordinator.async_wait(call_id, until)
-    return _response(call, coordinator, call_id, snapshot)
+    if until is WaitFor.NO:
+        return _response(call, coordinator, call_id, coordinator.find(call_id))
+    snapshot = await coordinator.async_wait(call_id, until)
+    response = _response(call, coordinator, call_id, snapshot)
+    if response is not None and until is WaitFor.ENDED:
+        response[CALL_STATISTICS] = await coordinator.async_statistics(snapshot)
+    return response
 
 
 async def _answer(call: ServiceCall) -> ServiceResponse:
@@ -265,7 +271,7 @@ async def _play(call: ServiceCall) -> None:
 
 def _response(
     call: ServiceCall, coordinator: SipUaCoordinator, call_id: str, snapshot: CallSnapshot | None
-) -> ServiceResponse:
+) -> dict[str, Any] | None:
     """Return what is known of a call to those who ask for it."""
     if not call.return_response:
         return None

@@ -1,0 +1,80 @@
+"""Home Assistant with accounts whose telephones are played by the test."""
+
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from homeassistant.core import Event, HomeAssistant
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
+from syrupy.assertion import SnapshotAssertion
+
+from custom_components.sip_ua.const import CONF_NUMBER, CONF_SERVER, DOMAIN, EVENT_CALL, EVENT_REGISTRATION
+from custom_components.sip_ua.settings import identity_of, normalize, unique_id_of
+
+from .phone import FakePhone, Phones
+
+TYPED = {"template": "fritzbox", CONF_NUMBER: "620", "password": "correct horse"}
+OTHER_TYPED = {"template": "generic", CONF_NUMBER: "100", CONF_SERVER: "pbx.example", "password": "staple"}
+
+type AddAccount = Callable[..., Awaitable[FakePhone]]
+
+
+@pytest.fixture(name="snapshot")
+def snapshot_fixture(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    return snapshot.use_extension(HomeAssistantSnapshotExtension)
+
+
+@pytest.fixture(name="phones")
+def phones_fixture() -> Generator[Phones]:
+    phones = Phones()
+    with patch("custom_components.sip_ua.coordinator.Phone", phones.make):
+        yield phones
+
+
+def make_entry(typed: Mapping[str, Any] = TYPED) -> MockConfigEntry:
+    data = normalize(typed)
+    return MockConfigEntry(
+        domain=DOMAIN,
+        title=identity_of(data),
+        data=data,
+        unique_id=unique_id_of(data),
+        entry_id=f"entry_{unique_id_of(data)}",
+    )
+
+
+@pytest.fixture(name="entry")
+def entry_fixture() -> MockConfigEntry:
+    return make_entry()
+
+
+@pytest.fixture(name="phone")
+async def phone_fixture(hass: HomeAssistant, phones: Phones, entry: MockConfigEntry) -> FakePhone:
+    """Return a registered telephone."""
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    phones[-1].register()
+    return phones[-1]
+
+
+@pytest.fixture(name="other_phone")
+async def other_phone_fixture(hass: HomeAssistant, phones: Phones, phone: FakePhone) -> FakePhone:
+    """Return the registered telephone of a second account."""
+    entry = make_entry(OTHER_TYPED)
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    phones[-1].register()
+    return phones[-1]
+
+
+@pytest.fixture(name="call_events")
+def call_events_fixture(hass: HomeAssistant) -> list[Event]:
+    return async_capture_events(hass, EVENT_CALL)
+
+
+@pytest.fixture(name="registration_events")
+def registration_events_fixture(hass: HomeAssistant) -> list[Event]:
+    return async_capture_events(hass, EVENT_REGISTRATION)

@@ -1,0 +1,224 @@
+"""A telephone that a test plays by hand: it keeps to the methods of the real one and sends nothing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from custom_components.sip_ua.net.audio import AudioSource
+from custom_components.sip_ua.net.errors import NoPortError
+from custom_components.sip_ua.net.media import MediaEngine
+from custom_components.sip_ua.net.phone import CallStatistics, MediaTimedOut, PhoneEvent, PlaybackFinished
+from custom_components.sip_ua.sip.account import Account
+from custom_components.sip_ua.sip.errors import LocalProtocolError
+from custom_components.sip_ua.sip.events import (
+    CallDirection,
+    CallEnded,
+    CallOutcome,
+    CallSnapshot,
+    CallState,
+    CallStateChanged,
+    CallStep,
+    DigitMethod,
+    DigitReceived,
+    EndedBy,
+    IncomingCall,
+    LadderStep,
+    Party,
+    RegistrationChanged,
+    RegistrationFailure,
+    RegistrationState,
+)
+
+GRANDMA = Party("Grandma", "+49301234", "sip:+49301234@fritz.box")
+NEIGHBOUR = Party("", "612", "sip:612@fritz.box")
+
+
+class FakePhone:
+    """Stands in for `net.phone.Phone`; `did` holds what was asked of it."""
+
+    def __init__(self, account: Account, media: MediaEngine, listener: Callable[[PhoneEvent], None]) -> None:
+        self.account = account
+        self.media = media
+        self.listener = listener
+        self.now = 1000.0
+        self.registration = RegistrationChanged(at=self.now, state=RegistrationState.UNREGISTERED)
+        self.calls: dict[str, CallSnapshot] = {}
+        self.did: list[tuple[Any, ...]] = []
+        self.error: Exception | None = None
+        self.running = False
+        self.answers_at_once = False
+        self._numbers = iter(range(1, 1000))
+
+    # The methods of the real one
+
+    async def start(self) -> None:
+        if self.error:
+            raise self.error
+        self.running = True
+
+    async def stop(self) -> None:
+        for call_id in tuple(self.calls):
+            self.end(call_id, by=EndedBy.LOCAL)
+        self.running = False
+        self.did.append(("stop",))
+
+    async def dial(self, target: str, *, source: AudioSource | None = None, ring_timeout: float | None = None) -> str:
+        self._ask("dial", target, source, ring_timeout)
+        call_id = self.place(Party("", target, f"sip:{target}@fritz.box"))
+        if self.answers_at_once:
+            self.enter(call_id, CallState.TALKING)
+        return call_id
+
+    async def answer(self, call_id: str, *, source: AudioSource | None = None) -> None:
+        self._ask("answer", call_id, source)
+        self.enter(call_id, CallState.TALKING)
+
+    async def reject(self, call_id: str, code: int = 486) -> None:
+        self._ask("reject", call_id, code)
+        self.end(call_id, CallOutcome.DECLINED, code=code, by=EndedBy.LOCAL)
+
+    async def hangup(self, call_id: str) -> None:
+        self._ask("hangup", call_id)
+        if call_id not in self.calls:
+            raise LocalProtocolError("there is no such call")
+        self.end(call_id, by=EndedBy.LOCAL)
+
+    def send_digits(self, call_id: str, digits: str, *, duration_ms: int = 160, gap_ms: int = 100) -> None:
+        self._ask("send_digits", call_id, digits, duration_ms, gap_ms)
+
+    def play(self, call_id: str, source: AudioSource, *, loop: bool = False, volume_db: float = 0.0) -> int:
+        self._ask("play", call_id, source, loop, volume_db)
+        return next(self._numbers)
+
+    def _ask(self, *what: Any) -> None:
+        if self.error:
+            raise self.error
+        self.did.append(what)
+
+    # What happens on the line
+
+    def register(self, expires: float = 3600) -> None:
+        self.change(
+            state=RegistrationState.REGISTERED,
+            expires_at=self.now + expires,
+            next_attempt_at=self.now + expires - 90,
+            code=200,
+            reason="OK",
+            detail="192.0.2.1 port 5060 over UDP",
+        )
+
+    def fail(
+        self,
+        failure: RegistrationFailure,
+        code: int = 0,
+        reason: str = "",
+        *,
+        state: RegistrationState = RegistrationState.FAILED,
+    ) -> None:
+        self.change(
+            state=state,
+            failure=failure,
+            code=code,
+            reason=reason,
+            failures=self.registration.failures + 1,
+            next_attempt_at=None if state is RegistrationState.REFUSED else self.now + 30,
+            detail="192.0.2.1 port 5060 over UDP",
+        )
+
+    def change(self, **status: Any) -> None:
+        self.registration = RegistrationChanged(at=self.now, **status)
+        self.listener(self.registration)
+
+    def ring(self, party: Party = GRANDMA, headers: tuple[tuple[str, str], ...] = ()) -> str:
+        call = self._new(CallDirection.INCOMING, CallState.RINGING, party, ringing_at=self.now)
+        self.listener(IncomingCall(at=self.now, call=call, headers=headers))
+        self.step(call.id, LadderStep.INVITE, sent=False)
+        self.step(call.id, LadderStep.RINGING, sent=True, code=180, reason="Ringing")
+        return call.id
+
+    def place(self, party: Party) -> str:
+        call = self._new(CallDirection.OUTGOING, CallState.DIALING, party)
+        self.step(call.id, LadderStep.INVITE, sent=True)
+        return call.id
+
+    def enter(self, call_id: str, state: CallState) -> None:
+        before = self.calls[call_id]
+        changes: dict[str, Any] = {"state": state}
+        if state is CallState.ALERTING:
+            changes["ringing_at"] = self.now
+        if state is CallState.TALKING and before.answered_at is None:
+            changes |= {"answered_at": self.now, "answered_by": before.remote}
+        self.calls[call_id] = replace(before, **changes)
+        self.listener(CallStateChanged(at=self.now, call=self.calls[call_id]))
+
+    def step(self, call_id: str, step: LadderStep, *, sent: bool, code: int = 0, reason: str = "") -> None:
+        self.listener(CallStep(at=self.now, call=self.calls[call_id], step=step, sent=sent, code=code, reason=reason))
+
+    def press(self, call_id: str, digit: str) -> None:
+        event = DigitReceived(
+            at=self.now, call=self.calls[call_id], digit=digit, duration=120, method=DigitMethod.RFC4733
+        )
+        self.listener(event)
+
+    def finish(self, call_id: str, playback_id: int = 1, error: str | None = None, *, stopped: bool = False) -> None:
+        self.listener(PlaybackFinished(call_id, playback_id, error, stopped=stopped))
+
+    def fall_silent(self, call_id: str) -> None:
+        self.listener(MediaTimedOut(call_id))
+
+    def end(
+        self,
+        call_id: str,
+        outcome: CallOutcome = CallOutcome.ANSWERED,
+        *,
+        code: int = 0,
+        reason: str = "",
+        by: EndedBy = EndedBy.REMOTE,
+    ) -> None:
+        call = replace(
+            self.calls.pop(call_id),
+            state=CallState.ENDED,
+            ended_at=self.now,
+            outcome=outcome,
+            code=code,
+            reason=reason,
+            ended_by=by,
+        )
+        self.listener(CallEnded(at=self.now, call=call))
+
+    def tell_statistics(self, call_id: str, statistics: Any) -> None:
+        self.listener(CallStatistics(call_id, statistics))
+
+    def _new(
+        self, direction: CallDirection, state: CallState, party: Party, ringing_at: float | None = None
+    ) -> CallSnapshot:
+        number = next(self._numbers)
+        call = CallSnapshot(
+            id=f"call{number}",
+            sip_call_id=f"{number}@192.0.2.7",
+            direction=direction,
+            state=state,
+            remote=party,
+            called="620",
+            started_at=self.now,
+            ringing_at=ringing_at,
+        )
+        self.calls[call.id] = call
+        return call
+
+
+class Phones(list[FakePhone]):
+    """Every telephone that was made, the newest last; `error` is what the next ones raise at their start."""
+
+    error: Exception | None = None
+
+    def make(self, account: Account, media: MediaEngine, listener: Callable[[PhoneEvent], None]) -> FakePhone:
+        phone = FakePhone(account, media, listener)
+        phone.error = self.error
+        self.append(phone)
+        return phone
+
+
+NO_PORT = NoPortError("0.0.0.0", 51000, 51001)
+
+type Data = Mapping[str, Any]

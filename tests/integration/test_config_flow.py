@@ -1,0 +1,491 @@
+"""Setting an account up by the form, changing it, and logging in again."""
+
+from collections.abc import Generator
+from typing import Any
+from unittest.mock import AsyncMock, patch
+
+import pytest
+import voluptuous as vol
+from homeassistant.config_entries import SOURCE_USER, ConfigEntryState, ConfigFlowResult
+from homeassistant.const import CONF_PASSWORD
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType, InvalidData
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.sip_ua.config_flow import BASE
+from custom_components.sip_ua.const import (
+    CONF_AUTH_USER,
+    CONF_NUMBER,
+    CONF_SERVER,
+    CONF_SIP_DOMAIN,
+    CONF_TEMPLATE,
+    DOMAIN,
+    SECTION_NETWORK,
+    SECTION_SERVERS,
+    SECTION_TIMERS,
+    SECTIONS,
+)
+from custom_components.sip_ua.net.errors import LocalAddressError
+from custom_components.sip_ua.settings import account_of, normalize
+from custom_components.sip_ua.sip.events import RegistrationChanged, RegistrationFailure, RegistrationState
+
+from .conftest import OTHER_TYPED, TYPED, make_entry
+from .phone import FakePhone, Phones
+
+ADAPTERS = [
+    {
+        "name": "eth0",
+        "index": 1,
+        "enabled": True,
+        "auto": True,
+        "default": True,
+        "ipv4": [{"address": "192.0.2.7", "network_prefix": 24}],
+        "ipv6": [
+            {"address": "2001:db8::7", "network_prefix": 64, "flowinfo": 0, "scope_id": 0},
+            {"address": "fe80::7", "network_prefix": 64, "flowinfo": 0, "scope_id": 2},
+        ],
+    }
+]
+REGISTERED = RegistrationChanged(at=1.0, state=RegistrationState.REGISTERED, code=200, reason="OK")
+FULL = {
+    CONF_TEMPLATE: "generic",
+    CONF_NUMBER: "100",
+    CONF_SERVER: "pbx.example",
+    CONF_PASSWORD: "staple",
+    SECTION_SERVERS: {},
+    SECTION_NETWORK: {},
+    SECTION_TIMERS: {},
+}
+
+
+def failed(failure: RegistrationFailure | None, code: int = 0, reason: str = "") -> RegistrationChanged:
+    return RegistrationChanged(
+        at=1.0,
+        state=RegistrationState.FAILED,
+        failure=failure,
+        code=code,
+        reason=reason,
+        detail="192.0.2.1 port 5060 over UDP",
+    )
+
+
+@pytest.fixture(autouse=True)
+def adapters() -> Generator[None]:
+    with patch("homeassistant.components.network.async_get_adapters", return_value=ADAPTERS):
+        yield
+
+
+@pytest.fixture(name="check", autouse=True)
+def check_fixture(phones: Phones) -> Generator[AsyncMock]:
+    """Let the trial registration succeed unless told otherwise."""
+    with patch("custom_components.sip_ua.config_flow.check_registration", return_value=REGISTERED) as check:
+        yield check
+
+
+async def submit(hass: HomeAssistant, **fields: Any) -> ConfigFlowResult:
+    """Open the form and submit it."""
+    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    assert result["type"] is FlowResultType.FORM
+    return await hass.config_entries.flow.async_configure(result["flow_id"], FULL | fields)
+
+
+def opened(result: ConfigFlowResult) -> set[str]:
+    """Return the sections that are shown open."""
+    schema = result["data_schema"]
+    assert schema is not None
+    return {
+        str(marker)
+        for marker, field in schema.schema.items()
+        if str(marker) in SECTIONS and not field.options["collapsed"]
+    }
+
+
+def suggested(result: ConfigFlowResult) -> dict[str, Any]:
+    """Return the values that the form is filled with."""
+    schema = result["data_schema"]
+    assert schema is not None
+    return filled(schema)
+
+
+def filled(schema: vol.Schema) -> dict[str, Any]:
+    """Return the values that a form or a section is filled with."""
+    values: dict[str, Any] = {}
+    for marker, field in schema.schema.items():
+        if str(marker) in SECTIONS:
+            values[str(marker)] = filled(field.schema)
+        elif marker.description:
+            values[str(marker)] = marker.description["suggested_value"]
+    return values
+
+
+async def test_first_form_is_empty_and_its_sections_are_collapsed(hass: HomeAssistant) -> None:
+    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    assert result["step_id"] == "user"
+    assert result["errors"] == {}
+    assert opened(result) == set()
+    schema = result["data_schema"]
+    assert schema is not None
+    assert [str(marker) for marker in schema.schema] == [
+        CONF_TEMPLATE,
+        CONF_NUMBER,
+        CONF_SERVER,
+        CONF_PASSWORD,
+        CONF_SIP_DOMAIN,
+        CONF_AUTH_USER,
+        *SECTIONS,
+    ]
+
+
+async def test_addresses_of_this_machine_can_be_chosen_to_bind_to(hass: HomeAssistant) -> None:
+    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    schema = result["data_schema"]
+    assert schema is not None
+    choice = schema.schema[SECTION_NETWORK].schema.schema["bind_address"]
+    assert [option["value"] for option in choice.config["options"]] == ["any", "192.0.2.7", "2001:db8::7"]
+
+
+async def test_an_account_that_registers_is_kept(hass: HomeAssistant, check: AsyncMock, phones: Phones) -> None:
+    result = await submit(hass)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["title"] == "100@pbx.example"
+    assert result["data"] == normalize(FULL)
+    entry = result["result"]
+    assert entry.unique_id == "100@pbx.example"
+    check.assert_awaited_once_with(account_of(normalize(FULL)))
+    assert entry.state is ConfigEntryState.LOADED
+    assert phones[-1].account == account_of(normalize(FULL))
+
+
+async def test_fritzbox_needs_three_fields(hass: HomeAssistant, check: AsyncMock) -> None:
+    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], TYPED | {section: {} for section in SECTIONS}
+    )
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["title"] == "620@fritz.box"
+
+
+async def test_direct_calls_need_a_number_only(hass: HomeAssistant, check: AsyncMock) -> None:
+    check.return_value = RegistrationChanged(at=1.0, state=RegistrationState.UNREGISTERED)
+    result = await submit(hass, template="direct", number="home", server="", password="")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["title"] == "home"
+    assert account_of(result["data"]).allow_direct_calls
+
+
+async def test_the_same_account_is_not_set_up_twice(hass: HomeAssistant, check: AsyncMock) -> None:
+    make_entry(OTHER_TYPED).add_to_hass(hass)
+    result = await submit(hass, number="sip:100@PBX.example", server="")
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
+    check.assert_not_awaited()
+
+
+@pytest.mark.parametrize(
+    ("failure", "place", "code"),
+    [
+        (RegistrationFailure.NAME_NOT_FOUND, CONF_SERVER, 0),
+        (RegistrationFailure.NO_ANSWER, SECTION_SERVERS, 0),
+        (RegistrationFailure.CONNECTION_REFUSED, SECTION_SERVERS, 0),
+        (RegistrationFailure.LOGIN_REFUSED, CONF_PASSWORD, 403),
+        (RegistrationFailure.NUMBER_UNKNOWN, CONF_NUMBER, 404),
+        (RegistrationFailure.WRONG_DOMAIN, CONF_SIP_DOMAIN, 416),
+        (RegistrationFailure.CERTIFICATE, SECTION_SERVERS, 0),
+        (RegistrationFailure.LOCAL_PORT_IN_USE, SECTION_NETWORK, 0),
+        (RegistrationFailure.NO_DIGEST_ALGORITHM, BASE, 401),
+        (RegistrationFailure.SERVER_BUSY, BASE, 503),
+        (RegistrationFailure.SERVER_ERROR, BASE, 500),
+    ],
+)
+async def test_a_failed_registration_says_why_where_it_is_put_right_and_goes_on(
+    hass: HomeAssistant, check: AsyncMock, failure: RegistrationFailure, place: str, code: int
+) -> None:
+    check.return_value = failed(failure, code, "Because" if code else "")
+    result = await submit(hass, auth_user="login")
+    assert result["type"] is FlowResultType.FORM
+    assert result["errors"] == {place: failure.value}
+    assert opened(result) == {place}.intersection(SECTIONS)
+    placeholders = result["description_placeholders"]
+    assert placeholders == {
+        "identity": "100@pbx.example",
+        "number": "100",
+        "server": "pbx.example",
+        "local_port": "0",
+        "answer": f"{code} Because" if code else "-",
+        "detail": "192.0.2.1 port 5060 over UDP",
+    }
+    values = suggested(result)
+    assert (values[CONF_NUMBER], values[CONF_SERVER], values[CONF_AUTH_USER]) == ("100", "pbx.example", "login")
+    assert (CONF_PASSWORD in values) is (failure is not RegistrationFailure.LOGIN_REFUSED)
+
+    check.return_value = REGISTERED
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], FULL)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+def test_every_failure_of_a_registration_has_a_case_above() -> None:
+    cases = test_a_failed_registration_says_why_where_it_is_put_right_and_goes_on.pytestmark[0].args[1]  # type: ignore[attr-defined]
+    assert {failure for failure, _, _ in cases} == set(RegistrationFailure)
+
+
+@pytest.mark.parametrize("field", ["registrar", "outbound_proxy"])
+async def test_a_name_that_is_not_found_may_be_that_of_a_further_server(
+    hass: HomeAssistant, check: AsyncMock, field: str
+) -> None:
+    check.return_value = failed(RegistrationFailure.NAME_NOT_FOUND)
+    result = await submit(hass, servers={field: "elsewhere.example"})
+    assert result["errors"] == {SECTION_SERVERS: "name_not_found"}
+    assert opened(result) == {SECTION_SERVERS}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "errors"),
+    [
+        ({"return_value": failed(None)}, {BASE: "unknown"}),
+        ({"side_effect": RuntimeError("surprise")}, {BASE: "unknown"}),
+        ({"side_effect": LocalAddressError("192.0.2.7")}, {SECTION_NETWORK: "bind_address_unknown"}),
+    ],
+)
+async def test_what_else_can_go_wrong_is_told_too(
+    hass: HomeAssistant, check: AsyncMock, outcome: dict[str, Any], errors: dict[str, str]
+) -> None:
+    check.configure_mock(**outcome)
+    result = await submit(hass)
+    assert result["errors"] == errors
+
+
+@pytest.mark.parametrize(
+    ("fields", "place", "key"),
+    [
+        ({"number": " "}, CONF_NUMBER, "number_required"),
+        ({"number": "1" * 128}, CONF_NUMBER, "number_too_long"),
+        ({"number": 'a"b'}, CONF_NUMBER, "number_invalid"),
+        ({"number": "hundert\N{LATIN SMALL LETTER U WITH DIAERESIS}"}, CONF_NUMBER, "number_invalid"),
+        ({"server": ""}, CONF_SERVER, "server_required"),
+        ({"server": "pbx_.-example"}, CONF_SERVER, "server_invalid"),
+        ({"server": "pbx example"}, CONF_SERVER, "server_invalid"),
+        ({"server": "192.168.1"}, CONF_SERVER, "server_invalid"),
+        ({"server": "192.168.1.300"}, CONF_SERVER, "server_invalid"),
+        ({"server": "pbx.example:99999"}, CONF_SERVER, "server_invalid"),
+        ({"template": "direct"}, CONF_SERVER, "server_not_used"),
+        ({"sip_domain": "ho me"}, CONF_SIP_DOMAIN, "domain_invalid"),
+        (
+            {"template": "direct", "server": "", "servers": {"registrar": "a.example"}},
+            SECTION_SERVERS,
+            "registrar_not_used",
+        ),
+        ({"template": "direct", "server": "", "servers": {"url_type": "tel"}}, SECTION_SERVERS, "tel_needs_server"),
+        ({"servers": {"registrar": "a b"}}, SECTION_SERVERS, "registrar_invalid"),
+        ({"servers": {"outbound_proxy": "a b"}}, SECTION_SERVERS, "outbound_proxy_invalid"),
+        ({"servers": {"outbound_proxy_port": 5060}}, SECTION_SERVERS, "outbound_proxy_required"),
+        ({"servers": {"use_srv": True, "server_port": 5060}}, SECTION_SERVERS, "srv_with_port"),
+        ({"servers": {"url_type": "sips"}}, SECTION_SERVERS, "sips_needs_tls"),
+        ({"network": {"local_port": 1024}}, SECTION_NETWORK, "local_port_range"),
+        ({"network": {"local_port": 51001}}, SECTION_NETWORK, "ports_overlap"),
+        ({"network": {"rtp_port_start": 51001}}, SECTION_NETWORK, "rtp_start_odd"),
+        ({"network": {"rtp_port_end": 51000}}, SECTION_NETWORK, "rtp_range_empty"),
+        ({"network": {"nat": "stun"}}, SECTION_NETWORK, "stun_server_required"),
+        ({"network": {"nat": "stun", "stun_server": "a b:1"}}, SECTION_NETWORK, "stun_server_invalid"),
+        ({"network": {"stun_server": "stun.example"}}, SECTION_NETWORK, "stun_server_not_used"),
+        ({"network": {"nat": "manual"}}, SECTION_NETWORK, "public_address_required"),
+        ({"network": {"nat": "manual", "public_address": "home"}}, SECTION_NETWORK, "public_address_invalid"),
+        ({"network": {"public_address": "203.0.113.7"}}, SECTION_NETWORK, "public_address_not_used"),
+        ({"network": {"keep_alive": 4}}, SECTION_NETWORK, "keep_alive_range"),
+        ({"network": {"bind_address": "192.0.2.99"}}, SECTION_NETWORK, "bind_address_unknown"),
+        ({"timers": {"session_expires": 100, "min_se": 101}}, SECTION_TIMERS, "session_expires_too_short"),
+    ],
+)
+async def test_a_broken_rule_has_its_own_text_and_opens_its_section(
+    hass: HomeAssistant, check: AsyncMock, fields: dict[str, Any], place: str, key: str
+) -> None:
+    result = await submit(hass, **fields)
+    assert result["errors"] == {place: key}
+    assert opened(result) == {place}.intersection(SECTIONS)
+    check.assert_not_awaited()
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "low", "high"),
+    [
+        ("servers", "server_port", 0, 65536),
+        ("servers", "registrar_port", 0, 65536),
+        ("servers", "outbound_proxy_port", 0, 65536),
+        ("network", "local_port", -1, 65536),
+        ("network", "rtp_port_start", 1025, 65535),
+        ("network", "rtp_port_end", 1026, 65536),
+        ("network", "keep_alive", -1, 601),
+        ("timers", "expiration", 19, 65536),
+        ("timers", "resend", 0, 65536),
+        ("timers", "session_expires", 89, 65536),
+        ("timers", "min_se", 89, 65536),
+        ("timers", "ring_timeout", 4, 601),
+    ],
+)
+async def test_numbers_stay_in_their_range(hass: HomeAssistant, section: str, field: str, low: int, high: int) -> None:
+    for value in (low, high):
+        with pytest.raises(InvalidData):
+            await submit(hass, **{section: {field: value}})
+
+
+async def test_several_mistakes_are_told_at_once(hass: HomeAssistant) -> None:
+    result = await submit(hass, number="", network={"local_port": 80}, timers={"session_expires": 90, "min_se": 91})
+    assert result["errors"] == {
+        CONF_NUMBER: "number_required",
+        SECTION_NETWORK: "local_port_range",
+        SECTION_TIMERS: "session_expires_too_short",
+    }
+    assert opened(result) == {SECTION_NETWORK, SECTION_TIMERS}
+    assert suggested(result)[SECTION_NETWORK]["local_port"] == 80
+
+
+# Reconfigure
+
+
+async def test_server_and_network_can_be_changed(
+    hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry, check: AsyncMock
+) -> None:
+    result = await entry.start_reconfigure_flow(hass)
+    assert result["step_id"] == "reconfigure"
+    assert suggested(result)[CONF_SERVER] == "fritz.box"
+    assert CONF_PASSWORD not in suggested(result)
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"],
+        {CONF_SERVER: "192.0.2.1", "servers": {"transport": "tcp"}, "network": {}, "timers": {}},
+    )
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
+    await hass.async_block_till_done()
+    assert entry.unique_id == "620@192.0.2.1"
+    assert entry.title == "620@192.0.2.1"
+    assert entry.data[CONF_PASSWORD] == "correct horse"
+    assert entry.data[SECTION_SERVERS]["transport"] == "tcp"
+    assert phone.did == [("stop",)]
+    assert phones[-1] is not phone
+    assert phones[-1].running
+
+
+async def test_changes_wait_for_the_end_of_the_last_call(
+    hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry
+) -> None:
+    call_id = phone.ring()
+    result = await entry.start_reconfigure_flow(hass)
+    await hass.config_entries.flow.async_configure(
+        result["flow_id"], {CONF_SERVER: "192.0.2.1", "servers": {}, "network": {}, "timers": {}}
+    )
+    await hass.async_block_till_done()
+    assert phones == [phone]
+    assert phone.did == []
+    phone.end(call_id)
+    await hass.async_block_till_done()
+    assert phone.did == [("stop",)]
+    assert phones[-1].account.domain == "192.0.2.1"
+
+
+async def test_a_change_that_does_not_register_is_not_kept(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, check: AsyncMock
+) -> None:
+    check.return_value = failed(RegistrationFailure.NUMBER_UNKNOWN, 404, "Not Found")
+    before = dict(entry.data)
+    result = await entry.start_reconfigure_flow(hass)
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"],
+        {CONF_SERVER: "192.0.2.1", CONF_PASSWORD: "new", "servers": {}, "network": {}, "timers": {}},
+    )
+    assert result["errors"] == {BASE: "number_unknown"}
+    assert suggested(result)[CONF_SERVER] == "192.0.2.1"
+    assert entry.data == before
+
+
+async def test_a_change_that_breaks_a_rule_is_not_tried(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, check: AsyncMock
+) -> None:
+    result = await entry.start_reconfigure_flow(hass)
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], {CONF_SERVER: "fritz.box", "servers": {}, "network": {"keep_alive": 1}, "timers": {}}
+    )
+    assert result["errors"] == {SECTION_NETWORK: "keep_alive_range"}
+    check.assert_not_awaited()
+
+
+async def test_an_account_cannot_become_one_that_is_there_already(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    make_entry(TYPED | {CONF_SERVER: "192.0.2.1"}).add_to_hass(hass)
+    result = await entry.start_reconfigure_flow(hass)
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], {CONF_SERVER: "192.0.2.1", "servers": {}, "network": {}, "timers": {}}
+    )
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
+
+
+@pytest.mark.parametrize(("port", "tried"), [(5070, 0), (5071, 5071)])
+async def test_the_trial_leaves_out_the_local_port_that_the_phone_itself_holds(
+    hass: HomeAssistant, phones: Phones, check: AsyncMock, port: int, tried: int
+) -> None:
+    entry = make_entry(TYPED | {"network": {"local_port": 5070}})
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await entry.start_reconfigure_flow(hass)
+    await hass.config_entries.flow.async_configure(
+        result["flow_id"], {CONF_SERVER: "fritz.box", "servers": {}, "network": {"local_port": port}, "timers": {}}
+    )
+    account = check.await_args.args[0] if check.await_args else None
+    assert account is not None
+    assert account.network.local_port == tried
+    assert entry.data[SECTION_NETWORK]["local_port"] == port
+    await hass.async_block_till_done()
+
+
+async def test_an_account_without_server_has_no_server_to_change(hass: HomeAssistant, check: AsyncMock) -> None:
+    check.return_value = RegistrationChanged(at=1.0, state=RegistrationState.UNREGISTERED)
+    entry = make_entry({"template": "direct", CONF_NUMBER: "home"})
+    entry.add_to_hass(hass)
+    result = await entry.start_reconfigure_flow(hass)
+    schema = result["data_schema"]
+    assert schema is not None
+    assert [str(marker) for marker in schema.schema] == list(SECTIONS)
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], {"servers": {}, "network": {"keep_alive": 0}, "timers": {}}
+    )
+    assert result["reason"] == "reconfigure_successful"
+    assert entry.data[SECTION_NETWORK]["keep_alive"] == 0
+    await hass.async_block_till_done()
+
+
+# Reauthentication
+
+
+async def test_a_refused_login_can_be_put_right(
+    hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry, check: AsyncMock
+) -> None:
+    phone.fail(RegistrationFailure.LOGIN_REFUSED, 403, "Forbidden", state=RegistrationState.REFUSED)
+    await hass.async_block_till_done()
+    (flow,) = hass.config_entries.flow.async_progress()
+    assert flow["step_id"] == "reauth_confirm"
+
+    check.return_value = failed(RegistrationFailure.LOGIN_REFUSED, 403, "Forbidden")
+    result = await hass.config_entries.flow.async_configure(
+        flow["flow_id"], {CONF_PASSWORD: "wrong", CONF_AUTH_USER: " login "}
+    )
+    assert result["errors"] == {CONF_PASSWORD: "login_refused"}
+    assert suggested(result) == {CONF_AUTH_USER: " login "}
+
+    check.return_value = REGISTERED
+    result = await hass.config_entries.flow.async_configure(
+        flow["flow_id"], {CONF_PASSWORD: "battery", CONF_AUTH_USER: " login "}
+    )
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reauth_successful")
+    await hass.async_block_till_done()
+    assert (entry.data[CONF_PASSWORD], entry.data[CONF_AUTH_USER]) == ("battery", "login")
+    assert phones[-1].account.password == "battery"
+    assert entry.unique_id == "620@fritz.box"
+
+
+async def test_a_failure_that_the_login_form_has_no_field_for_is_told_at_its_head(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, check: AsyncMock
+) -> None:
+    result = await entry.start_reauth_flow(hass)
+    assert result["description_placeholders"] is not None
+    assert result["description_placeholders"]["identity"] == "620@fritz.box"
+    check.return_value = failed(RegistrationFailure.NO_ANSWER)
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], {CONF_PASSWORD: "battery"})
+    assert result["errors"] == {BASE: "no_answer"}
+    assert suggested(result) == {CONF_PASSWORD: "battery"}

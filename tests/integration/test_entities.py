@@ -1,0 +1,314 @@
+"""What the entities of an account show, with no call, one, and several."""
+
+import pytest
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
+from homeassistant.core import Event, HomeAssistant, State
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+from syrupy.assertion import SnapshotAssertion
+
+from custom_components.sip_ua.const import DOMAIN, CallEventType
+from custom_components.sip_ua.sip.errors import LocalProtocolError
+from custom_components.sip_ua.sip.events import (
+    CallOutcome,
+    CallState,
+    EndedBy,
+    LadderStep,
+    RegistrationFailure,
+    RegistrationState,
+)
+
+from .conftest import make_entry
+from .phone import GRANDMA, NEIGHBOUR, FakePhone, Phones
+
+NOW = "2026-11-22 12:00:00+00:00"
+
+
+class Shown:
+    """The states of an account's entities by their keys."""
+
+    def __init__(self, hass: HomeAssistant, entry: MockConfigEntry) -> None:
+        registry = er.async_get(hass)
+        self.hass = hass
+        self.ids = {
+            str(entity.translation_key): entity.entity_id
+            for entity in er.async_entries_for_config_entry(registry, entry.entry_id)
+        }
+
+    def state(self, key: str) -> State:
+        state = self.hass.states.get(self.ids[key])
+        assert state is not None
+        return state
+
+    def __getitem__(self, key: str) -> str:
+        return self.state(key).state
+
+
+@pytest.fixture(name="shown")
+def shown_fixture(hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry) -> Shown:
+    return Shown(hass, entry)
+
+
+@pytest.mark.parametrize("platform", [Platform.BUTTON, Platform.EVENT, Platform.SENSOR])
+@pytest.mark.freeze_time(NOW)
+async def test_entities_of_a_talking_account(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, snapshot: SnapshotAssertion, platform: Platform
+) -> None:
+    phone.enter(phone.ring(), CallState.TALKING)
+    registry = er.async_get(hass)
+    for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
+        if entity.domain == platform:
+            assert entity == snapshot(name=f"{entity.entity_id}-entry")
+            assert hass.states.get(entity.entity_id) == snapshot(name=f"{entity.entity_id}-state")
+
+
+async def test_without_a_call_an_account_is_idle(shown: Shown) -> None:
+    assert shown["call_state"] == "idle"
+    assert shown["calls_active"] == "0"
+    for key in ("remote_name", "remote_number", "call_direction", "last_call"):
+        assert shown[key] == STATE_UNKNOWN
+    assert shown["answer"] == shown["hangup"] == STATE_UNAVAILABLE
+
+
+async def test_an_invite_is_seen_in_the_same_iteration_of_the_loop(phone: FakePhone, shown: Shown) -> None:
+    phone.ring()
+    assert shown["call_state"] == "ringing"
+    assert shown.state("call_state").attributes["number"] == GRANDMA.number
+    assert shown["remote_name"] == "Grandma"
+    assert shown["remote_number"] == "+49301234"
+    assert shown["call_direction"] == "incoming"
+    assert shown["calls_active"] == "1"
+    assert shown["answer"] == STATE_UNKNOWN
+    assert shown.state("call").attributes["event_type"] == "incoming"
+
+
+async def test_call_state_is_written_before_all_else(hass: HomeAssistant, phone: FakePhone, shown: Shown) -> None:
+    changes = async_capture_events(hass, EVENT_STATE_CHANGED)
+    phone.ring()
+    assert changes[0].data["entity_id"] == shown.ids["call_state"]
+    assert len(changes) == len({event.data["entity_id"] for event in changes})
+
+
+async def test_nothing_is_written_that_is_no_news(hass: HomeAssistant, phone: FakePhone, shown: Shown) -> None:
+    call_id = phone.ring()
+    before = {key: shown.state(key).last_reported for key in shown.ids if key != "call"}
+    phone.step(call_id, LadderStep.RINGING, sent=True, code=180)
+    phone.press(call_id, "1")
+    assert {key: shown.state(key).last_reported for key in shown.ids if key != "call"} == before
+
+
+async def test_the_first_call_to_end_does_not_hide_the_other(phone: FakePhone, shown: Shown) -> None:
+    first = phone.ring(GRANDMA)
+    phone.enter(first, CallState.TALKING)
+    phone.now += 5
+    second = phone.ring(NEIGHBOUR)
+    assert (shown["call_state"], shown["remote_number"], shown["calls_active"]) == ("ringing", "612", "2")
+    assert shown["remote_name"] == STATE_UNKNOWN
+    phone.end(second, CallOutcome.MISSED)
+    assert (shown["call_state"], shown["remote_number"], shown["calls_active"]) == ("talking", "+49301234", "1")
+    assert shown["last_call"] == "missed"
+    phone.end(first)
+    assert (shown["call_state"], shown["calls_active"]) == ("idle", "0")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "seen"),
+    [
+        (CallState.HELD, CallState.TALKING, "talking"),
+        (CallState.TALKING, CallState.HELD, "talking"),
+        (CallState.TALKING, CallState.DIALING, "talking"),
+        (CallState.REMOTE_HELD, CallState.EARLY, "early"),
+        (CallState.HELD, CallState.REMOTE_HELD, "remote_held"),
+        (CallState.RINGING, CallState.TALKING, "ringing"),
+    ],
+)
+async def test_the_most_relevant_call_is_shown(
+    phone: FakePhone, shown: Shown, first: CallState, second: CallState, seen: str
+) -> None:
+    for state in (first, second):
+        phone.now += 1
+        phone.enter(phone.ring(), state)
+    assert shown["call_state"] == seen
+
+
+async def test_of_equal_calls_the_newest_is_shown(phone: FakePhone, shown: Shown) -> None:
+    phone.ring(GRANDMA)
+    phone.now += 1
+    phone.ring(NEIGHBOUR)
+    assert shown["remote_number"] == NEIGHBOUR.number
+
+
+async def test_messages_after_the_end_do_not_bring_a_call_back(phone: FakePhone, shown: Shown) -> None:
+    call_id = phone.ring()
+    ended = phone.calls[call_id]
+    phone.end(call_id)
+    phone.calls[call_id] = ended.__class__(
+        **{name: getattr(ended, name) for name in ended.__slots__ if name != "state"}, state=CallState.ENDED
+    )
+    phone.step(call_id, LadderStep.BYE_OK, sent=False, code=200)
+    assert shown["call_state"] == "idle"
+    assert shown["calls_active"] == "0"
+
+
+async def test_last_call_says_how_it_went(phone: FakePhone, shown: Shown) -> None:
+    call_id = phone.place(NEIGHBOUR)
+    phone.now += 1
+    phone.enter(call_id, CallState.ALERTING)
+    phone.now += 4
+    phone.enter(call_id, CallState.TALKING)
+    phone.now += 60
+    phone.end(call_id, by=EndedBy.REMOTE)
+    assert shown["last_call"] == "answered"
+    assert (
+        shown.state("last_call").attributes
+        | {
+            "direction": "outgoing",
+            "number": "612",
+            "ring_duration": 4.0,
+            "talk_duration": 60.0,
+            "ended_by": "remote",
+        }
+        == shown.state("last_call").attributes
+    )
+
+
+async def test_without_registration_calls_are_unavailable_and_the_reason_is_not(phone: FakePhone, shown: Shown) -> None:
+    phone.fail(RegistrationFailure.LOGIN_REFUSED, 403, "Forbidden")
+    for key in ("call_state", "remote_name", "remote_number", "call_direction", "calls_active", "call", "answer"):
+        assert shown[key] == STATE_UNAVAILABLE
+    assert shown["registration"] == "failed"
+    assert shown["registration_expires"] == STATE_UNKNOWN
+    assert shown["last_answer"] == "403 Forbidden"
+    assert shown["registration_problem"] == "login_refused"
+    assert shown.state("registration_problem").attributes["detail"] == "192.0.2.1 port 5060 over UDP"
+    phone.register()
+    assert shown["call_state"] == "idle"
+    assert shown["registration_problem"] == "none"
+
+
+async def test_a_call_is_shown_even_when_the_registration_is_lost_during_it(phone: FakePhone, shown: Shown) -> None:
+    call_id = phone.ring()
+    phone.enter(call_id, CallState.TALKING)
+    phone.fail(RegistrationFailure.NO_ANSWER)
+    assert shown["call_state"] == "talking"
+    phone.end(call_id)
+    assert shown["call_state"] == STATE_UNAVAILABLE
+
+
+async def test_another_attempt_after_a_failure_is_still_a_failure(phone: FakePhone, shown: Shown) -> None:
+    phone.fail(RegistrationFailure.NO_ANSWER)
+    phone.change(state=RegistrationState.REGISTERING, failures=1)
+    assert shown["registration"] == "failed"
+    phone.change(state=RegistrationState.REGISTERING)
+    assert shown["registration"] == "registering"
+
+
+@pytest.mark.freeze_time(NOW)
+async def test_expiry_is_a_time_of_day_and_stays_when_time_goes_by(
+    phone: FakePhone, shown: Shown, freezer: FrozenDateTimeFactory
+) -> None:
+    phone.register(expires=600)
+    assert shown["registration_expires"] == "2026-11-22T12:10:00+00:00"
+    freezer.tick(300)
+    phone.enter(phone.ring(), CallState.TALKING)
+    assert shown["registration_expires"] == "2026-11-22T12:10:00+00:00"
+
+
+async def test_an_account_without_a_server_has_no_registration_to_show(hass: HomeAssistant, phones: Phones) -> None:
+    entry = make_entry({"template": "direct", "number": "home"})
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    shown = Shown(hass, entry)
+    assert "registration" not in shown.ids
+    assert shown["call_state"] == "idle"
+
+
+# Events
+
+
+async def test_every_event_of_a_call_reaches_entity_and_bus(
+    hass: HomeAssistant, phone: FakePhone, shown: Shown, call_events: list[Event], entry: MockConfigEntry
+) -> None:
+    changes = async_capture_events(hass, EVENT_STATE_CHANGED)
+    incoming = phone.ring(headers=(("Alert-Info", "door"),))
+    phone.enter(incoming, CallState.TALKING)
+    phone.press(incoming, "5")
+    phone.enter(incoming, CallState.HELD)
+    phone.enter(incoming, CallState.TALKING)
+    phone.enter(incoming, CallState.REMOTE_HELD)
+    phone.finish(incoming)
+    phone.fall_silent(incoming)
+    phone.end(incoming)
+    outgoing = phone.place(NEIGHBOUR)
+    phone.enter(outgoing, CallState.ALERTING)
+    phone.enter(outgoing, CallState.EARLY)
+    phone.end(outgoing, CallOutcome.BUSY, code=486, reason="Busy Here")
+    phone.end(phone.ring(), CallOutcome.MISSED)
+    await hass.async_block_till_done()
+    expected = [
+        "incoming", "answered", "dtmf", "held", "resumed", "remote_held", "playback_finished", "media_timeout",
+        "ended", "outgoing", "ringing", "early_media", "ended", "incoming", "missed", "ended",
+    ]  # fmt: skip
+    states = [event.data["new_state"] for event in changes if event.data["entity_id"] == shown.ids["call"]]
+    assert [state.attributes["event_type"] for state in states if state] == expected
+    assert set(expected) == set(CallEventType)
+    fired = [event.data for event in call_events]
+    assert [data["type"] for data in fired if data["type"] != "step"] == expected
+    assert all(data["config_entry_id"] == entry.entry_id for data in fired)
+    assert all(data["account"] == "620@fritz.box" for data in fired)
+    first = fired[0]
+    assert (first["type"], first["headers"], first["number"]) == ("incoming", {"Alert-Info": "door"}, GRANDMA.number)
+    busy = next(data for data in fired if data.get("outcome") == "busy")
+    assert (busy["code"], busy["reason"]) == (486, "Busy Here")
+    digit = next(data for data in fired if data["type"] == "dtmf")
+    assert (digit["digit"], digit["duration"], digit["method"]) == ("5", 120, "rfc4733")
+
+
+async def test_steps_of_the_call_progression_are_told_with_their_times(
+    hass: HomeAssistant, phone: FakePhone, call_events: list[Event]
+) -> None:
+    call_id = phone.place(NEIGHBOUR)
+    phone.now += 0.25
+    phone.step(call_id, LadderStep.RINGING, sent=False, code=180, reason="Ringing")
+    await hass.async_block_till_done()
+    steps = [event.data for event in call_events if event.data["type"] == "step"]
+    assert [(data["step"], data["sent"], data["code"], data["elapsed"]) for data in steps] == [
+        ("invite", True, 0, 0.0),
+        ("ringing", False, 180, 0.25),
+    ]
+    assert all(data["time"].endswith("+00:00") for data in steps)
+
+
+@pytest.mark.freeze_time(NOW)
+async def test_changes_of_the_registration_are_bus_events(
+    hass: HomeAssistant, phone: FakePhone, registration_events: list[Event], snapshot: SnapshotAssertion
+) -> None:
+    phone.fail(RegistrationFailure.NO_ANSWER)
+    phone.register()
+    await hass.async_block_till_done()
+    assert [dict(event.data) for event in registration_events] == snapshot
+
+
+# Buttons
+
+
+async def test_buttons_answer_and_hang_up(hass: HomeAssistant, phone: FakePhone, shown: Shown) -> None:
+    call_id = phone.ring()
+    await hass.services.async_call("button", "press", {"entity_id": shown.ids["answer"]}, blocking=True)
+    assert phone.did == [("answer", call_id, None)]
+    assert shown["answer"] == STATE_UNAVAILABLE
+    await hass.services.async_call("button", "press", {"entity_id": shown.ids["hangup"]}, blocking=True)
+    assert phone.did[-1] == ("hangup", call_id)
+    assert shown["hangup"] == STATE_UNAVAILABLE
+
+
+async def test_a_button_that_fails_says_why(hass: HomeAssistant, phone: FakePhone, shown: Shown) -> None:
+    phone.ring()
+    phone.error = LocalProtocolError("the call is being answered already")
+    with pytest.raises(HomeAssistantError) as raised:
+        await hass.services.async_call("button", "press", {"entity_id": shown.ids["answer"]}, blocking=True)
+    assert raised.value.translation_key == "not_possible"
+    assert raised.value.translation_domain == DOMAIN
