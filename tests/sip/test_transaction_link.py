@@ -1,6 +1,7 @@
 """Transactions of two users over a network that loses, repeats and reorders (RFC 3261 section 17)."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -252,6 +253,30 @@ def test_a_cancel_that_crosses_the_200_leaves_a_call_to_be_hung_up() -> None:
     assert alice.outcomes(invite) == ["200"]
     assert not bob.told_of(CancelReceived)
     assert len(bob.acked) == 1
+
+
+def test_bye_that_crosses_bye_is_answered_on_both_sides_even_with_one_branch() -> None:
+    link = Link(faults=Faults(delay=(0.1, 0.1)))
+    users = [Alice(link), Bob(link, Plan())]
+    byes = [
+        user.layer.request(make_request("BYE", to_tag="bob", sent_by=f"{here.host}:5060"), there, link.now)
+        for user, here, there in zip(users, (ALICE, BOB), (BOB, ALICE), strict=True)
+    ]
+
+    def answer(user: User) -> Callable[[Indication, float], None]:
+        def act(indication: Indication, now: float) -> None:
+            if isinstance(indication, RequestReceived):
+                user.layer.respond(indication.transaction, indication.request.create_response(200), now)
+
+        return act
+
+    for user in users:
+        user.act = answer(user)
+    link.run_until_quiet()
+    assert link.labels() == ["BYE", "BYE", "200", "200"]
+    for user, bye in zip(users, byes, strict=True):
+        assert [told.transaction for told in user.told_of(ResponseReceived)] == [bye]
+        assert len(user.told_of(RequestReceived)) == 1
 
 
 def test_the_same_seed_gives_the_same_run() -> None:

@@ -77,12 +77,19 @@ def test_a_repeated_invite_gets_the_last_provisional_answer_again(bench: Bench) 
     assert len(bench.told) == 1
 
 
-def test_an_invite_may_ring_for_an_hour(bench: Bench) -> None:
+def test_an_invite_may_ring_for_an_hour_and_says_so_each_minute(bench: Bench) -> None:
     bench.receive(make_request(), ALICE)
+    bench.pass_time(10)
     bench.respond(180)
-    bench.pass_time(3600)
-    bench.respond(200)
-    assert bench.labels() == ["180", "200"]
+    bench.pass_time(3590)
+    assert bench.labels() == ["100"] + ["180"] * 60
+    assert bench.times()[:4] == [0.2, 10, 70, 130]
+    bench.respond(183)
+    bench.pass_time(61)
+    bench.respond(486)
+    bench.receive(_ack_of(bench.last_response()), ALICE)
+    bench.pass_time(120)
+    assert bench.labels()[61:] == ["183", "183", "486"]
 
 
 # Refusals

@@ -126,6 +126,7 @@ def test_the_timers_have_the_durations_of_the_rfc() -> None:
         "L": 32.0,
         "M": 32.0,
         "100": 0.2,
+        "1xx": 60.0,
         "2xx": 0.5,
         "ACK": 32.0,
         "CANCEL": 32.0,

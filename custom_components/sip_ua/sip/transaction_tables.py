@@ -96,7 +96,8 @@ def _stay(state: State, *actions: Action) -> Transition:
     return Transition(state, actions)
 
 
-_INVITE_WAITING: Final = (Timer.A, Timer.B, Timer.GIVE_UP)
+_INVITE_SENDING: Final = (Timer.A, Timer.B)
+_INVITE_WAITING: Final = (*_INVITE_SENDING, Timer.GIVE_UP)
 _INVITE_ACCEPTED: Final = Transition(State.ACCEPTED, (Action.REPORT_RESPONSE,), start=(Timer.M,), stop=_INVITE_WAITING)
 _INVITE_REFUSED: Final = Transition(
     State.COMPLETED, (Action.SEND_ACK, Action.REPORT_RESPONSE), start=(Timer.D,), stop=_INVITE_WAITING
@@ -112,7 +113,7 @@ CLIENT_INVITE: Final = Table(
         (State.CALLING, Timer.B): _END_TIMED_OUT,
         (State.CALLING, Command.CANCEL): _stay(State.CALLING),
         (State.CALLING, Received.PROVISIONAL): Transition(
-            State.PROCEEDING, (Action.REPORT_RESPONSE,), stop=_INVITE_WAITING
+            State.PROCEEDING, (Action.REPORT_RESPONSE,), stop=_INVITE_SENDING
         ),
         (State.CALLING, Received.SUCCESS): _INVITE_ACCEPTED,
         (State.CALLING, Received.FAILURE): _INVITE_REFUSED,
@@ -171,6 +172,8 @@ CLIENT_NON_INVITE: Final = Table(
     },
 )
 
+_RINGING: Final = (Timer.TRYING, Timer.PROGRESS)
+
 # A failure to send never ends an INVITE server transaction (RFC 6026 section 7.1); its user is told as long as there
 # is something left for it to do.
 SERVER_INVITE: Final = Table(
@@ -178,15 +181,18 @@ SERVER_INVITE: Final = Table(
     Transition(State.PROCEEDING, start=(Timer.TRYING,)),
     {
         (State.PROCEEDING, Timer.TRYING): _stay(State.PROCEEDING, Action.SEND_TRYING),
-        (State.PROCEEDING, Command.PROVISIONAL): Transition(State.PROCEEDING, (Action.SEND,), stop=(Timer.TRYING,)),
+        (State.PROCEEDING, Timer.PROGRESS): Transition(State.PROCEEDING, (Action.SEND,), start=(Timer.PROGRESS,)),
+        (State.PROCEEDING, Command.PROVISIONAL): Transition(
+            State.PROCEEDING, (Action.SEND,), start=(Timer.PROGRESS,), stop=_RINGING
+        ),
         (State.PROCEEDING, Command.SUCCESS): Transition(
             State.ACCEPTED,
             (Action.SEND,),
             start=(Timer.REPEAT_2XX, Timer.WAIT_FOR_ACK, Timer.L),
-            stop=(Timer.TRYING,),
+            stop=_RINGING,
         ),
         (State.PROCEEDING, Command.FAILURE): Transition(
-            State.COMPLETED, (Action.SEND,), start=(Timer.G, Timer.H), stop=(Timer.TRYING,)
+            State.COMPLETED, (Action.SEND,), start=(Timer.G, Timer.H), stop=_RINGING
         ),
         (State.PROCEEDING, Received.REQUEST): _stay(State.PROCEEDING, Action.SEND),
         (State.PROCEEDING, Received.ACK): _stay(State.PROCEEDING),

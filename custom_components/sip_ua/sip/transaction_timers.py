@@ -12,13 +12,15 @@ class Timers:
     """Base values of all timers, in seconds (RFC 3261 section 17.1.1.1).
 
     `t1` is the estimated round trip, `t2` the longest interval between retransmissions, `t4` the longest life of a
-    message in the network, `trying` how long the user may think before 100 (Trying) goes out by itself.
+    message in the network, `trying` how long the user may think before 100 (Trying) goes out by itself, `progress`
+    the interval at which a provisional answer is repeated lest a proxy gives up.
     """
 
     t1: float = 0.5
     t2: float = 4.0
     t4: float = 5.0
     trying: float = 0.2
+    progress: float = 60.0
 
     @property
     def timeout(self) -> float:
@@ -43,6 +45,8 @@ class Timer(StrEnum):
     M = "M"
     TRYING = "100"
     """100 (Trying) is due (RFC 3261 section 17.2.1)."""
+    PROGRESS = "1xx"
+    """A provisional answer is to be repeated (RFC 3261 section 13.3.1.1)."""
     REPEAT_2XX = "2xx"
     """A 2xx is to be repeated (RFC 3261 section 13.3.1.4)."""
     WAIT_FOR_ACK = "ACK"
@@ -78,6 +82,7 @@ _DURATIONS: Final[Mapping[Timer, Callable[[Timers], float]]] = {
     Timer.L: _TIMEOUT,
     Timer.M: _TIMEOUT,
     Timer.TRYING: attrgetter("trying"),
+    Timer.PROGRESS: attrgetter("progress"),
     Timer.REPEAT_2XX: _T1,
     Timer.WAIT_FOR_ACK: _TIMEOUT,
     Timer.GIVE_UP: _TIMEOUT,
