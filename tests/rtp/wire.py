@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import atan2, cos, pi, sin, sqrt
+from math import acos, cos, pi, sin, sqrt
 from random import Random
 
 from custom_components.sip_ua.rtp.events import RtpEvent
@@ -72,7 +72,7 @@ class End:
     def __init__(self, rtp: RtpSession, address: Address) -> None:
         self.rtp = rtp
         self.address = address
-        self.played = b""
+        self.played = bytearray()
         self.told: list[RtpEvent] = []
         self.sent: list[bytes] = []
         self.source: Callable[[], bytes | None] = lambda: None
@@ -164,18 +164,18 @@ def tone_pcm(step: float, level: float, start: int, samples: int) -> bytes:
     return array("h", [round(level * sin(step * at)) for at in range(start, start + samples)]).tobytes()
 
 
-def samples(pcm: bytes) -> list[int]:
+def samples(pcm: bytes | bytearray) -> list[int]:
     """Give the samples of PCM."""
     return list(array("h", pcm))
 
 
-def level(pcm: bytes) -> float:
+def level(pcm: bytes | bytearray) -> float:
     """Give the root mean square."""
     values = samples(pcm)
     return sqrt(sum(value * value for value in values) / len(values)) if values else 0.0
 
 
-def part_at(pcm: bytes, frequency: float, rate: int = 8000) -> float:
+def part_at(pcm: bytes | bytearray, frequency: float, rate: int = 8000) -> float:
     """Give the amplitude of one frequency."""
     values = samples(pcm)
     step = 2 * pi * frequency / rate
@@ -184,16 +184,16 @@ def part_at(pcm: bytes, frequency: float, rate: int = 8000) -> float:
     return 2 * sqrt(real * real + imaginary * imaginary) / len(values)
 
 
-def dominant_frequency(pcm: bytes, rate: int = 8000) -> float:
-    """Give the frequency of a clean tone, by how far its phase turns from sample to sample."""
+def dominant_frequency(pcm: bytes | bytearray, rate: int = 8000) -> float:
+    """Give the frequency of a clean tone: each sample of a sine is set by the two beside it."""
     values = samples(pcm)
-    products = sum(before * after for before, after in pairwise(values))
-    squares = sum(value * value for value in values[:-1])
-    cosine = max(-1.0, min(1.0, products / squares))
-    return atan2(sqrt(1 - cosine * cosine), cosine) * rate / (2 * pi)
+    triples = list(zip(values, values[1:], values[2:], strict=False))
+    products = sum((before + after) * middle for before, middle, after in triples)
+    squares = sum(middle * middle for _, middle, _ in triples)
+    return acos(max(-1.0, min(1.0, products / squares / 2))) * rate / (2 * pi)
 
 
-def largest_step(pcm: bytes) -> int:
+def largest_step(pcm: bytes | bytearray) -> int:
     """Give the largest difference of two neighbouring samples: a click shows in it."""
     values = samples(pcm)
     return max(abs(after - before) for before, after in pairwise(values))

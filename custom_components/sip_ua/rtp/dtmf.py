@@ -139,18 +139,17 @@ class DigitSender:
         if self._event is None:
             if self._gap > 0:
                 self._gap -= ptime
-                if self._gap > 0:
-                    return None
-            if not self._begin(timestamp):
+                return None
+            if not self._begin(timestamp, ptime):
                 return None
         return self._final(ptime) if self._finals else self._advance(ptime)
 
-    def _begin(self, timestamp: int) -> bool:
+    def _begin(self, timestamp: int, ptime: int) -> bool:
         if not self._queue:
             return False
         digit = self._queue.popleft()
         if digit.digit == PAUSE:
-            self._gap = PAUSE_MS
+            self._gap = PAUSE_MS - ptime
             return False
         self._event = DIGITS.index(digit.digit)
         self._duration_ms = digit.duration_ms
