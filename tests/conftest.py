@@ -47,13 +47,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.line(f"{name}: {count} test(s) NOT RUN", red=True, bold=True)
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Allow sockets again, which Home Assistant's test package forbids, but connect them to loopback only."""
-    pytest_socket.enable_socket()
-    pytest_socket.socket_allow_hosts(LOOPBACK, allow_unix_socket=True)
+    """Fail a test of CI whose peer is missing, rather than leave it out."""
     if missing := missing_peers(item):
         pytest.fail(f"peers missing on this machine: {', '.join(missing)}", pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def loopback_sockets() -> None:
+    """Allow sockets again, which Home Assistant's test package forbids, but connect them to loopback only.
+
+    A fixture, and the first one, because the package forbids them just before the fixtures of a test are made.
+    """
+    pytest_socket.enable_socket()
+    pytest_socket.socket_allow_hosts(LOOPBACK, allow_unix_socket=True)
 
 
 @pytest.fixture(autouse=True)

@@ -97,7 +97,7 @@ class DnsClient:
     async def _ask[Records: _Answer](
         self, question: _Question, name: str, query: Callable[[str], Awaitable[tuple[Records, float]]]
     ) -> Records:
-        name = _ascii_name(name)
+        name = ascii_name(name)
         key = (question, name)
         cached: _Cached[Records] | None = self._cache.get(key)  # type: ignore[assignment]  # the key tells the type
         if cached is not None and self._loop.time() < cached.fresh_until:
@@ -164,7 +164,7 @@ class DnsClient:
         return tuple(dict.fromkeys(str(info[4][0]) for info in found))
 
 
-def _ascii_name(name: str) -> str:
+def ascii_name(name: str) -> str:
     """Return a name as the wire has it (RFC 5891); raises ResolutionError where it can be no host."""
     plain = name.rstrip(".").lower()
     try:

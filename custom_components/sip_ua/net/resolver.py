@@ -8,7 +8,7 @@ from random import SystemRandom
 
 from ..sip.account import Transport
 from ..sip.address import Address, Lookup
-from .dns import DnsClient, NaptrRecord, SrvRecord
+from .dns import DnsClient, NaptrRecord, SrvRecord, ascii_name
 from .errors import ResolutionError
 
 MAX_TARGETS = 10
@@ -79,22 +79,18 @@ class Resolver:
 
     async def _targets(self, lookup: Lookup) -> list[_Target]:
         """Return the hosts that serve a name, best first (RFC 3263 sections 4.1 and 4.2)."""
-        transport = lookup.transport
+        transport, host = lookup.transport, ascii_name(lookup.host)
         asks_srv = lookup.port is None and (lookup.srv or transport is None)
         targets: list[_Target] = []
         if asks_srv:
-            services = (
-                await self._services(lookup.host)
-                if transport is None
-                else [(transport, _srv_name(transport, lookup.host))]
-            )
+            services = await self._services(host) if transport is None else [(transport, _srv_name(transport, host))]
             answers = await asyncio.gather(*(self._srv(name) for _transport, name in services))
             for (service, _name), records in zip(services, answers, strict=True):
                 targets += [_Target(service, record.target, record.port) for record in self._in_turn(records)]
         if targets:
             return targets[:MAX_TARGETS]
         plain = transport or Transport.UDP
-        return [_Target(plain, lookup.host, lookup.port or plain.default_port)]
+        return [_Target(plain, host, lookup.port or plain.default_port)]
 
     async def _services(self, domain: str) -> list[tuple[Transport, str]]:
         """Return the names to ask SRV of: those that NAPTR gives, else those of every transport."""
