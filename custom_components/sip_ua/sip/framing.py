@@ -5,6 +5,7 @@ from typing import Final
 
 from .errors import MessageError
 from .grammar import MAX_MESSAGE
+from .headers import Headers
 from .parser import find_head_end, parse_content_length, read_head
 
 PING: Final = b"\r\n\r\n"
@@ -92,8 +93,8 @@ class StreamFramer:
 
     def _measure(self, end: int, body: int) -> int:
         """Return the length of the whole message."""
-        fields = read_head(bytes(self._buffer[:end])).fields
-        length = parse_content_length([value for name, value in fields if name == "Content-Length"])
+        headers = Headers.from_wire(read_head(bytes(self._buffer[:end])).fields)
+        length = headers.typed("Content-Length", parse_content_length)
         if length is None:
             raise MessageError("a message without Content-Length in a stream")
         if body + length > MAX_MESSAGE:

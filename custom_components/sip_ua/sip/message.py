@@ -275,7 +275,8 @@ def parse_message(data: bytes | bytearray | memoryview) -> Request | Response:
     """Parse one message, as a datagram or a frame of a stream has it; empty lines before it are skipped.
 
     Octets behind Content-Length are left out (RFC 3261 section 18.3). The message has been checked as by
-    `check_request` or `check_response`. Raises MessageError, with `request` where that can be answered: it is no ACK and has a Via.
+    `check_request` or `check_response`. Raises MessageError, with `request` where that can be answered: where it is
+    no ACK and has a Via.
     """
     data = bytes(data)
     if len(data) > MAX_MESSAGE:

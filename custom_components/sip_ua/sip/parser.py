@@ -65,8 +65,9 @@ def read_head(data: bytes) -> Head:
 def _read_unusual_head(text: str) -> Head:
     """Read a head with folded lines, unknown names, bare line ends or mistakes."""
     text = text.replace("\r\n", "\n").replace("\n ", " ").replace("\n\t", " ")
-    start_line, *lines = text.split("\n")
-    problem = _find_problem(text, start_line, lines)
+    problem = _find_problem(text)
+    # Fields of a broken request go into its answer, where no CR may stand.
+    start_line, *lines = text.replace("\r", " ").split("\n")
     fields = []
     for line in lines[:MAX_HEADERS]:
         name, colon, value = line.partition(":")
@@ -79,12 +80,12 @@ def _read_unusual_head(text: str) -> Head:
     return Head(start_line, fields, problem)
 
 
-def _find_problem(text: str, start_line: str, lines: list[str]) -> MessageError | None:
+def _find_problem(text: str) -> MessageError | None:
     if "\r" in text:
         return MessageError("a CR inside a line")
-    if len(lines) > MAX_HEADERS:
+    if text.count("\n") > MAX_HEADERS:
         return MessageError(f"more than {MAX_HEADERS} header fields")
-    if len(text) > MAX_HEADER_LENGTH and max(len(start_line), *map(len, lines)) > MAX_HEADER_LENGTH:
+    if len(text) > MAX_HEADER_LENGTH < max(map(len, text.split("\n"))):
         return MessageError(f"a line of more than {MAX_HEADER_LENGTH} characters")
     return None
 

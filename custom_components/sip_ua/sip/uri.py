@@ -8,7 +8,7 @@ from typing import Final, override
 from urllib.parse import quote as _escape, unquote as _unescape
 
 from .errors import MessageError
-from .grammar import format_host_port, parse_host_port
+from .grammar import format_host_port, is_token, parse_host_port
 from .params import NO_PARAMS, Params
 
 __all__ = ["OtherUri", "Params", "SipUri", "TelUri", "Uri", "escape", "parse_uri", "unescape", "uri_equal"]
@@ -171,10 +171,18 @@ def _parse_sip(scheme: str, rest: str, text: str) -> SipUri:
     if ";" in place:
         place, _, written = place.partition(";")
         params = Params.parse(written)
+        if "%" in written:
+            params = Params((_unescape_name(name), value) for name, value in params.items())
     host, port = parse_host_port(place)
     uri = SipUri(scheme, user, password, host, port, params, headers)
     object.__setattr__(uri, "_text", text)
     return uri
+
+
+def _unescape_name(name: str) -> str:
+    """Undo escapes in a parameter name where what it then says can still be written as one."""
+    plain = unescape(name)
+    return plain if is_token(plain) else name
 
 
 def _split_headers(text: str) -> dict[str, str]:
