@@ -1,0 +1,205 @@
+"""Measures how fast a call is announced and placed inside a running Home Assistant, beside a bare state write.
+
+    .venv/bin/python scripts/benchmark/latency.py [--calls N]
+
+The far end is another process. It notes the clock of the machine (CLOCK_MONOTONIC, the same in both processes) just
+before an INVITE leaves its socket; Home Assistant notes it when the state of the call sensor has been written, and
+just before the action `sip_ua.dial` is called; the far end again when the INVITE has arrived.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+REPO = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPO))
+
+LOOPBACK = "127.0.0.1"
+GOAL_MEDIAN_MS, GOAL_P99_MS = 0.5, 2.0
+PAUSE = 0.02
+BARE_WRITES = 2000
+
+INVITE = """\
+{method} sip:ha@{host}:{port} SIP/2.0\r
+Via: SIP/2.0/UDP {host}:{own};rport;branch=z9hG4bK{number}{suffix}\r
+Max-Forwards: 70\r
+From: "Grandma" <sip:grandma@{host}:{own}>;tag=f{number}\r
+To: <sip:ha@{host}:{port}>{to_tag}\r
+Call-ID: {number}@benchmark\r
+CSeq: 1 {method}\r
+Contact: <sip:grandma@{host}:{own}>\r
+User-Agent: far end\r
+Allow: INVITE, ACK, CANCEL, BYE, OPTIONS\r
+{content}"""
+SDP = (
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 0 101\r\n"
+    "a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
+)
+
+
+# The far end, in a process of its own
+
+
+def far_end(port: int, calls: int) -> None:
+    """Call and cancel, one call after another; then refuse what comes in. Prints the clock readings as JSON."""
+    own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    own.bind((LOOPBACK, 0))
+    own.settimeout(5)
+    print(own.getsockname()[1], flush=True)
+    fields = {"host": LOOPBACK, "port": port, "own": own.getsockname()[1]}
+    content = f"Content-Type: application/sdp\r\nContent-Length: {len(SDP)}\r\n\r\n{SDP}"
+    nothing = "Content-Length: 0\r\n\r\n"
+    left: list[int] = []
+    rang: list[int] = []
+    for number in range(calls):
+        common = fields | {"number": number, "suffix": ""}
+        data = INVITE.format(method="INVITE", to_tag="", content=content, **common).encode()
+        left.append(time.monotonic_ns())
+        own.sendto(data, (LOOPBACK, port))
+        _await(own, "SIP/2.0 180")
+        rang.append(time.monotonic_ns())
+        time.sleep(PAUSE)
+        own.sendto(INVITE.format(method="CANCEL", to_tag="", content=nothing, **common).encode(), (LOOPBACK, port))
+        answer = _await(own, "SIP/2.0 487")
+        tag = ";tag=" + answer.split("\r\nTo: ")[1].split("\r\n")[0].split("tag=")[1]
+        own.sendto(INVITE.format(method="ACK", to_tag=tag, content=nothing, **common).encode(), (LOOPBACK, port))
+        time.sleep(PAUSE)
+    print(json.dumps({"left": left, "rang": rang}), flush=True)
+    arrived: list[int] = []
+    for _ in range(calls):
+        request = _await(own, "INVITE")
+        arrived.append(time.monotonic_ns())
+        kept = [line for line in request.split("\r\n") if line.split(":")[0] in {"Via", "From", "Call-ID", "CSeq"}]
+        to = next(line for line in request.split("\r\n") if line.startswith("To:"))
+        own.sendto("\r\n".join(["SIP/2.0 486 Busy Here", *kept, f"{to};tag=b", nothing]).encode(), (LOOPBACK, port))
+    print(json.dumps({"arrived": arrived}), flush=True)
+
+
+def _await(own: socket.socket, start: str) -> str:
+    while True:
+        text = own.recv(65535).decode()
+        if text.startswith(start):
+            return text
+
+
+# Home Assistant
+
+
+async def measure(calls: int) -> dict[str, list[float]]:
+    """Run both measurements in one Home Assistant and return milliseconds."""
+    from homeassistant.core import CoreState, EventStateChangedData, HomeAssistant  # noqa: PLC0415
+    from homeassistant.core import Event as HassEvent  # noqa: PLC0415
+    from homeassistant.loader import DATA_CUSTOM_COMPONENTS  # noqa: PLC0415
+    from pytest_homeassistant_custom_component.common import (  # noqa: PLC0415
+        MockConfigEntry,
+        async_test_home_assistant,
+    )
+
+    import custom_components.sip_ua  # noqa: F401, PLC0415
+    from custom_components.sip_ua.const import DOMAIN  # noqa: PLC0415
+    from custom_components.sip_ua.settings import normalize  # noqa: PLC0415
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((LOOPBACK, 0))
+        port = probe.getsockname()[1]
+    data = normalize(
+        {
+            "template": "direct",
+            "number": "ha",
+            "sip_domain": LOOPBACK,
+            "network": {"local_port": port, "bind_address": LOOPBACK},
+        }
+    )
+    figures: dict[str, list[float]] = {}
+    hass: HomeAssistant
+    async with async_test_home_assistant() as hass:
+        hass.data.pop(DATA_CUSTOM_COMPONENTS, None)
+        hass.set_state(CoreState.running)
+        entry = MockConfigEntry(domain=DOMAIN, data=data, title="Benchmark")
+        entry.add_to_hass(hass)
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        await hass.async_block_till_done()
+        ringing: list[int] = []
+
+        def written(event: HassEvent[EventStateChangedData]) -> None:
+            state = event.data["new_state"]
+            if state is not None and state.state == "ringing" and state.entity_id.startswith("sensor."):
+                ringing.append(time.monotonic_ns())
+
+        written.__dict__["_hass_callback"] = True
+        stop = hass.bus.async_listen("state_changed", written)
+        command = [sys.executable, __file__, "--far-end", str(port), "--calls", str(calls)]
+        peer = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, limit=2**24)
+        assert peer.stdout is not None
+        far_port = int(await peer.stdout.readline())
+        told = json.loads(await peer.stdout.readline())
+        stop()
+        assert len(ringing) == calls, f"{len(ringing)} states for {calls} calls"
+        figures["INVITE on the wire to state written"] = _milliseconds(told["left"], ringing)
+        figures["INVITE on the wire to 180 received"] = _milliseconds(told["left"], told["rang"])
+        dialled = await _dial(hass, f"sip:peer@{LOOPBACK}:{far_port}", calls)
+        told = json.loads(await peer.stdout.readline())
+        figures["sip_ua.dial to INVITE on the wire"] = _milliseconds(dialled, told["arrived"])
+        await peer.wait()
+        figures["bare state write"] = [_timed(_bare_write(hass, number)) for number in range(BARE_WRITES)]
+        assert await hass.config_entries.async_unload(entry.entry_id)
+        await hass.async_stop(force=True)
+    return figures
+
+
+async def _dial(hass: Any, target: str, calls: int) -> list[int]:
+    """Dial again and again; every call is refused."""
+    dialled: list[int] = []
+    for _ in range(calls):
+        dialled.append(time.monotonic_ns())
+        await hass.services.async_call(
+            "sip_ua", "dial", {"number": target, "wait": "ended"}, blocking=True, return_response=True
+        )
+        await asyncio.sleep(PAUSE)
+    return dialled
+
+
+def _bare_write(hass: Any, number: int) -> Callable[[], None]:
+    return lambda: hass.states.async_set("sensor.bare", str(number))
+
+
+def _timed(work: Callable[[], None]) -> float:
+    start = time.perf_counter_ns()
+    work()
+    return (time.perf_counter_ns() - start) / 1e6
+
+
+def _milliseconds(starts: list[int], ends: list[int]) -> list[float]:
+    return [(end - start) / 1e6 for start, end in zip(starts, ends, strict=True)]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=500)
+    parser.add_argument("--far-end", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.far_end:
+        far_end(options.far_end, options.calls)
+        return
+    figures = asyncio.run(measure(options.calls))
+    print(f"{options.calls} calls each way; goal: median {GOAL_MEDIAN_MS} ms, 99th percentile {GOAL_P99_MS} ms")
+    print(f"{'':40}{'median':>10}{'99th':>10}{'worst':>10}  ms")
+    for name, values in figures.items():
+        ranked = sorted(values)
+        p99 = ranked[int(len(ranked) * 0.99)]
+        print(f"{name:40}{statistics.median(ranked):10.3f}{p99:10.3f}{ranked[-1]:10.3f}")
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        main()
