@@ -104,12 +104,22 @@ def test_only_the_topmost_via_is_touched(bench: Bench) -> None:
 
 
 def test_another_branch_sent_by_or_method_makes_another_transaction(bench: Bench) -> None:
-    bench.receive(make_request("OPTIONS", call_id="1"), ALICE)
-    bench.receive(make_request("OPTIONS", call_id="2", branch="z9hG4bKtwo"), ALICE)
-    bench.receive(make_request("OPTIONS", call_id="3", sent_by="192.0.2.1:5070"), ALICE)
-    bench.receive(make_request("OPTIONS", call_id="4", sent_by="192.0.2.3:5060"), ALICE)
-    bench.receive(make_request("INFO", call_id="5"), ALICE)
+    bench.receive(make_request("OPTIONS", to_tag="bob"), ALICE)
+    bench.receive(make_request("OPTIONS", to_tag="bob", branch="z9hG4bKtwo"), ALICE)
+    bench.receive(make_request("OPTIONS", to_tag="bob", sent_by="192.0.2.1:5070"), ALICE)
+    bench.receive(make_request("OPTIONS", to_tag="bob", sent_by="192.0.2.3:5060"), ALICE)
+    bench.receive(make_request("INFO", to_tag="bob"), ALICE)
     assert len(bench.told_of(RequestReceived)) == 5
+
+
+def test_a_proxy_that_puts_one_branch_into_everything_mixes_up_no_calls(bench: Bench) -> None:
+    for number in range(3):
+        bye = make_request("BYE", branch="z9hG4bKcydzigwkX", call_id=f"call-{number}", to_tag="bob")
+        for _ in range(2):
+            bench.receive(bye, ALICE)
+        bench.respond(200)
+    bench.receive(make_request("BYE", branch="z9hG4bKcydzigwkX", call_id="call-2", to_tag="bob", cseq=2), ALICE)
+    assert len(bench.told_of(RequestReceived)) == 4
 
 
 def test_the_case_of_a_sent_by_host_does_not_tell_transactions_apart(bench: Bench) -> None:

@@ -26,16 +26,16 @@ def client_key(message: Request | Response) -> Key:
 def server_key(request: Request, method: str | None = None) -> Key:
     """Return what a request of a peer, its repetitions, its ACK and, as `method` INVITE, its CANCEL have in common.
 
-    Peers of RFC 2543 send no branch that could be relied upon: there Request-URI, From tag, Call-ID, CSeq and topmost
-    Via tell (section 17.2.3). The To tag is left out, since an ACK carries the one of our answer.
+    Branch, sent-by and method would do (section 17.2.3), but some proxies put one constant branch into whatever they
+    forward without state, so Call-ID and sequence number count as well. Peers of RFC 2543 send no branch that could
+    be relied upon: there From tag and Request-URI are compared too. The To tag is left out, since an ACK carries the
+    one of our answer.
     """
     if method is None:
         method = "INVITE" if request.method == "ACK" else request.method
     via = request.via
-    if has_unique_branch(request):
-        return via.branch, via.host, via.port, method
-    cseq = request.cseq.number
-    return via.branch, via.host, via.port, method, cseq, request.call_id, request.from_.tag, request.uri
+    key = (via.branch, via.host, via.port, method, request.call_id, request.cseq.number)
+    return key if has_unique_branch(request) else (*key, request.from_.tag, request.uri)
 
 
 def has_unique_branch(request: Request) -> bool:
