@@ -5,13 +5,13 @@ All times are readings of the monotonic clock in nanoseconds.
 """
 
 import contextlib
-import os
-import selectors
+import select
 import socket
-import sys
 import time
 from dataclasses import dataclass
 from typing import Final
+
+from . import libc
 
 LONGEST_BURST: Final = 100_000_000
 """A thread that is later than this (ns) sends one packet and skips the rest: a burst would overflow the far end."""
@@ -64,42 +64,27 @@ class Schedule:
 
 
 class Alarm:
-    """Sleeps until a moment or until another thread wakes it.
-
-    On Linux the kernel's own timer is armed with the absolute moment: the time-outs of `epoll` are whole
-    milliseconds, relative, and rounded up.
-    """
+    """Sleeps until a moment or until another thread wakes it."""
 
     def __init__(self) -> None:
-        """Open the wake-up line and, where there is one, the timer."""
-        self._selector = selectors.DefaultSelector()
+        """Open the wake-up line."""
         self._receiver, self._sender = socket.socketpair()
         self._receiver.settimeout(0.0)
         self._sender.settimeout(0.0)
-        self._selector.register(self._receiver, selectors.EVENT_READ)
-        self._timer: int | None = None
-        if sys.platform == "linux":
-            self._timer = os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
-            self._selector.register(self._timer, selectors.EVENT_READ)
+        self._sleeper = libc.Sleeper(self._receiver.fileno()) if libc.AVAILABLE else None
 
     def wait(self, moment: int | None) -> None:
         """Return at `moment`, or when woken; None waits to be woken."""
-        timeout: float | None = None
-        if moment is not None:
-            remaining = moment - time.monotonic_ns()
-            if remaining <= 0:
-                timeout = 0.0
-            elif sys.platform == "linux" and self._timer is not None:
-                # Setting it anew also takes back that it went off.
-                os.timerfd_settime_ns(self._timer, flags=os.TFD_TIMER_ABSTIME, initial=moment)
-            else:
-                timeout = remaining / 1e9
-        elif sys.platform == "linux" and self._timer is not None:
-            os.timerfd_settime_ns(self._timer, initial=0)
-        for key, _ in self._selector.select(timeout):
-            if key.fileobj is self._receiver:
-                with contextlib.suppress(BlockingIOError):
-                    self._receiver.recv(4096)
+        if self._sleep(None if moment is None else moment - time.monotonic_ns()):
+            with contextlib.suppress(BlockingIOError):
+                self._receiver.recv(4096)
+
+    def _sleep(self, timeout: int | None) -> bool:
+        """Tell whether there was a wake-up within so many ns."""
+        if self._sleeper is not None:
+            return self._sleeper.sleep(timeout)
+        seconds = None if timeout is None else max(0, timeout) / 1e9
+        return bool(select.select([self._receiver], [], [], seconds)[0])
 
     def wake(self) -> None:
         """End the other thread's waiting; may be called from any thread."""
@@ -109,9 +94,5 @@ class Alarm:
 
     def close(self) -> None:
         """Free what was opened."""
-        self._selector.close()
         self._receiver.close()
         self._sender.close()
-        if self._timer is not None:
-            os.close(self._timer)
-            self._timer = None

@@ -4,14 +4,11 @@ It sleeps from tick to tick. In a tick it first sends the packets of all streams
 a pause, then reads what has arrived since the last tick (the kernel noted when), and plays that out.
 """
 
-import contextlib
 import logging
-import selectors
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
 
 from .media_clock import Alarm, ClockStatistics, Schedule, Ticks
 from .media_messages import (
@@ -28,14 +25,11 @@ from .media_messages import (
     StopThread,
     StreamCommand,
 )
-from .media_socket import MediaSocket
+from .media_socket import MediaSocket, create_reader
 from .stream import CallStream
 from .stream_events import StreamFailed
 
 _LOGGER = logging.getLogger(__name__)
-
-MAX_ROUNDS: Final = 32
-"""Datagrams that one socket may bring in one tick; a flood beyond that is the kernel's to drop."""
 
 
 @dataclass(slots=True)
@@ -53,12 +47,12 @@ class MediaLoop:
         """Obey `commands` when `alarm` is rung, and tell what happens to `report`."""
         self._commands = commands
         self._alarm = alarm
-        self._report = report
-        self._sockets = selectors.DefaultSelector()
+        self._deliver = report
+        self._reports: list[Report] = []
+        self._reader = create_reader()
         self._streams: dict[int, CallStream] = {}
         self._groups: dict[int, _Group] = {}
         self._epoch = time.monotonic_ns()
-        self._read_at = time.monotonic()
         self._stop: StopThread | None = None
         self._ticks = 0
         self._skipped = 0
@@ -69,9 +63,10 @@ class MediaLoop:
         try:
             while self._stop is None:
                 self._alarm.wait(min((group.schedule.next for group in self._groups.values()), default=None))
+                self._tick(time.monotonic_ns())
                 while self._commands:
                     self._obey(self._commands.popleft())
-                self._tick(time.monotonic_ns())
+                self._flush()
         except Exception:
             _LOGGER.exception("The media thread failed")
         finally:
@@ -81,10 +76,16 @@ class MediaLoop:
         """Free everything and say so."""
         for stream in tuple(self._streams.values()):
             self._drop(stream)
-            self._report(Notice(stream.id, StreamFailed("the media thread ended")))
-        self._sockets.close()
+            self._reports.append(Notice(stream.id, StreamFailed("the media thread ended")))
         if self._stop is not None:
-            self._report(Reply(self._stop.token))
+            self._reports.append(Reply(self._stop.token))
+        self._flush()
+
+    def _flush(self) -> None:
+        """Hand the reports over at the end of a turn: waking the event loop may cost the interpreter's lock."""
+        for report in self._reports:
+            self._deliver(report)
+        self._reports.clear()
 
     # Commands
 
@@ -94,10 +95,12 @@ class MediaLoop:
             case StopThread():
                 self._stop = command
             case AskClock():
-                self._report(Reply(command.token, ClockStatistics(self._ticks, self._skipped, self._latest / 1e6)))
+                self._reports.append(
+                    Reply(command.token, ClockStatistics(self._ticks, self._skipped, self._latest / 1e6))
+                )
             case OpenStream():
                 number = command.stream
-                self._streams[number] = CallStream(command, lambda event: self._report(Notice(number, event)))
+                self._streams[number] = CallStream(command, lambda event: self._reports.append(Notice(number, event)))
             case _:
                 self._obey_for_stream(command)
 
@@ -108,12 +111,12 @@ class MediaLoop:
         try:
             match command:
                 case AskStatistics():
-                    self._report(Reply(command.token, stream.statistics(now) if stream is not None else None))
+                    self._reports.append(Reply(command.token, stream.statistics(now) if stream is not None else None))
                 case CloseStream():
                     statistics = stream.statistics(now) if stream is not None else None
                     if stream is not None:
                         self._drop(stream)
-                    self._report(Reply(command.token, statistics))
+                    self._reports.append(Reply(command.token, statistics))
                 case _ if stream is not None:
                     stream.obey(command, now)
                     self._regroup(stream)
@@ -131,9 +134,7 @@ class MediaLoop:
         period = stream.period
         if period is None or stream.id in self._group(period).streams:
             return
-        if not self._leave_groups(stream):
-            for endpoint in (stream.rtp, stream.rtcp):
-                self._sockets.register(endpoint, selectors.EVENT_READ, endpoint)
+        self._leave_group(stream)
         self._group(period).streams[stream.id] = stream
 
     def _group(self, period: int) -> _Group:
@@ -143,28 +144,21 @@ class MediaLoop:
             group = self._groups[period] = _Group(Schedule(period, self._epoch, time.monotonic_ns()))
         return group
 
-    def _leave_groups(self, stream: CallStream) -> bool:
-        """Take a stream out of its group; tells whether it was in one."""
-        found = False
+    def _leave_group(self, stream: CallStream) -> None:
+        """Take a stream out of the group in which it is."""
         for period, group in tuple(self._groups.items()):
-            if group.streams.pop(stream.id, None) is not None:
-                found = True
-                if not group.streams:
-                    del self._groups[period]
-        return found
+            if group.streams.pop(stream.id, None) is not None and not group.streams:
+                del self._groups[period]
 
     def _fail(self, stream: CallStream, error: Exception) -> None:
         """Close a stream that met an error of ours, so that it harms no other call."""
         _LOGGER.error("A media stream failed", exc_info=error)
         self._drop(stream)
-        self._report(Notice(stream.id, StreamFailed(f"{type(error).__name__}: {error}")))
+        self._reports.append(Notice(stream.id, StreamFailed(f"{type(error).__name__}: {error}")))
 
     def _drop(self, stream: CallStream) -> None:
         """Close a stream and forget it."""
-        if self._leave_groups(stream):
-            for endpoint in (stream.rtp, stream.rtcp):
-                with contextlib.suppress(KeyError, ValueError):
-                    self._sockets.unregister(endpoint)
+        self._leave_group(stream)
         del self._streams[stream.id]
         try:
             stream.close(time.monotonic())
@@ -187,8 +181,7 @@ class MediaLoop:
             due += [(stream, ticks) for stream in group.streams.values()]
         if due:
             self._send(due, now / 1e9)
-            self._receive()
-            self._play_out(due, time.monotonic())
+            self._hear(due)
 
     def _send(self, due: list[tuple[CallStream, Ticks]], now: float) -> None:
         """Make the packets of all streams, then send them in one go."""
@@ -203,24 +196,14 @@ class MediaLoop:
         for endpoint, data, address in batch:
             endpoint.send(data, address)
 
-    def _receive(self) -> None:
-        """Read what has arrived on all sockets, in turn."""
-        since = self._read_at
-        self._read_at = time.monotonic()
-        for _ in range(MAX_ROUNDS):
-            ready = self._sockets.select(0)
-            if not ready:
-                return
-            now, wall = time.monotonic(), time.time_ns()
-            for key, _ in ready:
-                key.data.receive(now, wall, now - since)
-
-    def _play_out(self, due: list[tuple[CallStream, Ticks]], now: float) -> None:
-        """Play out what was received, and let each stream report."""
+    def _hear(self, due: list[tuple[CallStream, Ticks]]) -> None:
+        """Read what has arrived for each stream, play it out, and let it report."""
+        now, wall = time.monotonic(), time.time_ns()
         for stream, ticks in due:
             if stream.id not in self._streams:
                 continue
             try:
+                stream.receive(self._reader, now, wall)
                 stream.play_out(ticks.due, now)
             except Exception as error:  # noqa: BLE001 - as in _send
                 self._fail(stream, error)

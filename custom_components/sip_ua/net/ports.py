@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from .errors import NoPortError
+from .libc import SO_TIMESTAMPNS
 
 TYPE_OF_SERVICE: Final = 0xB8
 """Expedited forwarding, the class of telephone voice (RFC 4594 section 4.1)."""
-
-SO_TIMESTAMPNS: Final = 35
-"""Linux's option that stamps every datagram on arrival; the `socket` module does not name it."""
-
 
 _BUSY: Final = frozenset({errno.EADDRINUSE, errno.EACCES, errno.EPERM})
 

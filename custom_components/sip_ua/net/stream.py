@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from typing import Final
 
 from ..rtp.parameters import MediaParameters, Outgoing
 from ..rtp.session import RtpSession, RtpStatistics
@@ -18,12 +19,14 @@ from .media_messages import (
     StopRecording,
     StreamCommand,
 )
-from .media_socket import MediaSocket
+from .media_socket import MediaSocket, Reader
 from .playlist import Playlist
 from .recorder import RecordingTap
 from .stream_events import StreamEvent
 
-NANOSECONDS_PER_MS = 1_000_000
+NANOSECONDS_PER_MS: Final = 1_000_000
+RTCP_EVERY: Final = 8
+"""Ticks from one look at the RTCP socket to the next; the kernel keeps the times of what waits there."""
 
 
 class CallStream:
@@ -48,6 +51,8 @@ class CallStream:
         self._playlist = Playlist(tell)
         self._recording: RecordingTap | None = None
         self._sent: list[bytes | None] = []
+        self._read_at = time.monotonic()
+        self._until_rtcp = 0
 
     @property
     def period(self) -> int | None:
@@ -99,6 +104,15 @@ class CallStream:
         if not self._playlist or self._media is None or not self._media.direction.sends:
             return None
         return self._playlist.frame(self._session.frame_bytes, self._session.send_codec.sample_rate, now)
+
+    def receive(self, reader: Reader, now: float, wall: int) -> None:
+        """Take what has arrived since the last tick; `now` and `wall` are as in `MediaSocket.receive`."""
+        elapsed, self._read_at = now - self._read_at, now
+        self.rtp.receive(reader, now, wall, elapsed)
+        if not self._until_rtcp:
+            self._until_rtcp = RTCP_EVERY
+            self.rtcp.receive(reader, now, wall, RTCP_EVERY * elapsed)
+        self._until_rtcp -= 1
 
     def play_out(self, ticks: int, now: float) -> None:
         """Take what the far end says, send the reports that are due, and tell what happened."""
