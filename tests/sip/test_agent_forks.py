@@ -21,7 +21,6 @@ class Caller:
         self.far = Responder(self.link, BOB, script)
         self.call_id = self.alice.dial(BOB_URI)
 
-    @property
     def state(self) -> CallState:
         return self.alice.agent.calls[self.call_id].state
 
@@ -39,7 +38,7 @@ def test_the_first_fork_that_answers_wins_and_the_others_get_ack_and_bye() -> No
 
     caller = Caller(script)
     caller.link.run_for(2)
-    assert caller.state is CallState.TALKING
+    assert caller.state() is CallState.TALKING
     assert caller.alice.voice is not None
     assert caller.alice.voice.remote_port == 4002
     acked = {request.to.tag for request in caller.far.asked if request.method == "ACK"}
@@ -84,11 +83,11 @@ def test_early_media_is_heard_before_the_answer() -> None:
 
     caller = Caller(script)
     caller.link.run_for(1)
-    assert caller.state is CallState.EARLY
+    assert caller.state() is CallState.EARLY
     assert caller.alice.voice is not None
     caller.far.send(ALICE, answer(caller.far.asked[0], 200, "one", port=4001))
     caller.link.run_for(1)
-    assert caller.state is CallState.TALKING
+    assert caller.state() is CallState.TALKING
     assert len(caller.alice.events(MediaChanged)) == 1, "the same voice goes on"
 
 
@@ -125,7 +124,7 @@ def test_a_redirection_inside_our_domain_is_followed() -> None:
     caller = Caller(script)
     caller.alice.names["alice.example"] = [BOB]
     caller.link.run_for(2)
-    assert caller.state is CallState.TALKING
+    assert caller.state() is CallState.TALKING
 
 
 def test_a_redirection_elsewhere_is_not_followed() -> None:
@@ -150,7 +149,7 @@ def test_a_longer_session_interval_is_granted() -> None:
 
     caller = Caller(script)
     caller.link.run_for(2)
-    assert caller.state is CallState.TALKING
+    assert caller.state() is CallState.TALKING
     assert [request.cseq.number for request in caller.far.asked if request.method == "INVITE"] == [1, 2]
 
 
@@ -176,3 +175,16 @@ def test_a_call_that_another_phone_took_is_not_missed(reason: str) -> None:
     link.run_for(1)
     assert bob.ended.outcome is CallOutcome.CANCELLED
     assert bob.ended.reason == "answered elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"), [(407, {"Proxy_Authenticate": 'Digest realm="x", nonce="1"'}), (503, {})]
+)
+def test_a_call_that_was_hung_up_is_not_sent_again(status: int, headers: dict[str, str]) -> None:
+    caller = Caller(lambda _request: [], password="secret")
+    caller.alice.command("hangup", caller.call_id)
+    caller.link.run_for(0.3)
+    caller.far.send(ALICE, answer(caller.far.asked[0], status, "x", **headers))
+    caller.link.run_for(10)
+    assert len({request.cseq.number for request in caller.far.asked if request.method == "INVITE"}) == 1
+    assert caller.alice.ended.outcome is CallOutcome.CANCELLED

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from pathlib import Path
 
-from ..sip.account import Account, Transport
+from ..sip.account import Account
 from ..sip.address import Address, Hop, Lookup
 from ..sip.agent import UserAgent
 from ..sip.errors import LocalProtocolError
@@ -35,7 +35,7 @@ from .errors import ResolutionError
 from .media import MediaEngine, RecordedSides
 from .phone_events import CallStatistics, MediaTimedOut, PhoneEvent, PlaybackFinished
 from .ports import PortRange
-from .resolver import Resolver, numeric_host
+from .resolver import Resolver
 from .stream_events import (
     DigitReceived,
     MediaTimedOut as StreamTimedOut,
@@ -267,7 +267,7 @@ class Phone:
         """Return our address as the first hop towards `target` reaches it."""
         hop = self._agent.first_hop(target)
         lookup = Lookup(0, hop.host, hop.port, hop.transport, hop.srv)
-        hops = self._numeric_hops(lookup)
+        hops = self._running.locate_numeric(lookup)
         if hops is None:
             hops = await self._running.locate(lookup)
         return hops[0].local.host
@@ -277,16 +277,6 @@ class Phone:
         if self._transports is None:
             raise LocalProtocolError("the telephone is switched off")
         return self._transports
-
-    def _numeric_hops(self, lookup: Lookup) -> list[Hop] | None:
-        """Return where a numeric address is, at once; None for what needs the network (RFC 3263 section 4.2)."""
-        transport = lookup.transport or Transport.UDP
-        host = numeric_host(lookup.host)
-        if host is None or transport is Transport.TLS:
-            return None
-        remote = Address(transport, host, lookup.port or transport.default_port)
-        local = self._running.local_for(remote)
-        return None if local is None else [Hop(remote, local)]
 
     # The pump
 
@@ -345,7 +335,7 @@ class Phone:
         self._timer = None if when is None else asyncio.get_running_loop().call_at(when, self._timer_fired)
 
     def _look_up(self, lookup: Lookup) -> None:
-        hops = self._numeric_hops(lookup)
+        hops = self._running.locate_numeric(lookup)
         if hops is None:
             self._spawn(self._locate(lookup), f"sip_ua look up {lookup.host}")
         else:

@@ -278,6 +278,7 @@ class OutgoingCall(DialogCall):
         if invite is None or invite.transaction is None:
             self._finish(outcome, now, by=EndedBy.LOCAL)
             return
+        invite.stop()
         self.step(LadderStep.CANCEL, now, sent=True)
         self.core.layer.cancel(invite.transaction, now)
         self._ring_alarm = self.core.alarms.set(now + self.core.timers.t2, self._cancel_unanswered)

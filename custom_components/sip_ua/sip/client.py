@@ -46,6 +46,7 @@ class ClientRequest:
         self._hops: tuple[Hop, ...] = ()
         self._index = 0
         self._logins = 0
+        self._stopped = False
         self.transaction: ClientTransaction | None = None
         self.login_error: AuthenticationError | None = None
 
@@ -58,6 +59,10 @@ class ClientRequest:
         """Send to the first hop."""
         self._hops = hops
         self._send(now)
+
+    def stop(self) -> None:
+        """Send nothing more: neither a login nor to another server; what still comes is passed on as it is."""
+        self._stopped = True
 
     def _send(self, now: float) -> None:
         hop = self.hop
@@ -107,7 +112,7 @@ class ClientRequest:
 
     def _advance(self, now: float) -> bool:
         """Try the next server, if there is one."""
-        if self._index + 1 >= len(self._hops):
+        if self._stopped or self._index + 1 >= len(self._hops):
             return False
         self._index += 1
         self._send(now)
@@ -121,7 +126,7 @@ class ClientRequest:
         except AuthenticationError as error:
             self.login_error = error
             return False
-        if self._logins > MAX_LOGIN_ROUNDS:
+        if self._stopped or self._logins > MAX_LOGIN_ROUNDS:
             return False
         self._send(now)
         return True
