@@ -177,14 +177,13 @@ def test_a_call_that_another_phone_took_is_not_missed(reason: str) -> None:
     assert bob.ended.reason == "answered elsewhere"
 
 
-@pytest.mark.parametrize(
-    ("status", "headers"), [(407, {"Proxy_Authenticate": 'Digest realm="x", nonce="1"'}), (503, {})]
-)
-def test_a_call_that_was_hung_up_is_not_sent_again(status: int, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize("status", [407, 503])
+def test_a_call_that_was_hung_up_is_not_sent_again(status: int) -> None:
     caller = Caller(lambda _request: [], password="secret")
     caller.alice.command("hangup", caller.call_id)
     caller.link.run_for(0.3)
-    caller.far.send(ALICE, answer(caller.far.asked[0], status, "x", **headers))
+    challenge = 'Digest realm="x", nonce="1"'
+    caller.far.send(ALICE, answer(caller.far.asked[0], status, "x", Proxy_Authenticate=challenge))
     caller.link.run_for(10)
     assert len({request.cseq.number for request in caller.far.asked if request.method == "INVITE"}) == 1
     assert caller.alice.ended.outcome is CallOutcome.CANCELLED
