@@ -104,7 +104,8 @@ class G711Codec:
 
     def __init__(self, encoder: bytes, values: tuple[int, ...]) -> None:
         """Take the code of each sample and the sample of each code."""
-        self._encoder = encoder
+        # A list's items are found faster than those of bytes.
+        self._encoder = list(encoder).__getitem__
         self._low = bytes(value & 0xFF for value in values)
         self._high = bytes(value >> 8 & 0xFF for value in values)
 
@@ -112,7 +113,7 @@ class G711Codec:
         """Code two bytes of PCM into one."""
         if len(pcm) % SAMPLE_BYTES:
             raise RtpUsageError("PCM of an odd number of bytes")
-        return bytes(map(self._encoder.__getitem__, memoryview(pcm).cast("H")))
+        return bytes(map(self._encoder, memoryview(pcm).cast("H")))
 
     def decode(self, payload: bytes) -> bytes:
         """Decode each byte into two of PCM."""
