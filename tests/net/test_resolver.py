@@ -160,13 +160,13 @@ async def test_load_is_shared_by_weight(resolver: Resolver, server: NameServer) 
         server.srv("_sip._udp.example.com", 0, weight, 5060, f"pbx{weight}.example.com")
         server.host(f"pbx{weight}.example.com", f"192.0.2.{weight}")
     firsts = {"192.0.2.0": 0, "192.0.2.25": 0, "192.0.2.75": 0}
-    for _ in range(1000):
+    for _ in range(300):
         found = await resolver.resolve(lookup("example.com", srv=True))
         assert len(found) == 3
         firsts[found[0].host] += 1
-    assert 690 < firsts["192.0.2.75"] < 800
-    assert 200 < firsts["192.0.2.25"] < 300
-    assert 0 < firsts["192.0.2.0"] < 40
+    assert 190 < firsts["192.0.2.75"] < 260
+    assert 50 < firsts["192.0.2.25"] < 105
+    assert 0 < firsts["192.0.2.0"] < 20
 
 
 async def test_an_answer_is_kept_for_its_time_to_live_but_not_less_than_five_seconds(

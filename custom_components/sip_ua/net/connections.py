@@ -53,7 +53,7 @@ class Connections:
         self._open: dict[Address, Connection] = {}
         self._tasks: dict[Address, asyncio.Task[None]] = {}
         self._server: asyncio.Server | None = None
-        self._timer = self._loop.call_later(keep_alive or CHECK_INTERVAL, self._check)
+        self._timer = self._loop.call_later(keep_alive or CHECK_INTERVAL, self._tick)
         self._is_closed = False
 
     def __len__(self) -> int:
@@ -108,6 +108,17 @@ class Connections:
         if self._server is not None:
             await self._server.wait_closed()
 
+    def maintain(self) -> None:
+        """Ping the connections that we made, close what strangers left open; goes on by itself from time to time."""
+        now = self._loop.time()
+        for address, connection in list(self._open.items()):
+            if not connection.incoming:
+                if self._keep_alive:
+                    connection.ping()
+            elif now - connection.last_received > INCOMING_IDLE:
+                del self._open[address]
+                connection.close()
+
     def _drain(self) -> Iterator[Connection]:
         while self._open:
             yield self._open.popitem()[1]
@@ -160,14 +171,6 @@ class Connections:
         if not self._is_closed:
             self._loop.call_soon(self._failed, address, failure, text)
 
-    def _check(self) -> None:
-        """Ping the connections that we made, close what strangers left open."""
-        self._timer = self._loop.call_later(self._keep_alive or CHECK_INTERVAL, self._check)
-        now = self._loop.time()
-        for address, connection in list(self._open.items()):
-            if not connection.incoming:
-                if self._keep_alive:
-                    connection.ping()
-            elif now - connection.last_received > INCOMING_IDLE:
-                del self._open[address]
-                connection.close()
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(self._keep_alive or CHECK_INTERVAL, self._tick)
+        self.maintain()
