@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+import time
 
 from scripts.exchange.exchange import HOST, Exchange
 
@@ -131,7 +132,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--fresh", action="store_true", help=f"begin with an empty folder {FOLDER}")
     parser.add_argument("--host", default="127.0.0.1", help="address at which Home Assistant listens")
     parser.add_argument("--port", type=int, default=PORT, help="its port, or the next free one")
-    parser.add_argument("--elapsed", type=float, default=0.0, help=argparse.SUPPRESS)
+    parser.add_argument("--started", type=int, default=time.time_ns() // 1000, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 
@@ -147,7 +148,7 @@ async def run(arguments: argparse.Namespace, progress: Progress) -> None:
 def main() -> int:
     """Return 0 when all went well or the developer has seen enough, 1 for what failed, 130 for what was broken off."""
     arguments = parse(sys.argv[1:])
-    progress = Progress(arguments.elapsed)
+    progress = Progress(arguments.started / 1_000_000)
     try:
         asyncio.run(run(arguments, progress))
     except DevelopError as error:

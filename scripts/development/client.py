@@ -22,9 +22,9 @@ class Client:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._client_id = f"{url}/"
+        self.client_id = f"{url}/"
+        self.tokens: dict[str, Any] = {}
         self._session = ClientSession(base_url=url)
-        self._token = ""
         self._socket: ClientWebSocketResponse | None = None
         self._reader: asyncio.Task[None] | None = None
         self._answers: dict[int, asyncio.Future[Any]] = {}
@@ -62,33 +62,33 @@ class Client:
                 "name": "Developer",
                 "username": USER,
                 "password": PASSWORD,
-                "client_id": self._client_id,
+                "client_id": self.client_id,
                 "language": "en",
             },
         )
         await self._take_token(answer["auth_code"])
         await self.request("POST", "/api/onboarding/core_config")
         await self.request("POST", "/api/onboarding/analytics")
-        body = {"client_id": self._client_id, "redirect_uri": f"{self._client_id}?auth_callback=1"}
+        body = {"client_id": self.client_id, "redirect_uri": f"{self.client_id}?auth_callback=1"}
         answer = await self.request("POST", "/api/onboarding/integration", body)
         await self._take_token(answer["auth_code"])
 
     async def log_in(self) -> None:
         """Log in as the login page does."""
-        body = {"client_id": self._client_id, "handler": ["homeassistant", None], "redirect_uri": self._client_id}
+        body = {"client_id": self.client_id, "handler": ["homeassistant", None], "redirect_uri": self.client_id}
         flow = await self._post("/auth/login_flow", body)
-        login = {"client_id": self._client_id, "username": USER, "password": PASSWORD}
+        login = {"client_id": self.client_id, "username": USER, "password": PASSWORD}
         answer = await self._post(f"/auth/login_flow/{flow['flow_id']}", login)
         if answer.get("type") != "create_entry":
             raise DevelopError(f"cannot log in as {USER}: start with --fresh, which begins with an empty folder")
         await self._take_token(answer["result"])
 
     async def _take_token(self, code: str) -> None:
-        form = {"grant_type": "authorization_code", "code": code, "client_id": self._client_id}
+        form = {"grant_type": "authorization_code", "code": code, "client_id": self.client_id}
         async with self._session.post("/auth/token", data=form) as response:
             if response.status != 200:
                 raise DevelopError(f"Home Assistant gives no token: {response.status} {await response.text()}")
-            self._token = (await response.json())["access_token"]
+            self.tokens = await response.json()
 
     # HTTP
 
@@ -97,7 +97,7 @@ class Client:
 
     async def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Ask with the person's token and return what the answer's JSON holds."""
-        return await self._read(path, method, body, {"Authorization": f"Bearer {self._token}"})
+        return await self._read(path, method, body, {"Authorization": f"Bearer {self.tokens['access_token']}"})
 
     async def _read(self, path: str, method: str, body: dict[str, Any] | None, headers: dict[str, str]) -> Any:
         try:
@@ -114,7 +114,7 @@ class Client:
         """Open the WebSocket and log in there."""
         self._socket = await self._session.ws_connect("/api/websocket", heartbeat=30, max_msg_size=0)
         await self._socket.receive_json()
-        await self._socket.send_json({"type": "auth", "access_token": self._token})
+        await self._socket.send_json({"type": "auth", "access_token": self.tokens["access_token"]})
         answer = await self._socket.receive_json()
         if answer["type"] != "auth_ok":
             raise DevelopError(f"the WebSocket refuses the login: {answer}")

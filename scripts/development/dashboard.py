@@ -94,7 +94,8 @@ def _tile(entity: str, name: str, icon: str, *, wide: bool = False) -> dict[str,
 
 def _press(entity: str, name: str, icon: str, color: str) -> dict[str, Any]:
     action = {"action": "perform-action", "perform_action": "button.press", "target": {"entity_id": entity}}
-    return _tile(entity, name, icon) | {"color": color, "tap_action": action, "icon_tap_action": action}
+    look = {"color": color, "hide_state": True, "vertical": True}
+    return _tile(entity, name, icon) | look | {"tap_action": action, "icon_tap_action": action}
 
 
 def _dial(number: str, name: str, icon: str) -> dict[str, Any]:

@@ -24,10 +24,10 @@ class DevelopError(Exception):
 
 
 class Progress:
-    """Prints lines with the seconds since the start; `offset` are seconds that the caller has used already."""
+    """Prints lines with the seconds since the start, which is given in Unix time."""
 
-    def __init__(self, offset: float = 0.0) -> None:
-        self._start = time.monotonic() - offset
+    def __init__(self, started: float) -> None:
+        self._start = time.monotonic() - max(0.0, time.time() - started)
 
     @property
     def elapsed(self) -> float:
