@@ -5,12 +5,17 @@ import shutil
 
 import pytest
 import pytest_socket
+from hypothesis import settings
 
 # Imported before Home Assistant looks for custom integrations, or it finds the test package's own folder.
 import custom_components.sip_ua  # noqa: F401
 
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 NOT_RUN = pytest.StashKey[dict[str, int]]()
+
+# How long one example takes says more about the machine than about the code.
+settings.register_profile("sip_ua", deadline=None)
+settings.load_profile("sip_ua")
 
 
 def missing_peers(item: pytest.Item) -> list[str]:

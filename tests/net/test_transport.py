@@ -213,9 +213,22 @@ async def test_a_machine_without_ipv6_does_with_ipv4(open_side: Open, monkeypatc
     assert side.transports.local_for(distant) is None
     side.transports.send(distant, MESSAGE)
     await side.inbox.until(lambda: side.inbox.failures)
-    assert side.inbox.failures[0][2] == "this machine has no address of that IP version"
+    assert side.inbox.failures == [(distant, RegistrationFailure.NO_ANSWER, "this machine has no way there")]
     with pytest.raises(ResolutionError):
         await side.transports.locate(Lookup(1, "::1", None, UDP))
+
+
+@pytest.mark.parametrize("kind", [UDP, TCP])
+async def test_a_name_where_an_address_belongs_is_never_asked_of_the_system(
+    open_side: Open, kind: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    side = await open_side()
+    name = Address(kind, "pbx.example.com", 5060)
+    monkeypatch.setattr(socket, "getaddrinfo", None)
+    side.transports.send(name, MESSAGE)
+    await side.inbox.until(lambda: side.inbox.failures)
+    assert side.inbox.failures == [(name, RegistrationFailure.NO_ANSWER, "this machine has no way there")]
+    assert side.transports.local_for(name) is None
 
 
 async def test_a_port_in_use_is_told_by_its_number_and_nothing_stays_bound(resolver: Resolver) -> None:
@@ -540,6 +553,20 @@ async def test_a_hop_names_the_address_that_the_peer_is_reached_from(open_side: 
     assert side.transports.locate_numeric(Lookup(1, "localhost", None, UDP)) is None
     found = await side.transports.locate(Lookup(1, "localhost", None, TCP))
     assert Hop(Address(TCP, HOME, 5060), here) in found
+
+
+async def test_a_way_that_was_not_there_is_looked_for_again_soon(
+    open_side: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    side = await open_side(replace(ACCOUNT, network=NetworkSettings()))
+    found: list[str | None] = [None, HOME]
+    monkeypatch.setattr(transport, "_outgoing_address", lambda _host: found.pop(0))
+    server = Address(UDP, "192.0.2.1", 5060)
+    assert side.transports.local_for(server) is side.transports.local_for(server) is None
+    loop = asyncio.get_running_loop()
+    time = loop.time
+    monkeypatch.setattr(loop, "time", lambda: time() + 1.1)
+    assert side.transports.local_for(server) == HostPort(HOME, side.transports.port)
 
 
 async def test_an_address_typed_in_by_hand_is_what_peers_are_told(open_side: Open) -> None:

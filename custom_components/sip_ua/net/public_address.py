@@ -43,6 +43,7 @@ class PublicAddress:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._ipv6 = False
+        self._trouble = ""
 
     def start(self, *, ipv6: bool = False) -> None:
         """Begin to ask, where the account wants that; `ipv6` where the socket has no IPv4."""
@@ -99,10 +100,11 @@ class PublicAddress:
         while True:
             try:
                 found = await self._find()
-            except (ResolutionError, StunError, TimeoutError) as error:
+            except (OSError, ResolutionError, StunError) as error:
                 # What was found before stays: one lost answer is no other network.
-                _LOGGER.warning("The public address is not known: %s", error)
+                self._log(str(error))
             else:
+                self._log("")
                 before, self._found = self._found, found
                 if before and before != found:
                     self._changed()
@@ -111,6 +113,14 @@ class PublicAddress:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(REFRESH_INTERVAL):
                     await self._wake.wait()
+
+    def _log(self, trouble: str) -> None:
+        """Tell once that the public address cannot be found, and once that it can again."""
+        if trouble and not self._trouble:
+            _LOGGER.warning("The public address cannot be found: %s", trouble)
+        elif self._trouble and not trouble:
+            _LOGGER.info("The public address is found again")
+        self._trouble = trouble
 
     async def _find(self) -> tuple[HostPort, ...]:
         network = self._network

@@ -14,7 +14,7 @@ from .connections import Connections
 from .errors import LocalAddressError, LocalPortInUseError, ResolutionError
 from .failures import explain_number
 from .public_address import PublicAddress
-from .resolver import Resolver, numeric_address
+from .resolver import Resolver, numeric_address, numeric_host
 from .tls import TlsContexts
 from .udp import UdpSocket, bind
 
@@ -23,6 +23,7 @@ ANY_IPV6: Final = "::"
 PORT_ATTEMPTS: Final = 16
 MAX_ROUTES: Final = 256
 ROUTE_LIFETIME: Final = 30.0
+NO_ROUTE_LIFETIME: Final = 1.0
 MAX_NAMED: Final = 256
 _DISCARD_PORT: Final = 9
 _LINE_END_OCTETS: Final = b"\r\n\0 "
@@ -96,15 +97,13 @@ class Transports:
         """Send one message; never waits, never raises. What fails is told by the handler `failed`."""
         if self._connections is None:
             return
-        if address.transport is not Transport.UDP:
-            self._connections.send(address, data)
-            return
         bound = self._sockets.get(":" in address.host)
-        if bound is None:
-            text = "this machine has no address of that IP version"
-            self._loop.call_soon(self._failed, address, RegistrationFailure.NO_ANSWER, text)
-        else:
+        if self._route(address.host) is None or bound is None:
+            self._loop.call_soon(self._failed, address, RegistrationFailure.NO_ANSWER, "this machine has no way there")
+        elif address.transport is Transport.UDP:
             bound.send(data, address.host, address.port)
+        else:
+            self._connections.send(address, data)
 
     def locate_numeric(self, lookup: Lookup) -> list[Hop] | None:
         """Return at once where a numeric host is; None where that is for `locate` to find out."""
@@ -226,8 +225,12 @@ class Transports:
         expires, local = self._routes.get(host, (0.0, None))
         now = self._loop.time()
         if expires <= now:
-            local = self._network.bind_address.partition("%")[0] or _outgoing_address(host)
-            _put(self._routes, host, (now + ROUTE_LIFETIME, local), MAX_ROUTES)
+            local = None
+            # Of a name the system would ask its name servers here and now.
+            if numeric_host(host) is not None:
+                local = self._network.bind_address.partition("%")[0] or _outgoing_address(host)
+            lifetime = NO_ROUTE_LIFETIME if local is None else ROUTE_LIFETIME
+            _put(self._routes, host, (now + lifetime, local), MAX_ROUTES)
         return local if (":" in host) in self._sockets else None
 
     def _mapping_changed(self) -> None:
