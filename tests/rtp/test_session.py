@@ -125,6 +125,7 @@ def test_a_changed_ssrc_is_followed_and_both_are_counted() -> None:
 
 def test_a_far_end_with_our_ssrc_makes_us_take_another_and_say_goodbye_for_the_old() -> None:
     bob = bob_session()
+    bob.send_frame(None, 0.0)
     events = feed(bob, ALICE, 0, 5, ssrc=2)
     collision = next(event for event in events if isinstance(event, SsrcCollision))
     assert collision.old == 2
@@ -133,6 +134,9 @@ def test_a_far_end_with_our_ssrc_makes_us_take_another_and_say_goodbye_for_the_o
     assert target == (ALICE[0], ALICE[1] + 1)
     assert any(isinstance(packet, Goodbye) and packet.sources == (2,) for packet in parse_compound(farewell))
     assert parse_packet(bob.send_frame(None, 0.1)[0][0]).ssrc == collision.new
+    report = parse_compound(bob.rtcp_due(60.0)[0][0])[0]
+    assert isinstance(report, SenderReport)
+    assert (report.ssrc, report.packets, report.octets) == (collision.new, 1, 160)
 
 
 def test_a_far_end_that_mirrors_our_packets_is_heard_and_changes_our_ssrc_only_once() -> None:

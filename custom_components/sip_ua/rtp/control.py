@@ -113,6 +113,7 @@ class ControlChannel:
     def forget_source(self) -> None:
         """Note that the far end has another source, of which no report has come."""
         self._last_sr = 0
+        self._received_then = 0
 
     def _interval(self, *, initial: bool, we_sent: bool) -> float:
         return transmission_interval(
@@ -131,7 +132,7 @@ class ControlChannel:
         if not sent:
             return [ReceiverReport(sender.ssrc, blocks)]
         ntp = ntp_time(now + self._wallclock_offset)
-        octets, packets = sender.octets & 0xFFFF_FFFF, sender.packets & 0xFFFF_FFFF
+        packets, octets = sender.sent_as_source
         return [SenderReport(sender.ssrc, ntp, sender.timestamp_at(now), packets, octets, blocks)]
 
     def _description(self, sender: VoiceSender) -> SourceDescription:

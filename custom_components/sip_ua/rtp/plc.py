@@ -16,7 +16,7 @@ FADE_PER_STEP: Final = 0.2
 MERGE_MS: Final = 4
 LONGEST_MERGE_MS: Final = 10
 _UNVOICED: Final = 0.3
-_ANALYSIS_RATE: Final = 8000
+_ANALYSIS_RATE: Final = 4000
 
 
 def samples_of(pcm: bytes) -> array[int]:

@@ -17,7 +17,7 @@ from .stretch import lengthen, shorten
 TOLERATED_SURPLUS: Final = 0.03
 """Seconds of needless delay above which sound is shortened."""
 
-TOLERATED_WANT: Final = 0.01
+TOLERATED_WANT: Final = 0.005
 """Seconds of missing delay above which sound is lengthened."""
 
 FRAMES_BETWEEN_STRETCHES: Final = 5

@@ -17,6 +17,7 @@ class VoiceSender:
     """Numbers, stamps and encodes; one call of `frame` is one ptime."""
 
     __slots__ = (
+        "_before_source",
         "_codec",
         "_digits",
         "_gap",
@@ -40,6 +41,7 @@ class VoiceSender:
         self.ssrc = ssrc
         self.packets = 0
         self.octets = 0
+        self._before_source = (0, 0)
         self._sequence = sequence
         self._timestamp = timestamp
         self._last_timestamp = timestamp
@@ -106,6 +108,17 @@ class VoiceSender:
             pcm = self._whole(pcm)
         self._silent_frames = 0
         return self._voice(timestamp, self._codec.encode(pcm))
+
+    @property
+    def sent_as_source(self) -> tuple[int, int]:
+        """Packets and octets sent under the present SSRC, as 32-bit counters (section 6.4.1)."""
+        packets, octets = self._before_source
+        return self.packets - packets & 0xFFFF_FFFF, self.octets - octets & 0xFFFF_FFFF
+
+    def change_source(self, ssrc: int) -> None:
+        """Go on under another SSRC, whose counts begin at nothing."""
+        self.ssrc = ssrc
+        self._before_source = (self.packets, self.octets)
 
     def skip(self, frames: int) -> None:
         """Let that many ptimes pass without a packet."""

@@ -249,7 +249,7 @@ class RtpSession:
         old = sender.ssrc
         farewell = self._control.goodbye(sender, self._receiver.reception, now, "SSRC collision")
         self._farewells.append((farewell, self._rtcp_target))
-        sender.ssrc = int.from_bytes(self._entropy(4))
+        sender.change_source(int.from_bytes(self._entropy(4)))
         self._events.append(SsrcCollision(old, sender.ssrc))
 
     def _hear(self, now: float) -> None:
