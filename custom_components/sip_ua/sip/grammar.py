@@ -24,6 +24,13 @@ MAX_DELTA_SECONDS: Final = 2**32 - 1
 SIP_VERSION: Final = "SIP/2.0"
 BRANCH_COOKIE: Final = "z9hG4bK"
 """What a branch begins with since RFC 3261 (section 8.1.1.7)."""
+METHODS: Final = frozenset(
+    {
+        *("INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "INFO", "PRACK", "UPDATE", "REFER", "SUBSCRIBE"),
+        *("NOTIFY", "MESSAGE", "PUBLISH"),
+    }
+)
+"""Methods in the IANA register."""
 WHITE_SPACE: Final = " \t"
 
 # Patterns here are single classes of characters without nesting: each is linear by construction.

@@ -10,6 +10,7 @@ from .grammar import (
     MAX_CSEQ,
     MAX_DELTA_SECONDS,
     MAX_PORT,
+    METHODS,
     SIP_VERSION,
     WHITE_SPACE,
     canonical_name,
@@ -131,6 +132,22 @@ class Headers:
         Not for headers whose commas mean something else: authentication, Date, User-Agent, Subject.
         """
         return [piece for line in self.get_all(name) for piece in split_list(line) if piece]
+
+    def typed_only[T](self, name: str, parse: Callable[[str], T]) -> T:
+        """Return what `parse` makes of a header that is there exactly once; otherwise as `typed`."""
+        if name in self._typed:
+            value: T = self._typed[name]
+            return value
+        first = self._first_values()
+        try:
+            if name not in first:
+                raise MessageError("missing")  # noqa: TRY301
+            if self.repeated((name,)):
+                raise MessageError("given more than once")  # noqa: TRY301
+            value = self._typed[name] = parse(first[name])
+        except MessageError as err:
+            raise MessageError(f"{name}: {err}", err.status) from None
+        return value
 
     def typed[T](self, name: str, parse: Callable[[list[str]], T]) -> T:
         """Return what `parse` makes of all values of a header, parsed once for each change of them.
@@ -343,8 +360,8 @@ def parse_cseq(text: str) -> CSeq:
     """Parse a sequence number below 2**31 and a method. Raises MessageError."""
     number, _, method = (text.replace("\t", " ") if "\t" in text else text).partition(" ")
     method = method.lstrip(" ")
-    if not is_token(method):
-        raise MessageError("a CSeq without a method")
+    if method not in METHODS and not is_token(method):
+        raise MessageError("no method")
     return CSeq(parse_number(number, MAX_CSEQ), method)
 
 

@@ -1,11 +1,10 @@
 """Requests and responses: parsed, checked, answered and written (RFC 3261 sections 7, 8.1.1, 8.2.6 and 20)."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Final, override
 
 from .errors import LocalProtocolError, MessageError
-from .grammar import MAX_MESSAGE, SIP_VERSION, WHITE_SPACE, has_line_break, is_digits, is_token, split_list
+from .grammar import MAX_MESSAGE, METHODS, SIP_VERSION, WHITE_SPACE, has_line_break, is_digits, is_token, split_list
 from .headers import (
     CSeq,
     Headers,
@@ -25,17 +24,6 @@ __all__ = ["REASON_PHRASES", "Message", "Request", "Response", "check_request", 
 
 _DIALOG_METHODS: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 _SINGLE_HEADERS: Final = ("Max-Forwards", "Content-Type", "Content-Length", "Expires", "Timestamp")
-
-
-def _only[T](parse: Callable[[str], T]) -> Callable[[list[str]], T]:
-    """Make a parser of a header that is there exactly once."""
-
-    def parse_only(values: list[str]) -> T:
-        if len(values) != 1:
-            raise MessageError("given more than once" if values else "missing")
-        return parse(values[0])
-
-    return parse_only
 
 
 def _parse_top_via(values: list[str]) -> Via:
@@ -69,12 +57,6 @@ def _parse_media_type(values: list[str]) -> str | None:
     return values[0].partition(";")[0].replace(" ", "").lower() or None if values else None
 
 
-_parse_from = _only(parse_name_addr)
-_parse_to = _only(parse_name_addr)
-_parse_cseq = _only(parse_cseq)
-_parse_only_call_id = _only(_parse_call_id)
-
-
 class Message(ABC):
     """What requests and responses have in common.
 
@@ -106,22 +88,22 @@ class Message(ABC):
     @property
     def from_(self) -> NameAddr:
         """Who sent the request."""
-        return self.headers.typed("From", _parse_from)
+        return self.headers.typed_only("From", parse_name_addr)
 
     @property
     def to(self) -> NameAddr:
         """Whom the request is for."""
-        return self.headers.typed("To", _parse_to)
+        return self.headers.typed_only("To", parse_name_addr)
 
     @property
     def cseq(self) -> CSeq:
         """Sequence number and method."""
-        return self.headers.typed("CSeq", _parse_cseq)
+        return self.headers.typed_only("CSeq", parse_cseq)
 
     @property
     def call_id(self) -> str:
         """The identifier that all messages of a call or registration share."""
-        return self.headers.typed("Call-ID", _parse_only_call_id)
+        return self.headers.typed_only("Call-ID", _parse_call_id)
 
     @property
     def contacts(self) -> list[NameAddr]:
@@ -186,7 +168,8 @@ class Request(Message):
 
     def __init__(self, method: str, uri: str, headers: Headers, body: bytes = b"") -> None:
         """Take method, Request-URI, header fields and body."""
-        super().__init__(headers, body)
+        self.headers = headers
+        self.body = body
         self.method = method
         self.uri = uri
         self._parsed_uri: tuple[str, Uri] | None = None
@@ -194,7 +177,12 @@ class Request(Message):
     @property
     @override
     def start_line(self) -> str:
-        if not is_token(self.method) or not self.uri or has_line_break(self.uri) or " " in self.uri:
+        if (
+            (self.method not in METHODS and not is_token(self.method))
+            or not self.uri
+            or has_line_break(self.uri)
+            or " " in self.uri
+        ):
             raise LocalProtocolError("a method or Request-URI that cannot be written")
         return f"{self.method} {self.uri} {SIP_VERSION}"
 
@@ -322,7 +310,7 @@ def _read_request_line(line: str, headers: Headers, body: bytes) -> tuple[Reques
     method, _, rest = line.rstrip(WHITE_SPACE).partition(" ")
     uri, _, version = rest.rpartition(" ")
     version = version.upper()
-    if not version.startswith("SIP/") or not is_token(method):
+    if not version.startswith("SIP/") or (method not in METHODS and not is_token(method)):
         raise MessageError("no start line of SIP")
     return Request(method, uri, headers, body), version
 

@@ -35,8 +35,10 @@ class Params(Mapping[str, str | None]):
 
         One semicolon too many at the end is common and forgiven. Raises MessageError.
         """
+        if known := _COMMON_PARAMS.get(text):
+            return known
         values: dict[str, str | None] = {}
-        pieces = split_params(text)
+        pieces = split_params(text) if '"' in text else text.split(";")
         if len(pieces) > 1 and not pieces[-1].strip(WHITE_SPACE):
             pieces.pop()
         spaced = " " in text or "\t" in text
@@ -97,6 +99,15 @@ class Params(Mapping[str, str | None]):
 
 
 NO_PARAMS: Final = Params()
+
+# What most URIs have, made once.
+_COMMON_PARAMS: Final[dict[str, Params]] = {}
+_COMMON_PARAMS.update(
+    {
+        text: Params.parse(text)
+        for text in ("lr", "user=phone", "transport=udp", "transport=tcp", "transport=tls", "transport=UDP", "rport")
+    }
+)
 
 
 def _checked_value(text: str) -> str:

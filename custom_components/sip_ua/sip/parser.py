@@ -52,7 +52,8 @@ def read_head(data: bytes) -> Head:
         try:
             fields = [
                 (HEADER_NAMES[name], value.strip(WHITE_SPACE))
-                for name, colon, value in [line.partition(":") for line in lines[1:]]
+                for line in lines[1:]
+                for name, colon, value in (line.partition(":"),)
                 if colon
             ]
         except KeyError:
