@@ -67,13 +67,6 @@ def authority(tmp_path: Path) -> CertificateAuthority:
     return CertificateAuthority(tmp_path)
 
 
-@pytest.fixture
-async def resolver() -> AsyncIterator[Resolver]:
-    resolver = Resolver(nameservers=["127.0.0.1:9"])
-    yield resolver
-    await resolver.close()
-
-
 async def talk(
     resolver: Resolver, port: int, *, cafile: str | None, account: Account = ACCOUNT, host: str = "localhost"
 ) -> Outcome:
