@@ -88,6 +88,8 @@ def test_a_damaged_compound_is_a_compound_or_the_one_error(
         b"\x81\xc9\x00\x01" + bytes(4),
         b"\x80\xc8\x00\x01" + bytes(4),
         b"\x81\xca\x00\x02" + bytes(4) + b"\x01\x08ab",
+        b"\x81\xca\x00\x02" + bytes(4) + b"\x01\x02ab",
+        b"\x80\xc9\x00\x01" + bytes(4) + b"\x80\xc9",
         b"\xa0\xc9\x00\x01" + b"\0\0\0\x09",
         bytes(3000),
     ],
@@ -148,3 +150,14 @@ def test_many_members_share_the_bandwidth() -> None:
 
 def test_few_senders_have_a_quarter_of_the_bandwidth_for_themselves() -> None:
     assert interval(members=1000, senders=100) == pytest.approx(100 * 100 / 100 / 1.21828, rel=1e-4)
+
+
+def test_a_compound_of_very_many_packets_is_read_in_part() -> None:
+    assert len(parse_compound(write_compound([ReceiverReport(5)] * 100))) == 16
+
+
+def test_items_of_a_description_other_than_the_name_are_passed_over() -> None:
+    items = b"\x06\x03abc" + b"\x01\x02me" + b"\0"
+    chunk = (7).to_bytes(4) + items + bytes(-len(items) % 4)
+    data = bytes((0x81, 202, 0, len(chunk) // 4)) + chunk
+    assert parse_compound(data) == [SourceDescription(7, "me")]

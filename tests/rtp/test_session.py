@@ -1,11 +1,13 @@
 """The session around the voice: sources, strangers, digits, RTCP, time-outs, and what is never let in."""
 
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
 import pytest
 from hypothesis import given, strategies as st
 
+from custom_components.sip_ua.rtp.codecs import PCMA, PCMU
 from custom_components.sip_ua.rtp.errors import RtpUsageError
 from custom_components.sip_ua.rtp.events import (
     DigitReceived,
@@ -438,3 +440,70 @@ def test_random_floods_leave_nothing_growing() -> None:
         bob.receive_rtp(data, ALICE, number * 0.001)
     assert len(bob.play_out(3.0)) == 320
     assert bob.statistics(3.0).packets_received < 3000
+
+
+def test_a_digit_whose_end_was_lost_is_told_a_moment_later() -> None:
+    bob = bob_session()
+    feed(bob, ALICE, 0, 5)
+    for number in range(5, 8):
+        event = RtpPacket(101, number, 800, FAR_SSRC, bytes((9, 10, 0, 160 * (number - 4) & 0xFF)))
+        bob.receive_rtp(event.to_bytes(), ALICE, number * PTIME)
+    bob.play_out(0.3)
+    assert bob.events() == []
+    bob.play_out(0.6)
+    assert [event.digit for event in bob.events() if isinstance(event, DigitReceived)] == ["9"]
+
+
+def test_a_digit_under_way_ends_when_the_source_changes() -> None:
+    bob = bob_session()
+    feed(bob, ALICE, 0, 5)
+    bob.receive_rtp(RtpPacket(101, 5, 800, FAR_SSRC, bytes((9, 10, 0, 160))).to_bytes(), ALICE, 0.1)
+    assert feed(bob, ALICE, 7000, 3, start=0.12, ssrc=78) == [DigitReceived("9", 20), SsrcChanged(FAR_SSRC, 78)]
+
+
+def test_durations_of_digits_follow_the_clock_of_the_events() -> None:
+    wire = Wire(dtmf_clock_rate=16000)
+    wire.run(0.5)
+    wire.alice.rtp.send_digits("5", duration_ms=200)
+    wire.run(1)
+    assert DigitReceived("5", 200) in wire.bob.told
+    for end, remote in ((wire.alice, BOB), (wire.bob, ALICE)):
+        end.rtp.configure(parameters(remote, dtmf_clock_rate=8000), wire.now)
+    wire.alice.rtp.send_digits("6", duration_ms=200)
+    wire.run(1)
+    assert DigitReceived("6", 200) in wire.bob.told
+
+
+def test_reports_go_where_the_answer_said_and_then_where_they_come_from() -> None:
+    alice = session(1)
+    alice.configure(parameters(BOB, remote_rtcp=(BOB[0], 7000)), 0.0)
+    assert alice.rtcp_due(10.0)[0][1] == (BOB[0], 7000)
+    alice.configure(parameters(BOB, remote_rtcp=(BOB[0], 8000)), 10.0)
+    assert alice.rtcp_due(20.0)[0][1] == (BOB[0], 8000)
+    alice.receive_rtcp(write_compound([ReceiverReport(9)]), (BOB[0], 9000), 21.0)
+    assert alice.rtcp_due(30.0)[0][1] == (BOB[0], 9000)
+    assert alice.send_codec.name == "PCMA"
+
+
+def test_a_report_about_another_source_says_nothing_about_us() -> None:
+    alice = session(1)
+    alice.configure(parameters(BOB), 0.0)
+    block = ReportBlock(4711, 255, 9999, 0, 0, 0, 0)
+    alice.receive_rtcp(write_compound([ReceiverReport(9, (block,))]), BOB, 1.0)
+    assert alice.statistics(1.0).remote_lost is None
+
+
+def test_voice_of_a_codec_no_longer_agreed_on_is_not_played() -> None:
+    bob = session(2, config=RtpConfig(codecs={"PCMA": PCMA, "OTHER": replace(PCMU, name="OTHER")}))
+    bob.configure(parameters(ALICE, receive=((8, "PCMA"), (96, "OTHER"))), 0.0)
+    for number in range(3):
+        bob.receive_rtp(voice(number, kind=96), ALICE, number * PTIME)
+    bob.configure(parameters(ALICE, receive=((8, "PCMA"),)), 0.06)
+    assert level(bob.play_out(0.1)) == 0
+    assert bob.statistics(1.0).receive_codec == "PCMA"
+
+
+def test_a_silent_call_says_how_long_it_has_been_silent() -> None:
+    bob = bob_session()
+    feed(bob, ALICE, 0, 5)
+    assert bob.statistics(2.08).silent_ms == pytest.approx(2000)

@@ -2,6 +2,7 @@
 
 from array import array
 from dataclasses import replace
+from random import Random
 
 import pytest
 
@@ -299,3 +300,44 @@ def test_after_the_machine_stood_still_time_goes_on_as_if_it_had_not() -> None:
     assert (after.timestamp - before.timestamp) % 2**32 == 26 * 160
     assert after.sequence == before.sequence + 1
     assert after.marker
+
+
+FAST = replace(WIDE, name="FAST", sample_rate=16000, clock_rate=16000)
+
+
+def test_a_codec_with_another_clock_begins_a_new_timeline() -> None:
+    codecs = RtpConfig(codecs={**G711, "FAST": FAST})
+    agreed = ((8, "PCMA"), (97, "FAST"))
+    wire = Wire(alice=session(1, config=codecs), bob=session(2, config=codecs), receive=agreed)
+    wire.alice.source = Tone(440)
+    wire.run(1)
+    wire.alice.rtp.configure(parameters(BOB, codec="FAST", payload_type=97, receive=agreed), wire.now)
+    wire.alice.source = Tone(440, rate=16000, samples=320)
+    wire.run(2)
+    assert part_at(wire.bob.played[-32000:], 440, 16000) == pytest.approx(8000, rel=0.05)
+    assert wire.bob.rtp.statistics(wire.now).concealed_ms <= 40
+
+
+def test_unvoiced_sound_that_waits_too_long_is_played_as_it_is() -> None:
+    random = Random(2)
+    wire = Wire(faults=Faults(jitter=0.1))
+    wire.alice.source = lambda: array("h", [random.randint(-9000, 9000) for _ in range(160)]).tobytes()
+    wire.run(5)
+    wire.faults = Faults()
+    wire.run(5)
+    loudness = level(wire.bob.played[-32000:])
+    assert loudness == pytest.approx(9000 / 3**0.5, rel=0.05)
+
+
+def test_a_stall_is_skipped_with_a_blend() -> None:
+    wire = Wire()
+    wire.alice.source = Tone(300)
+    wire.run(2)
+    wire.faults = Faults(delay=0.6)
+    wire.run(0.5)
+    wire.faults = Faults(delay=0.1)
+    wire.run(4)
+    statistics = wire.bob.rtp.statistics(wire.now)
+    assert statistics.delay_ms < 400
+    assert level(wire.bob.played[-16000:]) == pytest.approx(TONE_LEVEL, rel=0.02)
+    assert largest_step(wire.bob.played) < 1.6 * largest_step(Tone(300, samples=8000)())

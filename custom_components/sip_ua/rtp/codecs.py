@@ -1,6 +1,5 @@
 """Codecs of the session: ITU-T G.711 by table, and the shape in which other codecs are added (RFC 3551 section 4.5)."""
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +9,7 @@ from typing import Final, Protocol
 from .errors import RtpUsageError
 
 SAMPLE_BYTES: Final = 2
-"""All sound between the rooms is PCM of 16 bits, signed, little-endian, mono."""
+"""All sound between the rooms is PCM of 16 bits, signed, little-endian as this machine's, mono."""
 
 
 class Codec(Protocol):
@@ -72,15 +71,12 @@ def _positive_half(widths: tuple[int, ...], codes: tuple[int, ...]) -> bytes:
 
 
 def _encoder_table(positive: bytes, sign: int) -> bytes:
-    """Give the code of every 16-bit sample, by its unsigned value in this machine's byte order.
+    """Give the code of every 16-bit sample, by its unsigned value.
 
     A negative sample is coded as its one's complement, as ITU-T G.191 does.
     """
     negative = bytes(code ^ sign for code in reversed(positive))
-    table = positive + negative
-    if sys.byteorder == "little":
-        return table
-    return bytes(table[(index & 0xFF) << 8 | index >> 8] for index in range(0x10000))
+    return positive + negative
 
 
 def _alaw_encoder() -> bytes:

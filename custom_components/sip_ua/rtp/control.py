@@ -75,7 +75,7 @@ class ControlChannel:
         if minimum > 0:
             self.next_report = now + self._interval(initial=True, we_sent=True)
 
-    def report(self, sender: VoiceSender, reception: Reception | None, now: float) -> bytes:
+    def report(self, sender: VoiceSender, reception: Reception, now: float) -> bytes:
         """Give the compound that is due and schedule the next."""
         sent = sender.packets != self._packets_then
         self._packets_then = sender.packets
@@ -84,7 +84,7 @@ class ControlChannel:
         self.next_report = now + self._interval(initial=False, we_sent=sent)
         return data
 
-    def goodbye(self, sender: VoiceSender, reception: Reception | None, now: float, reason: str = "") -> bytes:
+    def goodbye(self, sender: VoiceSender, reception: Reception, now: float, reason: str = "") -> bytes:
         """Give the compound that ends our source (section 6.6)."""
         opening = self._opening(sender, reception, now, sent=sender.packets > 0)
         return write_compound([*opening, self._description(sender), Goodbye((sender.ssrc,), reason)])
@@ -127,7 +127,7 @@ class ControlChannel:
             minimum=self._minimum,
         )
 
-    def _opening(self, sender: VoiceSender, reception: Reception | None, now: float, *, sent: bool) -> list[RtcpPacket]:
+    def _opening(self, sender: VoiceSender, reception: Reception, now: float, *, sent: bool) -> list[RtcpPacket]:
         blocks = self._blocks(reception, now)
         if not sent:
             return [ReceiverReport(sender.ssrc, blocks)]
@@ -138,8 +138,8 @@ class ControlChannel:
     def _description(self, sender: VoiceSender) -> SourceDescription:
         return SourceDescription(sender.ssrc, self._cname)
 
-    def _blocks(self, reception: Reception | None, now: float) -> tuple[ReportBlock, ...]:
-        if reception is None or reception.received == self._received_then:
+    def _blocks(self, reception: Reception, now: float) -> tuple[ReportBlock, ...]:
+        if reception.received == self._received_then:
             return ()
         self._received_then = reception.received
         delay = round((now - self._last_sr_time) * _COMPACT_UNITS) & 0xFFFF_FFFF if self._last_sr else 0

@@ -60,7 +60,6 @@ def gather(
     totals, buffer, reception = receiver.totals(), receiver.buffer, receiver.reception
     lost = max(0, totals.expected - totals.received)
     trip, heard = control.round_trip, totals.received > 0
-    jitter = 0.0 if reception is None else reception.jitter / reception.clock_rate
     remote_jitter = None if control.remote_jitter is None else control.remote_jitter / sender.codec_type.clock_rate
     unplayed = (lost + buffer.late + buffer.discarded) / totals.expected if heard else 0.0
     delay = (trip or 0.0) / 2 + buffer.delay + counts.ptime
@@ -78,7 +77,7 @@ def gather(
         concealed_ms=round(receiver.concealed_ms),
         malformed=counts.malformed + receiver.malformed + control.malformed,
         strangers=counts.strangers,
-        jitter_ms=1000 * jitter,
+        jitter_ms=1000 * reception.jitter / reception.clock_rate,
         delay_ms=1000 * buffer.delay,
         round_trip_ms=None if trip is None else 1000 * trip,
         remote_lost=control.remote_lost,

@@ -20,22 +20,13 @@ _ANALYSIS_RATE: Final = 4000
 
 
 def samples_of(pcm: bytes) -> array[int]:
-    """Give the samples of PCM of 16 bits, little-endian."""
-    samples = array("h", pcm)
-    if _BIG_ENDIAN:
-        samples.byteswap()
-    return samples
+    """Give the samples of PCM of 16 bits."""
+    return array("h", pcm)
 
 
 def pcm_of(samples: Sequence[int]) -> bytes:
     """Give the PCM of samples within 16 bits."""
-    pcm = array("h", samples)
-    if _BIG_ENDIAN:
-        pcm.byteswap()
-    return pcm.tobytes()
-
-
-_BIG_ENDIAN: Final = array("h", [1]).tobytes() != b"\1\0"
+    return array("h", samples).tobytes()
 
 
 def find_period(samples: Sequence[int], shortest: int, longest: int, template: int) -> tuple[int, float]:
@@ -93,11 +84,6 @@ class Concealer:
         self._period = 0
         self._phase = 0
         self._faded = False
-
-    @property
-    def concealing(self) -> bool:
-        """Whether the last sound given was a substitute."""
-        return self._made > 0
 
     def good(self, pcm: bytes) -> bytes:
         """Give a received frame as it is to be played."""

@@ -82,8 +82,8 @@ class VoiceReceiver:
         self.concealed_ms = 0.0
         self.malformed = 0
         self.octets = 0
-        self.reception: Reception | None = None
         self.codec_type = config.codecs[media.codec]
+        self.reception = Reception(0, self.codec_type.clock_rate)
         self.buffer = JitterBuffer(
             self.codec_type.clock_rate, minimum=config.minimum_delay, maximum=config.maximum_delay
         )
@@ -118,8 +118,7 @@ class VoiceReceiver:
 
     def start_source(self, ssrc: int) -> list[ReceivedDigit]:
         """Begin with a new source; gives the digit that the old one left unfinished."""
-        if self.reception is not None:
-            self._past.add(self.reception)
+        self._past.add(self.reception)
         self.reception = Reception(ssrc, self.codec_type.clock_rate)
         self.buffer.reset()
         return self._digits.reset()
@@ -127,15 +126,12 @@ class VoiceReceiver:
     def totals(self) -> Totals:
         """Give the counts over all sources."""
         totals = Totals(self._past.expected, self._past.received, self._past.duplicate, self._past.reordered)
-        if self.reception is not None:
-            totals.add(self.reception)
+        totals.add(self.reception)
         return totals
 
     def receive(self, packet: RtpPacket, now: float) -> list[ReceivedDigit]:
         """Take one packet of the current source; gives the digits that are over by it."""
         reception = self.reception
-        if reception is None:
-            return []
         kind = packet.payload_type
         voice = kind not in (self._dtmf_type, self._noise_type)
         arrival = reception.packet(packet.sequence, packet.timestamp if voice else None, now)

@@ -226,17 +226,18 @@ class RtpSession:
     def _new_source(self, packet: RtpPacket, source: Address, moved_from: Address) -> None:
         receiver = self._receiver
         before = receiver.reception
-        if before is None or packet.ssrc != before.ssrc:
+        first = before.received == 0
+        if first or packet.ssrc != before.ssrc:
             for digit in receiver.start_source(packet.ssrc):
                 self._tell_digit(digit)
             self._control.forget_source()
-            if before is not None:
+            if not first:
                 self._events.append(SsrcChanged(before.ssrc, packet.ssrc))
         if source != moved_from:
             self._events.append(RemoteMoved(source))
             if source[0] != self._rtcp_target[0]:
                 self._rtcp_target = (source[0], source[1] + 1)
-        if before is None:
+        if first:
             codec = receiver.codec_of(packet.payload_type) or receiver.codec_type
             self._events.append(FirstPacketReceived(source, codec.name, codec.sample_rate))
 
