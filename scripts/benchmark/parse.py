@@ -2,8 +2,8 @@
 
     .venv/bin/python scripts/benchmark/parse.py [--rounds N] [--no-peers]
 
-Every contender gets the same messages in turn, round by round; times are processor time. "typed" means that Via, From, To, CSeq and Contact
-are read as objects. The other parsers are installed into a folder that is thrown away.
+Every contender gets the same messages in turn, round by round; times are processor time. "typed" means that Via,
+From, To, CSeq and Contact are read as objects. The other parsers are installed into a folder that is thrown away.
 """
 
 import argparse

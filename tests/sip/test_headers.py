@@ -141,6 +141,12 @@ def test_nothing_can_be_smuggled_into_a_field(headers: Headers, name: str, value
     assert list(headers) == before
 
 
+def test_asking_for_what_is_no_name_is_our_mistake(headers: Headers) -> None:
+    for ask in (headers.get, headers.get_all, headers.split, headers.remove, headers.__contains__):
+        with pytest.raises(LocalProtocolError):
+            ask("no name")
+
+
 def test_values_are_kept_out_of_the_repr() -> None:
     assert repr(Headers([("Authorization", "secret")])) == "Headers(Authorization)"
 

@@ -40,6 +40,13 @@ def refused(data: bytes) -> MessageError:
 OK = raw("SIP/2.0 200 OK", *OPTIONS[1:])
 
 
+def test_a_broken_request_can_be_shown_and_compared() -> None:
+    broken = Request("A B", "sip:a b\r\n", Headers())
+    assert repr(broken) == r"<Request 'A B sip:a b\r\n SIP/2.0'>"
+    assert broken == broken.copy()
+    assert broken != Response(200, "OK", Headers())
+
+
 # Reading
 
 
@@ -120,6 +127,15 @@ def test_lines_may_end_without_cr(end: str) -> None:
     message = request(raw(*OPTIONS[:-1], "l: 3", body=b"a\nb", end=end))
     assert message.via.host == "192.0.2.1"
     assert message.body == b"a\nb"
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(tokens, texts.map(lambda text: text.strip(" \t"))), max_size=8))
+def test_ordinary_and_unusual_heads_are_read_alike(fields: list[tuple[str, str]]) -> None:
+    extra = [f"Subject: {value}" for _, value in fields] + [f"X-{name}: {value}" for name, value in fields]
+    ordinary, unusual = options(*extra[: len(fields)]), options(*extra)
+    assert list(request(unusual).headers)[: len(request(ordinary).headers)] == list(request(ordinary).headers)
+    assert request(ordinary.replace(b"\r\n", b"\n")) == request(ordinary)
 
 
 @pytest.mark.parametrize("end", [b"\r\n\n", b"\n\r\n", b"\n\n"])
@@ -423,8 +439,8 @@ def test_nothing_can_be_smuggled_into_a_status_line(status: int, reason: str) ->
 
 
 def test_values_are_kept_out_of_the_repr() -> None:
-    assert repr(request(options("Authorization: Digest secret"))) == "<OPTIONS sip:bob@pbx.example SIP/2.0>"
-    assert repr(response(OK)) == "<SIP/2.0 200 OK>"
+    assert repr(request(options("Authorization: Digest secret"))) == "<Request 'OPTIONS sip:bob@pbx.example SIP/2.0'>"
+    assert repr(response(OK)) == "<Response 'SIP/2.0 200 OK'>"
 
 
 @settings(deadline=None)

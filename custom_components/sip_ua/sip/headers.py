@@ -34,8 +34,8 @@ _VIA_TRANSPORTS: Final = frozenset(transport.via for transport in Transport)
 class Headers:
     """Header fields in the order of the message, every occurrence kept.
 
-    Names are case-insensitive and may be given in their compact form. Values are one line each. What is parsed
-    from a value (`typed`) is kept until that header changes.
+    Names are case-insensitive and may be given in their compact form; LocalProtocolError is raised for what is no
+    name. Values are one line each. What is parsed from a value (`typed`) is kept until that header changes.
     """
 
     __slots__ = ("_first", "_items", "_typed")
@@ -96,7 +96,7 @@ class Headers:
 
     def remove(self, name: str) -> None:
         """Remove every occurrence of a header, if there is one."""
-        name = canonical_name(name)
+        name = _known_name(name)
         self._items = [item for item in self._items if item[0] != name]
         self._changed(name)
 
@@ -106,11 +106,11 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """Return the first value of a header."""
-        return self._first_values().get(canonical_name(name))
+        return self._first_values().get(_known_name(name))
 
     def get_all(self, name: str) -> list[str]:
         """Return the value of every occurrence, each as its line has it."""
-        return self._all(canonical_name(name))
+        return self._all(_known_name(name))
 
     def _all(self, name: str) -> list[str]:
         first = self._first_values()
@@ -180,7 +180,7 @@ class Headers:
 
     def __contains__(self, name: str) -> bool:
         """Tell whether a header is there."""
-        return canonical_name(name) in self._first_values()
+        return _known_name(name) in self._first_values()
 
     @override
     def __eq__(self, other: object) -> bool:
@@ -197,6 +197,10 @@ class Headers:
 def _checked_name(name: str, value: str) -> str:
     if has_line_break(value):
         raise LocalProtocolError("a header value with a line break")
+    return _known_name(name)
+
+
+def _known_name(name: str) -> str:
     try:
         return canonical_name(name)
     except MessageError as err:
@@ -320,13 +324,10 @@ def _parse_addr_spec(text: str) -> NameAddr:
 def _parse_tail(text: str) -> Params:
     if not text:
         return NO_PARAMS
-    if text[0] != ";":
-        text = text.lstrip(WHITE_SPACE)
-        if text[:1] != ";":
-            if text:
-                raise MessageError("text behind a URI in brackets")
-            return NO_PARAMS
-    return Params.parse(text[1:])
+    before, semicolon, params = text.partition(";")
+    if not semicolon or before.strip(WHITE_SPACE):
+        raise MessageError("text behind a URI in brackets")
+    return Params.parse(params)
 
 
 def parse_name_addrs(lines: Iterable[str]) -> list[NameAddr]:

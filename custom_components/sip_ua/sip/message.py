@@ -76,6 +76,10 @@ class Message(ABC):
     def start_line(self) -> str:
         """The first line, without its end."""
 
+    @abstractmethod
+    def _check_start_line(self) -> None:
+        """Raise LocalProtocolError where the first line would not be read as it is meant."""
+
     @property
     def via(self) -> Via:
         """The topmost Via."""
@@ -140,6 +144,7 @@ class Message(ABC):
 
         Raises LocalProtocolError where the start line cannot be written.
         """
+        self._check_start_line()
         lines = [self.start_line]
         lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
         lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
@@ -158,7 +163,7 @@ class Message(ABC):
 
     @override
     def __repr__(self) -> str:
-        return f"<{self.start_line}>"
+        return f"<{type(self).__name__} {self.start_line!r}>"
 
 
 class Request(Message):
@@ -177,14 +182,14 @@ class Request(Message):
     @property
     @override
     def start_line(self) -> str:
-        if (
-            (self.method not in METHODS and not is_token(self.method))
-            or not self.uri
-            or has_line_break(self.uri)
-            or " " in self.uri
-        ):
-            raise LocalProtocolError("a method or Request-URI that cannot be written")
         return f"{self.method} {self.uri} {SIP_VERSION}"
+
+    @override
+    def _check_start_line(self) -> None:
+        if self.method not in METHODS and not is_token(self.method):
+            raise LocalProtocolError("a method that cannot be written")
+        if not self.uri or " " in self.uri or has_line_break(self.uri):
+            raise LocalProtocolError("a Request-URI that cannot be written")
 
     @property
     def request_uri(self) -> Uri:
@@ -203,18 +208,14 @@ class Request(Message):
 
         `to_tag` is added to a To without a tag, save in a 100. Headers that the request lacks are left out.
         """
-        headers = Headers()
-        for name in ("Via", "From", "To", "Call-ID", "CSeq"):
-            for value in self.headers.get_all(name):
-                headers.add(name, value)
+        names = ["Via", "From", "To", "Call-ID", "CSeq"]
         if status == 100:
-            if timestamp := self.headers.get("Timestamp"):
-                headers.add("Timestamp", timestamp)
-        elif to_tag:
+            names.append("Timestamp")
+        elif status < 300 and self.method in _DIALOG_METHODS:
+            names.append("Record-Route")
+        headers = Headers.from_wire([(name, value) for name in names for value in self.headers.get_all(name)])
+        if to_tag and status != 100:
             self._add_to_tag(headers, to_tag)
-        if 100 < status < 300 and self.method in _DIALOG_METHODS:
-            for value in self.headers.get_all("Record-Route"):
-                headers.add("Record-Route", value)
         return Response(status, reason_phrase(status) if reason is None else reason, headers)
 
     def _add_to_tag(self, headers: Headers, tag: str) -> None:
@@ -244,9 +245,12 @@ class Response(Message):
     @property
     @override
     def start_line(self) -> str:
+        return f"{SIP_VERSION} {self.status} {self.reason}"
+
+    @override
+    def _check_start_line(self) -> None:
         if not 100 <= self.status <= 699 or has_line_break(self.reason):
             raise LocalProtocolError("a status or reason phrase that cannot be written")
-        return f"{SIP_VERSION} {self.status} {self.reason}"
 
     @property
     @override

@@ -38,7 +38,7 @@ class Params(Mapping[str, str | None]):
         if known := _COMMON_PARAMS.get(text):
             return known
         values: dict[str, str | None] = {}
-        pieces = split_params(text) if '"' in text else text.split(";")
+        pieces = split_params(text)
         if len(pieces) > 1 and not pieces[-1].strip(WHITE_SPACE):
             pieces.pop()
         spaced = " " in text or "\t" in text
