@@ -114,16 +114,26 @@ def test_the_ack_to_a_refusal_has_only_our_via(bench: Bench) -> None:
     assert bench.last_request().headers.get_all("Via") == [only_ours]
 
 
-def test_a_repeated_refusal_is_acknowledged_again_and_not_reported_again(bench: Bench) -> None:
+@pytest.mark.parametrize("ringing", [False, True])
+def test_a_repeated_refusal_is_acknowledged_again_and_not_reported_again(bench: Bench, ringing: bool) -> None:
     invite = make_request()
-    _send(bench, invite)
-    for _ in range(3):
-        bench.receive(make_response(invite, 401))
+    transaction = _send(bench, invite)
+    if ringing:
+        bench.receive(make_response(invite, 180))
+        bench.layer.cancel(transaction, bench.now)
+        bench.collect()
+    for status in (401, 100, 401, 180, 401):
+        bench.receive(make_response(invite, status))
         bench.pass_time(1)
-    assert bench.labels() == ["INVITE", "ACK", "ACK", "ACK"]
-    assert _statuses(bench) == [401]
-    bench.pass_time(32)
+    assert [label for label in bench.labels() if label != "CANCEL"] == ["INVITE", "ACK", "ACK", "ACK"]
+    assert [status for status in _statuses(bench) if status != 180] == [401]
+    bench.pass_time(26.9)
+    assert transaction.state is State.COMPLETED
+    bench.receive(make_response(invite, 401))
+    assert bench.labels()[-1] == "ACK"
+    bench.pass_time(0.2)
     assert bench.layer.active == 0
+    assert [told.transaction for told in bench.told_of(TransactionTimedOut)] == [transaction.cancellation] * ringing
 
 
 def test_timer_d_is_zero_over_tcp(bench: Bench) -> None:
@@ -158,10 +168,16 @@ def test_a_refusal_by_another_fork_after_a_2xx_changes_nothing(bench: Bench) -> 
     assert transaction.state is State.ACCEPTED
 
 
-def test_timer_m_ends_an_accepted_invite_after_64_t1(bench: Bench) -> None:
+@pytest.mark.parametrize("ringing", [False, True])
+def test_timer_m_ends_an_accepted_invite_after_64_t1(bench: Bench, ringing: bool) -> None:
     invite = make_request()
-    _send(bench, invite, tcp=True)
+    transaction = _send(bench, invite, tcp=True)
+    if ringing:
+        bench.receive(make_response(invite, 180), BOB_TCP)
+        bench.pass_time(100)
     bench.receive(make_response(invite, 200), BOB_TCP)
+    assert transaction.state is State.ACCEPTED
+    bench.layer.transport_failed(BOB_TCP, "connection reset", bench.now)
     bench.pass_time(31.9)
     assert bench.layer.active == 1
     bench.pass_time(0.2)
@@ -193,6 +209,8 @@ def test_a_2xx_that_comes_after_a_refusal_is_passed_up_as_a_stray(bench: Bench) 
     bench.receive(make_response(invite, 200, to_tag="kitchen"))
     assert _statuses(bench) == [486]
     assert [stray.response.to.tag for stray in bench.told_of(StrayResponse)] == ["kitchen"]
+    bench.receive(make_response(invite, 486, to_tag="desk"))
+    assert bench.labels() == ["INVITE", "ACK", "ACK"]
 
 
 # Other requests
@@ -211,6 +229,9 @@ def test_after_a_provisional_answer_a_register_is_repeated_each_t2_and_times_out
     transaction = _send(bench, request)
     bench.pass_time(0.7)
     bench.receive(make_response(request, 100))
+    bench.receive(make_response(request, 183))
+    assert transaction.state is State.PROCEEDING
+    assert _statuses(bench) == [100, 183]
     bench.pass_time(33)
     assert bench.times() == [0, 0.5, 1.5, 5.5, 9.5, 13.5, 17.5, 21.5, 25.5, 29.5]
     assert bench.told_of(TransactionTimedOut) == [TransactionTimedOut(transaction)]
@@ -412,5 +433,8 @@ def test_after_the_final_answer_a_failure_to_send_is_no_news(bench: Bench) -> No
     bench.layer.transport_failed(BOB, "port unreachable", bench.now)
     bench.collect()
     assert not bench.told_of(TransportFailed)
+    assert bench.layer.active == 2
+    bench.receive(make_response(registered, 200))
+    assert bench.layer.discarded == 0
     bench.receive(make_response(accepted, 200))
     assert _statuses(bench) == [486, 200, 200, 200]

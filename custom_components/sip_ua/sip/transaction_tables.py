@@ -97,11 +97,16 @@ def _stay(state: State, *actions: Action) -> Transition:
 
 
 _INVITE_SENDING: Final = (Timer.A, Timer.B)
-_INVITE_WAITING: Final = (*_INVITE_SENDING, Timer.GIVE_UP)
-_INVITE_ACCEPTED: Final = Transition(State.ACCEPTED, (Action.REPORT_RESPONSE,), start=(Timer.M,), stop=_INVITE_WAITING)
-_INVITE_REFUSED: Final = Transition(
-    State.COMPLETED, (Action.SEND_ACK, Action.REPORT_RESPONSE), start=(Timer.D,), stop=_INVITE_WAITING
-)
+_INVITE_CANCELLED: Final = (Timer.GIVE_UP,)
+
+
+def _accepted(stop: tuple[Timer, ...]) -> Transition:
+    return Transition(State.ACCEPTED, (Action.REPORT_RESPONSE,), start=(Timer.M,), stop=stop)
+
+
+def _refused(stop: tuple[Timer, ...]) -> Transition:
+    return Transition(State.COMPLETED, (Action.SEND_ACK, Action.REPORT_RESPONSE), start=(Timer.D,), stop=stop)
+
 
 # Proceeding has no time-out: a telephone may ring for longer than 64*T1. A peer that can no longer be reached over
 # UDP may still answer, one whose connection is gone hardly can.
@@ -115,15 +120,15 @@ CLIENT_INVITE: Final = Table(
         (State.CALLING, Received.PROVISIONAL): Transition(
             State.PROCEEDING, (Action.REPORT_RESPONSE,), stop=_INVITE_SENDING
         ),
-        (State.CALLING, Received.SUCCESS): _INVITE_ACCEPTED,
-        (State.CALLING, Received.FAILURE): _INVITE_REFUSED,
+        (State.CALLING, Received.SUCCESS): _accepted(_INVITE_SENDING),
+        (State.CALLING, Received.FAILURE): _refused(_INVITE_SENDING),
         (State.CALLING, Received.SEND_FAILED): _END_FAILED,
         (State.CALLING, Received.CONNECTION_LOST): _END_FAILED,
         (State.PROCEEDING, Command.CANCEL): Transition(State.PROCEEDING, start=(Timer.GIVE_UP,)),
         (State.PROCEEDING, Timer.GIVE_UP): _END_TIMED_OUT,
         (State.PROCEEDING, Received.PROVISIONAL): _stay(State.PROCEEDING, Action.REPORT_RESPONSE),
-        (State.PROCEEDING, Received.SUCCESS): _INVITE_ACCEPTED,
-        (State.PROCEEDING, Received.FAILURE): _INVITE_REFUSED,
+        (State.PROCEEDING, Received.SUCCESS): _accepted(_INVITE_CANCELLED),
+        (State.PROCEEDING, Received.FAILURE): _refused(_INVITE_CANCELLED),
         (State.PROCEEDING, Received.SEND_FAILED): _stay(State.PROCEEDING),
         (State.PROCEEDING, Received.CONNECTION_LOST): _END_FAILED,
         (State.COMPLETED, Timer.D): _END,
