@@ -214,7 +214,11 @@ class _Current:
 
 
 class DigitReceiver:
-    """Turns event packets into digits, each told once: by its end, by the next one, or by silence after it."""
+    """Turns event packets into digits, each told once: by its end, by the next one, or by silence after it.
+
+    One packet of a digit is enough to tell it, though without its end the duration is that of the last packet that came.
+    A digit of which every packet was lost stays unknown: nothing else speaks of it.
+    """
 
     __slots__ = ("_clock_rate", "_current", "_last", "_told")
 

@@ -4,7 +4,7 @@ from collections import deque
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
-from .packet import timestamp_distance
+from .timeline import Timeline
 
 MAX_PACKETS: Final = 256
 """More than this never waits, whatever the delay."""
@@ -111,7 +111,7 @@ class JitterBuffer:
         "_next_timestamp",
         "_packets",
         "_paused",
-        "_reference",
+        "_timeline",
         "clock_rate",
         "delay",
         "discarded",
@@ -137,7 +137,7 @@ class JitterBuffer:
         self._hurry = False
         self._next_sequence: int | None = None
         self._next_timestamp = 0
-        self._reference: int | None = None
+        self._timeline = Timeline()
         self._frame = self.clock_rate // 50
         self._debt = 0
         self._jump: float | None = None
@@ -154,14 +154,13 @@ class JitterBuffer:
 
     def insert(self, sequence: int, timestamp: int, payload_type: int, payload: bytes, now: float) -> None:
         """Take a packet of voice that arrived at `now`; `sequence` is extended, `timestamp` as in the packet."""
-        extended = self._extend(timestamp)
+        extended = self._timeline.place(sequence, timestamp, self._frame, self.clock_rate, now)
         transit = now - extended / self.clock_rate
         if self._jumped(transit):
             return self._resync(Waiting(sequence, extended, payload_type, payload), transit, now)
         if self._lateness is None:
             self._lateness = _Lateness(transit, now)
         self._lateness.add(transit, now)
-        self._reference = extended
         quantile = self._lateness.quantile()
         if quantile is not None:
             self.target = min(max(quantile + MARGIN, self._minimum), self._maximum)
@@ -222,11 +221,6 @@ class JitterBuffer:
         """Tell that the owner stretched the waiting sound by that much (negative: shortened it)."""
         self.delay += seconds
 
-    def _extend(self, timestamp: int) -> int:
-        if self._reference is None:
-            return timestamp
-        return self._reference + timestamp_distance(timestamp, self._reference & 0xFFFF_FFFF)
-
     def _store(self, sequence: int, packet: Waiting | None) -> None:
         if len(self._packets) >= MAX_PACKETS:
             oldest = min(self._packets)
@@ -239,9 +233,9 @@ class JitterBuffer:
         return self._lateness is not None and abs(transit - self._lateness.base) > _RESYNC_SECONDS
 
     def _resync(self, packet: Waiting, transit: float, now: float) -> None:
-        """Follow the far end's timestamps when they jump: at once in a pause, else if a second packet agrees."""
+        """Follow timestamps that stood still or ran away: at once in a pause, else if a second packet agrees."""
         agrees = self._jump is not None and abs(transit - self._jump) < _SAME_JUMP_SECONDS
-        if self._next_sequence is not None and not agrees:
+        if self._next_sequence is not None and not self._paused and not agrees:
             self._jump = transit
             self._store(packet.sequence, None)
             return
@@ -249,7 +243,6 @@ class JitterBuffer:
         self._packets = {}
         self._next_sequence = None
         self._lateness = _Lateness(transit, now)
-        self._reference = packet.timestamp
         self._store(packet.sequence, packet)
 
     def _pass_over(self) -> None:
