@@ -216,7 +216,7 @@ class _Current:
 class DigitReceiver:
     """Turns event packets into digits, each told once: by its end, by the next one, or by silence after it.
 
-    One packet of a digit is enough to tell it, though without its end the duration is that of the last packet that came.
+    One packet of a digit is enough to tell it, though without its end the duration is that of the last packet to come.
     A digit of which every packet was lost stays unknown: nothing else speaks of it.
     """
 
