@@ -5,11 +5,13 @@ from itertools import pairwise
 
 import pytest
 
-from custom_components.sip_ua.sip.account import Account, NatMode, NetworkSettings, ServerAddress, Timing
-from custom_components.sip_ua.sip.address import Address
+from custom_components.sip_ua.sip.account import Account, NatMode, NetworkSettings, ServerAddress, Timing, Transport
+from custom_components.sip_ua.sip.address import Address, Hop, HostPort
+from custom_components.sip_ua.sip.agent import UserAgent
 from custom_components.sip_ua.sip.events import RegistrationChanged, RegistrationFailure, RegistrationState
+from custom_components.sip_ua.sip.message import Request, parse_message
 
-from .agents import ALICE, AgentEnd, join
+from .agents import ALICE, AgentEnd, entropy, join
 from .link import Faults, Link
 from .registrar import NAME, SERVER, Registrar
 
@@ -186,6 +188,62 @@ def test_a_server_that_is_gone_is_noticed_by_the_keep_alive() -> None:
     home.link.run_for(40)
     assert home.states[-2:] == [RegistrationState.FAILED, RegistrationState.REGISTERED]
     assert home.server.bindings
+
+
+class Connected:
+    """Alice's telephone over TCP, whose connections fail as the test wants."""
+
+    server = Address(Transport.TCP, "198.51.100.5", 5060)
+
+    def __init__(self) -> None:
+        made = account(server=ServerAddress(self.server.host), transport=Transport.TCP)
+        self.agent = UserAgent(made, entropy=entropy(1))
+        self.sent: list[Request] = []
+
+    def work(self, now: float) -> None:
+        for lookup in self.agent.lookups():
+            self.agent.looked_up(lookup.token, [Hop(self.server, HostPort(ALICE.host, 5060))], now)
+        for send in self.agent.sends():
+            message = parse_message(send.data)
+            assert isinstance(message, Request)
+            self.sent.append(message)
+
+    def fail(self, now: float) -> None:
+        failure = RegistrationFailure.CONNECTION_REFUSED
+        self.agent.transport_failed(self.server, failure, "nothing listens on this port", now)
+        self.work(now)
+
+    def answer(self, now: float) -> None:
+        response = self.sent[-1].create_response(200)
+        response.headers.add("Contact", f"{self.sent[-1].headers.get('Contact')};expires=3600")
+        self.agent.receive(response.to_bytes(), Hop(self.server, HostPort(ALICE.host, 5060)), now)
+        self.work(now)
+
+
+def test_a_server_that_refuses_connections_is_tried_again_only_in_time() -> None:
+    alice = Connected()
+    alice.agent.register(0)
+    alice.work(0)
+    alice.fail(0.1)
+    assert len(alice.sent) == 1
+    status = alice.agent.registration
+    assert status.failure is RegistrationFailure.CONNECTION_REFUSED
+    assert status.failures == 1
+    assert status.next_attempt_at is not None
+    assert status.next_attempt_at > 1
+
+
+def test_a_connection_lost_while_registered_registers_anew_once() -> None:
+    alice = Connected()
+    alice.agent.register(0)
+    alice.work(0)
+    alice.answer(0.1)
+    alice.fail(10)
+    assert len(alice.sent) == 2
+    alice.fail(10.1)
+    assert len(alice.sent) == 2
+    states = [event.state for event in alice.agent.events() if isinstance(event, RegistrationChanged)]
+    assert states[-3:] == [RegistrationState.REGISTERING, RegistrationState.REGISTERED, RegistrationState.FAILED]
 
 
 def test_the_address_that_the_server_sees_is_registered() -> None:

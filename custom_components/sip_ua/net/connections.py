@@ -141,7 +141,8 @@ class Connections:
                     ssl_shutdown_timeout=SHUTDOWN_TIMEOUT if secure else None,
                 )
         except TimeoutError as error:
-            connection.fail(error if error.errno else TimeoutError(f"no answer within {CONNECT_TIMEOUT:.0f} s"))
+            lacking = "TLS connection" if address.transport is Transport.TLS else "answer"
+            connection.fail(error if error.errno else TimeoutError(f"no {lacking} within {CONNECT_TIMEOUT:.0f} s"))
         except OSError as error:
             connection.fail(error)
         finally:

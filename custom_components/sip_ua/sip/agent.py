@@ -22,7 +22,7 @@ from .core import ALLOWED_METHODS, SDP_TYPE, SUPPORTED_EXTENSIONS, Core, Entropy
 from .dialog import DialogKey
 from .dialog_call import DialogCall
 from .errors import LocalProtocolError, MessageError, RemoteProtocolError
-from .events import CallSnapshot, Event, RegistrationChanged, RegistrationFailure
+from .events import CallSnapshot, Event, RegistrationChanged, RegistrationFailure, RegistrationState
 from .keep_alive import KeepAlive
 from .message import Request, parse_message
 from .offer_answer import LocalMedia, check_offer, codecs_named
@@ -196,7 +196,9 @@ class UserAgent:
         self._failure_kind = failure
         self._core.layer.transport_failed(address, text, now)
         self._work(now)
-        if address.transport.reliable and address.host in self._core.server_hosts:
+        lost = address.transport.reliable and address.host in self._core.server_hosts
+        # A connection that was only being made is a failed attempt, and the next one has its time.
+        if lost and self._registration.status.state is RegistrationState.REGISTERED:
             self._registration.refresh(now)
             self._work(now)
 
