@@ -220,9 +220,8 @@ def main() -> int:
                 f"{number:>5}  {name:6} {percent:>9.2f}% {result['packets']:>8.0f} {result['p50']:>7.2f} ms"
                 f" {result['p99']:>5.2f} ms {result['max']:>5.2f} ms  {notes}"
             )
-    print(
-        f"goal: at most {GOAL_PERCENT:g} % of a core a call, p99 below {GOAL_JITTER_MS:g} ms: {'met' if met else 'missed'}"
-    )
+    verdict = "met" if met else "missed"
+    print(f"goal: at most {GOAL_PERCENT:g} % of a core a call, p99 below {GOAL_JITTER_MS:g} ms: {verdict}")
     return 0 if met else 1
 
 

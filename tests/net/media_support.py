@@ -3,14 +3,21 @@
 import array
 import asyncio
 import cmath
+import contextlib
 import io
 import math
+import socket
+import threading
+import time
 import wave
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from custom_components.sip_ua.net.media import MediaEngine, MediaStream, PortRange
 from custom_components.sip_ua.net.stream_events import StreamEvent
+from custom_components.sip_ua.rtp.packet import RtpPacket, parse_packet
 from custom_components.sip_ua.sip.offer_answer import CODECS, Codec, MediaDirection, NegotiatedMedia
 
 LOOPBACK = "127.0.0.1"
@@ -27,7 +34,7 @@ def negotiated(
     direction: MediaDirection = MediaDirection.SENDRECV,
     dtmf: bool = True,
 ) -> NegotiatedMedia:
-    """Voice agreed on with a far end on loopback."""
+    """Return voice agreed on with a far end on loopback."""
     event = TELEPHONE_EVENT if dtmf else None
     return NegotiatedMedia(
         remote_address=host,
@@ -55,7 +62,7 @@ class Listener:
         self._changed.set()
 
     def of[T](self, kind: type[T]) -> list[T]:
-        """Events of one kind so far."""
+        """Return the events of one kind so far."""
         return [event for event in self.events if isinstance(event, kind)]
 
     async def wait_for[T](self, kind: type[T], number: int = 1, timeout: float = 10.0) -> T:
@@ -67,10 +74,78 @@ class Listener:
         return self.of(kind)[number - 1]
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An RTP packet and when it came, in seconds of the monotonic clock."""
+
+    at: float
+    packet: RtpPacket
+
+
+class FarEnd:
+    """A bare RTP and RTCP endpoint with a thread that notes what comes, whatever the event loop does."""
+
+    def __init__(self, host: str = LOOPBACK) -> None:
+        self.host = host
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.rtp = socket.socket(family, socket.SOCK_DGRAM)
+        self.rtcp = socket.socket(family, socket.SOCK_DGRAM)
+        for endpoint in (self.rtp, self.rtcp):
+            endpoint.bind((host, 0))
+            endpoint.settimeout(0.05)
+        self.arrivals: list[Arrival] = []
+        self.reports: list[bytes] = []
+        self._open = True
+        self._threads = [threading.Thread(target=self._hear), threading.Thread(target=self._hear_reports)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def port(self) -> int:
+        """Where voice is wanted."""
+        port: int = self.rtp.getsockname()[1]
+        return port
+
+    def media(self, codec: Codec = CODECS["PCMA"], ptime: int = 20) -> NegotiatedMedia:
+        """Return what a stream is to be configured with to talk to this end."""
+        media = negotiated(self.port, host=self.host, codec=codec, ptime=ptime)
+        return replace(media, remote_rtcp=(self.host, self.rtcp.getsockname()[1]))
+
+    def _hear(self) -> None:
+        while self._open:
+            with contextlib.suppress(TimeoutError):
+                data = self.rtp.recv(2048)
+                self.arrivals.append(Arrival(time.monotonic(), parse_packet(data)))
+
+    def _hear_reports(self) -> None:
+        while self._open:
+            with contextlib.suppress(TimeoutError):
+                self.reports.append(self.rtcp.recv(2048))
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._open = False
+        for thread in self._threads:
+            thread.join()
+        self.rtp.close()
+        self.rtcp.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_descriptors() -> int:
+    """Count the open files and sockets of this process."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
 async def eventually(condition: Callable[[], bool], timeout: float = 5.0) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(timeout):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for happens in other threads
             await asyncio.sleep(0.005)
 
 
@@ -80,14 +155,14 @@ async def open_stream(engine: MediaEngine, listener: Callable[[StreamEvent], Non
 
 
 def sine(frequency: float, seconds: float, *, rate: int = 8000, level: float = -10.0) -> bytes:
-    """PCM of a sine with peaks at `level` dB of full scale."""
+    """Return PCM of a sine with peaks at `level` dB of full scale."""
     peak = 32767 * 10 ** (level / 20)
     step = 2 * math.pi * frequency / rate
     return array.array("h", (round(peak * math.sin(step * n)) for n in range(round(seconds * rate)))).tobytes()
 
 
 def wav(pcm: bytes, *, rate: int = 8000, channels: int = 1) -> bytes:
-    """A WAV file of PCM."""
+    """Return a WAV file of PCM."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(channels)
@@ -98,20 +173,20 @@ def wav(pcm: bytes, *, rate: int = 8000, channels: int = 1) -> bytes:
 
 
 def read_wav(path: Path) -> tuple[bytes, int, int]:
-    """PCM, sample rate and number of channels of a WAV file."""
+    """Return PCM, sample rate and number of channels of a WAV file."""
     with wave.open(str(path), "rb") as reader:
         return reader.readframes(reader.getnframes()), reader.getframerate(), reader.getnchannels()
 
 
 def level_of(pcm: bytes) -> float:
-    """Level of a sine by its mean square, as dB of a full-scale sine."""
+    """Return the level of a sine by its mean square, as dB of a full-scale sine."""
     samples = array.array("h", pcm)
     power = sum(sample * sample for sample in samples) / max(1, len(samples))
     return 10 * math.log10(max(power, 1e-9) / (32767**2 / 2))
 
 
 def power_at(pcm: bytes, frequency: float, rate: int) -> float:
-    """Power of one frequency, of 1 for a full-scale sine."""
+    """Return the power of one frequency, of 1 for a full-scale sine."""
     samples = array.array("h", pcm)
     turn = -2j * math.pi * frequency / rate
     total = sum(sample * cmath.exp(turn * n) for n, sample in enumerate(samples))
@@ -119,7 +194,7 @@ def power_at(pcm: bytes, frequency: float, rate: int) -> float:
 
 
 def frequency_of(pcm: bytes, rate: int) -> float:
-    """Frequency of a sine by its rising zero crossings, with interpolation."""
+    """Return the frequency of a sine by its rising zero crossings, with interpolation."""
     samples = array.array("h", pcm)
     crossings = [
         n - samples[n] / (samples[n] - samples[n - 1])
@@ -130,7 +205,7 @@ def frequency_of(pcm: bytes, rate: int) -> float:
 
 
 def loud_part(pcm: bytes, threshold: int = 200) -> bytes:
-    """What lies between the first and the last loud sample."""
+    """Return what lies between the first and the last loud sample."""
     samples = array.array("h", pcm)
     loud = [n for n, sample in enumerate(samples) if abs(sample) > threshold]
     return samples[loud[0] : loud[-1] + 1].tobytes() if loud else b""

@@ -64,12 +64,15 @@ def prepare(
     """
     if loop and isinstance(source, StreamSource):
         raise AudioError("a stream comes only once and cannot be repeated")
-    opened: Input = FedSource(AudioFeed(source.chunks), source.hint) if isinstance(source, StreamSource) else source
-    pipe = AudioPipe()
+    opened: Input
+    if isinstance(source, StreamSource):
+        feed = AudioFeed(source.chunks)
+        opened, pipe = FedSource(feed, source.hint), AudioPipe(close_source=feed.close)
+    else:
+        opened, pipe = source, AudioPipe()
     try:
         workers.start(AudioDecoder(opened, pipe, rate, loop=loop).run, pipe.close, f"audio {next(_numbers)}")
     except AudioError:
-        if isinstance(opened, FedSource):
-            opened.feed.close()
+        pipe.close()
         raise
     return PreparedAudio(pipe, rate)

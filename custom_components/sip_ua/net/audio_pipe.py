@@ -4,6 +4,7 @@ Chunks go one way, acknowledgements the other. The worker keeps what is not ackn
 is ahead, and lets it give the same sound again at another sample rate when the call's codec turns out another.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Final
@@ -54,14 +55,20 @@ type ToWorker = ChunkPlayed | RateWanted | PipeClosed
 
 @dataclass(frozen=True, slots=True)
 class AudioPipe:
-    """Both queues; the worker's look-ahead bounds the first, the chunks in it bound the second."""
+    """Both queues; the worker's look-ahead bounds the first, the chunks in it bound the second.
+
+    `close_source`, safe in any thread, ends what the worker may be waiting for.
+    """
 
     sound: SimpleQueue[FromWorker] = field(default_factory=SimpleQueue)
     control: SimpleQueue[ToWorker] = field(default_factory=SimpleQueue)
+    close_source: Callable[[], None] | None = None
 
     def close(self) -> None:
         """Let the worker end; may be called from any thread and more than once."""
         self.control.put(PipeClosed())
+        if self.close_source is not None:
+            self.close_source()
 
 
 class AudioReader:

@@ -71,13 +71,14 @@ class MediaEngine:
         link, workers = self._settle()
         pair = self._ports.open(bind_address, ports)
         number, port = next(self._numbers), pair.port
+        config = config or self._config
         try:
             link.start()
-            link.post(OpenStream(number, pair, config or self._config, os.urandom(12).hex()))
+            link.post(OpenStream(number, pair, config, os.urandom(12).hex()))
         except BaseException:
             pair.close()
             raise
-        stream = MediaStream(link, workers, number, port, on_event, self._forget)
+        stream = MediaStream(link, workers, number, port, config, on_event, self._forget)
         self._streams[number] = stream
         return stream
 

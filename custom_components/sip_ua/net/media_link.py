@@ -32,7 +32,10 @@ class MediaLink:
 
     def start(self) -> None:
         """Have a thread running."""
-        if self._thread is None or not self._thread.alive:
+        if self._thread is not None and not self._thread.alive:
+            self._thread.join(0)
+            self._thread = None
+        if self._thread is None:
             self._thread = MediaThread(self.report)
 
     async def stop(self) -> None:

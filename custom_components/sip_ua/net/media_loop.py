@@ -20,16 +20,16 @@ from .media_messages import (
     OpenStream,
     Reply,
     Report,
-    StartPlayback,
-    StartRecording,
     StopThread,
     StreamCommand,
+    discard,
 )
 from .media_socket import MediaSocket, create_reader
 from .stream import CallStream
 from .stream_events import StreamFailed
 
 _LOGGER = logging.getLogger(__name__)
+_ENDED = "the media thread ended"
 
 
 @dataclass(slots=True)
@@ -76,7 +76,15 @@ class MediaLoop:
         """Free everything and say so."""
         for stream in tuple(self._streams.values()):
             self._drop(stream)
-            self._reports.append(Notice(stream.id, StreamFailed("the media thread ended")))
+            self._reports.append(Notice(stream.id, StreamFailed(_ENDED)))
+        while self._commands:
+            command = self._commands.popleft()
+            discard(command)
+            match command:
+                case OpenStream():
+                    self._reports.append(Notice(command.stream, StreamFailed(_ENDED)))
+                case AskStatistics() | CloseStream() | AskClock() | StopThread():
+                    self._reports.append(Reply(command.token))
         if self._stop is not None:
             self._reports.append(Reply(self._stop.token))
         self._flush()
@@ -120,10 +128,8 @@ class MediaLoop:
                 case _ if stream is not None:
                     stream.obey(command, now)
                     self._regroup(stream)
-                case StartPlayback():
-                    command.reader.close()
-                case StartRecording():
-                    command.pipe.close()
+                case _:
+                    discard(command)
         except Exception as error:
             if stream is None:
                 raise

@@ -136,6 +136,17 @@ type StreamCommand = (
 type Command = StreamCommand | AskClock | StopThread
 
 
+def discard(command: Command) -> None:
+    """Free what a message hands over, where nobody takes it any more."""
+    match command:
+        case OpenStream():
+            command.ports.close()
+        case StartPlayback():
+            command.reader.close()
+        case StartRecording():
+            command.pipe.close()
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """An event of a stream."""

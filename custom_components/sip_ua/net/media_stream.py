@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final, override
 
-from ..rtp.parameters import Direction, MediaParameters
+from ..rtp.parameters import Direction, MediaParameters, RtpConfig
 from ..sip.errors import LocalProtocolError
 from ..sip.offer_answer import NegotiatedMedia
 from .audio import AudioSource, PreparedAudio, prepare
@@ -56,6 +56,7 @@ class MediaStream:
         workers: WorkerThreads,
         number: int,
         port: int,
+        config: RtpConfig,
         on_event: Callable[[StreamEvent], None],
         on_closed: Callable[[int], Awaitable[None]],
     ) -> None:
@@ -65,6 +66,7 @@ class MediaStream:
         self._link = link
         self._workers = workers
         self._number = number
+        self._config = config
         self._on_event = on_event
         self._on_closed = on_closed
         self._media: NegotiatedMedia | None = None
@@ -74,9 +76,15 @@ class MediaStream:
         self._closed = False
 
     def configure(self, media: NegotiatedMedia) -> None:
-        """Start the voice or change it, as offer and answer agreed (RFC 3264)."""
+        """Start the voice or change it, as offer and answer agreed (RFC 3264).
+
+        Raises `LocalProtocolError` for a host name or a codec that we have not.
+        """
         if not is_numeric(media.remote_address) or not is_numeric(media.remote_rtcp[0]):
             raise LocalProtocolError(f"not a numeric address: {media.remote_address}")
+        names = {media.codec.name.upper(), *(codec.name.upper() for _, codec in media.receive)}
+        if missing := names - self._config.codecs.keys():
+            raise LocalProtocolError(f"no such codec: {' '.join(sorted(missing))}")
         self._post(ConfigureStream(self._number, media_parameters(media)))
         self._media = media
 

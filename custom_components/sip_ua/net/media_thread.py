@@ -11,7 +11,7 @@ from typing import Final
 from .errors import MediaStoppedError
 from .media_clock import Alarm
 from .media_loop import MediaLoop
-from .media_messages import Command, Report
+from .media_messages import Command, Report, discard
 
 MAX_COMMANDS: Final = 4096
 NICENESS: Final = -10
@@ -33,7 +33,11 @@ class MediaThread:
             # There each thread has a niceness of its own.
             with contextlib.suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-        MediaLoop(self._commands, self._alarm, report).run()
+        try:
+            MediaLoop(self._commands, self._alarm, report).run()
+        finally:
+            # Here and not in `join` alone: nobody may have waited so long.
+            self._alarm.close()
 
     @property
     def alive(self) -> bool:
@@ -52,3 +56,6 @@ class MediaThread:
         self._thread.join(timeout)
         if not self.alive:
             self._alarm.close()
+            # What came while the thread was ending.
+            while self._commands:
+                discard(self._commands.popleft())

@@ -84,11 +84,11 @@ class PortPool:
 
 def _bind_pair(address: str, port: int) -> PortPair | None:
     """Bind both ports, or none of them."""
-    rtp = _bind(address, port)
+    rtp = bind_socket(address, port)
     if rtp is None:
         return None
     try:
-        rtcp = _bind(address, port + 1)
+        rtcp = bind_socket(address, port + 1)
     except BaseException:
         rtp.close()
         raise
@@ -98,7 +98,7 @@ def _bind_pair(address: str, port: int) -> PortPair | None:
     return PortPair(rtp, rtcp)
 
 
-def _bind(address: str, port: int) -> socket.socket | None:
+def bind_socket(address: str, port: int) -> socket.socket | None:
     """Bind one UDP socket, or return None where another program has the port or the system forbids it."""
     host, _, zone = address.partition("%")
     version = ipaddress.ip_address(host).version
@@ -111,7 +111,7 @@ def _bind(address: str, port: int) -> socket.socket | None:
         else:
             _set(bound, socket.IPPROTO_IPV6, socket.IPV6_TCLASS, TYPE_OF_SERVICE)
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            bound.bind((host, port, 0, _scope(zone)))
+            bound.bind((host, port, 0, scope_index(zone)))
         _set(bound, socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     except OSError as error:
         bound.close()
@@ -130,7 +130,7 @@ def _set(target: socket.socket, level: int, option: int, value: int) -> None:
         target.setsockopt(level, option, value)
 
 
-def _scope(zone: str) -> int:
+def scope_index(zone: str) -> int:
     """Return the index of an IPv6 zone given by name or number."""
     if not zone:
         return 0

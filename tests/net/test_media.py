@@ -1,0 +1,517 @@
+"""The media engine on real sockets: voice both ways, measured, in every packet time, codec and IP version."""
+
+import asyncio
+import threading
+from itertools import pairwise
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from custom_components.sip_ua.net.audio import BytesSource, FileSource, SilenceSource, ToneSource
+from custom_components.sip_ua.net.errors import AudioError, MediaStoppedError, NoPortError
+from custom_components.sip_ua.net.media import MediaEngine, MediaStream, PortRange, RecordedSides
+from custom_components.sip_ua.net.media_loop import MediaLoop
+from custom_components.sip_ua.net.stream import CallStream
+from custom_components.sip_ua.net.stream_events import (
+    DigitReceived,
+    DigitsSent,
+    FirstPacketReceived,
+    MediaTimedOut,
+    PlaybackFinished,
+    PlaybackStarted,
+    RecordingFinished,
+    StreamFailed,
+)
+from custom_components.sip_ua.rtp.parameters import RtpConfig
+from custom_components.sip_ua.sip.errors import LocalProtocolError
+from custom_components.sip_ua.sip.offer_answer import CODECS, Codec, MediaDirection
+
+from .media_support import (
+    LOOPBACK,
+    PORTS,
+    FarEnd,
+    Listener,
+    eventually,
+    frequency_of,
+    level_of,
+    loud_part,
+    negotiated,
+    open_descriptors,
+    open_stream,
+    power_at,
+    read_wav,
+    sine,
+    wav,
+)
+
+RTCP_GOODBYE = 203
+
+
+class Pair:
+    """Two streams that talk to each other."""
+
+    def __init__(self, ours: MediaStream, theirs: MediaStream, heard: Listener, heard_there: Listener) -> None:
+        self.ours, self.theirs = ours, theirs
+        self.heard, self.heard_there = heard, heard_there
+
+    def connect(self, host: str = LOOPBACK, codec: Codec = CODECS["PCMA"], ptime: int = 20) -> None:
+        """Let voice flow."""
+        self.ours.configure(negotiated(self.theirs.port, host=host, codec=codec, ptime=ptime))
+        self.theirs.configure(negotiated(self.ours.port, host=host, codec=codec, ptime=ptime))
+
+
+@pytest.fixture
+async def pair(engine: MediaEngine) -> Pair:
+    heard, there = Listener(), Listener()
+    return Pair(await open_stream(engine, heard), await open_stream(engine, there), heard, there)
+
+
+@pytest.mark.parametrize(("codec", "ptime"), [("PCMA", 10), ("PCMA", 20), ("PCMU", 20), ("PCMU", 30), ("PCMA", 60)])
+async def test_tones_cross_in_both_directions(pair: Pair, tmp_path: Path, codec: str, ptime: int) -> None:
+    pair.connect(codec=CODECS[codec], ptime=ptime)
+    pair.ours.record(tmp_path / "ours.wav")
+    pair.theirs.record(tmp_path / "theirs.wav")
+
+    pair.ours.play(ToneSource(1000, -10, 0.6))
+    pair.theirs.play(ToneSource(440, -20, 0.6))
+    await pair.heard.wait_for(PlaybackFinished)
+    await pair.heard_there.wait_for(PlaybackFinished)
+    await asyncio.sleep(0.3)
+    await asyncio.gather(pair.ours.close(), pair.theirs.close())
+
+    for name, frequency, level in (("theirs", 1000, -10), ("ours", 440, -20)):
+        pcm, rate, _ = read_wav(tmp_path / f"{name}.wav")
+        tone = loud_part(pcm)
+        assert rate == 8000
+        assert len(tone) / 16000 == pytest.approx(0.6, abs=0.1)
+        assert frequency_of(tone, rate) == pytest.approx(frequency, rel=0.005)
+        assert level_of(tone[1600:-1600]) == pytest.approx(level, abs=0.5)
+
+
+async def test_voice_crosses_over_ipv6(engine: MediaEngine, tmp_path: Path) -> None:
+    there = Listener()
+    ours = await engine.open(bind_address="::1", ports=PORTS, on_event=Listener())
+    theirs = await engine.open(bind_address="::1", ports=PORTS, on_event=there)
+    Pair(ours, theirs, Listener(), there).connect("::1")
+    theirs.record(tmp_path / "theirs.wav")
+
+    ours.play(ToneSource(1000, -10))
+    first = await there.wait_for(FirstPacketReceived)
+    await asyncio.sleep(0.3)
+    await theirs.close()
+
+    pcm, rate, _ = read_wav(tmp_path / "theirs.wav")
+    assert first.source == ("::1", ours.port)
+    assert frequency_of(loud_part(pcm), rate) == pytest.approx(1000, rel=0.005)
+
+
+async def test_silence_is_sent_while_nothing_is_played(engine: MediaEngine) -> None:
+    with FarEnd() as far:
+        stream = await open_stream(engine)
+        stream.configure(far.media())
+        await eventually(lambda: len(far.arrivals) >= 5)
+        await stream.close()
+
+        packets = [arrival.packet for arrival in far.arrivals]
+        assert {packet.payload for packet in packets} == {b"\xd5" * 160}
+        assert {packet.payload_type for packet in packets} == {8}
+        assert [packet.marker for packet in packets] == [True] + [False] * (len(packets) - 1)
+
+
+async def test_the_packets_of_all_streams_leave_in_one_tick_and_on_one_pace(engine: MediaEngine) -> None:
+    with FarEnd() as one, FarEnd() as other:
+        for far, ptime in ((one, 20), (other, 40)):
+            (await open_stream(engine)).configure(far.media(ptime=ptime))
+        await eventually(lambda: len(other.arrivals) >= 12)
+
+        for far, ticks in ((one, 160), (other, 320)):
+            packets = [arrival.packet for arrival in far.arrivals]
+            steps = {b.timestamp - a.timestamp for a, b in pairwise(packets)}
+            assert all(step % ticks == 0 for step in steps)
+            assert [b.sequence - a.sequence & 0xFFFF for a, b in pairwise(packets)] == [1] * (len(packets) - 1)
+        assert len(one.arrivals) == pytest.approx(2 * len(other.arrivals), abs=3)
+
+
+async def test_a_codec_of_which_nobody_knows_is_refused_at_once(engine: MediaEngine) -> None:
+    stream = await open_stream(engine)
+
+    with pytest.raises(LocalProtocolError, match="X-CODEC"):
+        stream.configure(negotiated(4000, codec=Codec("X-CODEC", 8000, 99)))
+    with pytest.raises(LocalProtocolError, match="numeric"):
+        stream.configure(negotiated(4000, host="pbx.example"))
+
+
+async def test_digits_cross_once_each_and_in_order(pair: Pair) -> None:
+    pair.connect()
+
+    pair.ours.send_digits("12#a", duration_ms=60, gap_ms=60)
+    await pair.heard.wait_for(DigitsSent)
+    await pair.heard_there.wait_for(DigitReceived, 4)
+
+    assert "".join(event.digit for event in pair.heard_there.of(DigitReceived)) == "12#A"
+
+
+@pytest.mark.parametrize("digits", ["", "12x", "1" * 65, "1 2"])
+async def test_what_is_no_digit_is_refused_at_once(pair: Pair, digits: str) -> None:
+    pair.connect()
+
+    with pytest.raises(LocalProtocolError, match="digits"):
+        pair.ours.send_digits(digits)
+
+
+async def test_digits_need_a_far_end_that_takes_them(engine: MediaEngine) -> None:
+    stream = await open_stream(engine)
+    with pytest.raises(LocalProtocolError, match="far end"):
+        stream.send_digits("1")
+
+    stream.configure(negotiated(4000, dtmf=False))
+
+    with pytest.raises(LocalProtocolError, match="far end"):
+        stream.send_digits("1")
+
+
+async def test_digits_not_yet_begun_can_be_taken_back(pair: Pair) -> None:
+    pair.connect()
+    pair.ours.send_digits("123456789", duration_ms=100, gap_ms=100)
+    await pair.heard_there.wait_for(DigitReceived)
+
+    pair.ours.cancel_digits()
+    await pair.heard.wait_for(DigitsSent)
+    await asyncio.sleep(0.3)
+
+    assert len(pair.heard_there.of(DigitReceived)) < 5
+
+
+async def test_sounds_are_played_in_turn_and_told_of(pair: Pair, tmp_path: Path) -> None:
+    (tmp_path / "voice.wav").write_bytes(wav(sine(800, 0.2, level=-10)))
+    pair.connect()
+    pair.theirs.record(tmp_path / "theirs.wav")
+
+    ids = [
+        pair.ours.play(ToneSource(500, -10, 0.2)),
+        pair.ours.play(FileSource(tmp_path / "missing.wav")),
+        pair.ours.play(FileSource(tmp_path / "voice.wav")),
+        pair.ours.play(BytesSource(b"no sound at all")),
+        pair.ours.play(ToneSource(1300, -10, 0.2)),
+    ]
+    await pair.heard.wait_for(PlaybackFinished, 5)
+    await asyncio.sleep(0.2)
+    await pair.theirs.close()
+
+    finished = pair.heard.of(PlaybackFinished)
+    assert [event.playback_id for event in finished] == ids
+    assert [event.error is None for event in finished] == [True, False, True, False, True]
+    assert [event.playback_id for event in pair.heard.of(PlaybackStarted)] == [ids[0], ids[2], ids[4]]
+    tone = loud_part(read_wav(tmp_path / "theirs.wav")[0])
+    assert len(tone) / 16000 == pytest.approx(0.6, abs=0.06)
+    for number, frequency in enumerate((500, 800, 1300)):
+        part = tone[3200 * number + 800 : 3200 * number + 2400]
+        assert power_at(part, frequency, 8000) > 0.03
+
+
+async def test_a_repeated_sound_is_stopped_on_demand(pair: Pair) -> None:
+    pair.connect()
+    playback = pair.ours.play(BytesSource(wav(sine(1000, 0.05))), loop=True)
+    await pair.heard.wait_for(PlaybackStarted)
+    await asyncio.sleep(0.2)
+    assert not pair.heard.of(PlaybackFinished)
+
+    pair.ours.stop_playback(playback)
+
+    assert await pair.heard.wait_for(PlaybackFinished) == PlaybackFinished(playback, stopped=True)
+
+
+async def test_a_sound_made_ready_before_the_answer_is_in_the_first_packet(engine: MediaEngine) -> None:
+    prepared = engine.prepare(ToneSource(1000, -10, 1.0))
+    await asyncio.sleep(0.2)
+    with FarEnd() as far:
+        stream = await open_stream(engine)
+        stream.play(prepared)
+        stream.configure(far.media())
+        await eventually(lambda: len(far.arrivals) >= 3)
+
+        assert far.arrivals[0].packet.payload != b"\xd5" * 160
+        with pytest.raises(AudioError):
+            stream.play(prepared)
+
+
+async def test_the_volume_is_in_decibels(pair: Pair, tmp_path: Path) -> None:
+    pair.connect()
+    pair.theirs.record(tmp_path / "theirs.wav")
+    playback = pair.ours.play(ToneSource(1000, -20, 0.5), volume_db=10)
+    pair.ours.set_volume(playback, 12)
+    await pair.heard.wait_for(PlaybackFinished)
+    await asyncio.sleep(0.2)
+    await pair.theirs.close()
+
+    tone = loud_part(read_wav(tmp_path / "theirs.wav")[0])
+    assert level_of(tone[3200:-1600]) == pytest.approx(-8, abs=0.5)
+
+
+async def test_a_sound_waits_while_the_far_end_holds_the_call(pair: Pair) -> None:
+    pair.connect()
+    pair.ours.configure(negotiated(pair.theirs.port, direction=MediaDirection.RECVONLY))
+    pair.ours.play(SilenceSource(0.1))
+    await asyncio.sleep(0.3)
+    assert not pair.heard.of(PlaybackStarted)
+
+    pair.ours.configure(negotiated(pair.theirs.port))
+
+    await pair.heard.wait_for(PlaybackFinished)
+
+
+@pytest.mark.parametrize("sides", list(RecordedSides))
+async def test_both_sides_are_recorded_as_wanted(pair: Pair, tmp_path: Path, sides: RecordedSides) -> None:
+    pair.connect()
+    pair.theirs.play(ToneSource(440, -10))
+    pair.ours.play(ToneSource(1300, -10))
+    await pair.heard.wait_for(FirstPacketReceived)
+    await asyncio.sleep(0.2)
+    pair.ours.record(tmp_path / "call.wav", sides)
+    await asyncio.sleep(0.4)
+    pair.ours.stop_recording()
+    finished = await pair.heard.wait_for(RecordingFinished)
+
+    pcm, rate, channels = read_wav(tmp_path / "call.wav")
+    assert (finished.path, finished.error) == (tmp_path / "call.wav", None)
+    assert finished.seconds == pytest.approx(len(pcm) / 2 / channels / rate)
+    assert finished.seconds == pytest.approx(0.4, abs=0.2)
+    left = pcm if channels == 1 else b"".join(pcm[at : at + 2] for at in range(0, len(pcm), 4))
+    right = pcm if channels == 1 else b"".join(pcm[at + 2 : at + 4] for at in range(0, len(pcm), 4))
+    heard, said = power_at(left, 440, rate) > 0.03, power_at(right, 1300, rate) > 0.03
+    assert (heard, said) == (sides is not RecordedSides.SENT, sides is not RecordedSides.RECEIVED)
+    if sides is RecordedSides.STEREO:
+        assert power_at(left, 1300, rate) < 0.001
+        assert power_at(right, 440, rate) < 0.001
+
+
+async def test_a_recording_that_cannot_be_written_is_told_and_the_call_goes_on(pair: Pair, tmp_path: Path) -> None:
+    pair.connect()
+    pair.ours.record(tmp_path / "no-folder" / "call.wav")
+
+    finished = await pair.heard.wait_for(RecordingFinished)
+    await asyncio.sleep(0.3)
+
+    assert finished.error is not None
+    assert "call.wav could not be written: No such file" in finished.error
+    statistics = await pair.ours.statistics()
+    assert statistics is not None
+    assert not pair.heard.of(StreamFailed)
+
+
+async def test_a_full_disk_ends_the_recording_only(pair: Pair) -> None:
+    pair.connect()
+    pair.ours.record(Path("/dev/full"))
+
+    finished = await pair.heard.wait_for(RecordingFinished)
+
+    assert finished.error is not None
+    assert "No space left" in finished.error
+    assert not pair.heard.of(StreamFailed)
+
+
+async def test_a_new_recording_ends_the_one_before(pair: Pair, tmp_path: Path) -> None:
+    pair.connect()
+    pair.ours.record(tmp_path / "one.wav")
+    await asyncio.sleep(0.1)
+    pair.ours.record(tmp_path / "two.wav")
+    await asyncio.sleep(0.1)
+    await pair.ours.close()
+
+    assert [event.path.name for event in pair.heard.of(RecordingFinished)] == ["one.wav", "two.wav"]
+    assert all(read_wav(tmp_path / name)[0] for name in ("one.wav", "two.wav"))
+
+
+async def test_a_far_end_that_says_nothing_is_told(engine: MediaEngine) -> None:
+    heard = Listener()
+    config = RtpConfig(media_timeout=0.2)
+    stream = await engine.open(bind_address=LOOPBACK, ports=PORTS, on_event=heard, config=config)
+    with FarEnd() as far:
+        stream.configure(far.media())
+
+        assert (await heard.wait_for(MediaTimedOut)).silent_for >= 0.2
+
+
+async def test_the_figures_are_there_during_the_call_and_after_it(pair: Pair) -> None:
+    assert await pair.ours.statistics() is None
+    pair.connect()
+    await pair.heard.wait_for(FirstPacketReceived)
+    during = await pair.ours.statistics()
+    await pair.ours.close()
+    after = await pair.ours.statistics()
+
+    assert during is not None
+    assert after is not None
+    assert after == pair.ours.statistics_at_end
+    assert 0 < during.packets_received <= after.packets_received
+    assert 0 < during.packets_sent <= after.packets_sent
+
+
+async def test_the_end_of_a_stream_is_said_in_rtcp(engine: MediaEngine) -> None:
+    with FarEnd() as far:
+        stream = await open_stream(engine)
+        stream.configure(far.media())
+        await eventually(lambda: bool(far.arrivals))
+        await stream.close()
+        await eventually(
+            lambda: any(bytes([RTCP_GOODBYE]) == data[at : at + 1] for data in far.reports for at in kinds(data))
+        )
+
+
+def kinds(report: bytes) -> list[int]:
+    """Return where the packet types of a compound RTCP packet stand."""
+    places, at = [], 0
+    while at + 4 <= len(report):
+        places.append(at + 1)
+        at += 4 + 4 * int.from_bytes(report[at + 2 : at + 4])
+    return places
+
+
+async def test_a_closed_stream_frees_its_ports_and_refuses_more(engine: MediaEngine) -> None:
+    stream = await open_stream(engine)
+    ports = PortRange(stream.port, stream.port + 1)
+    with pytest.raises(NoPortError):
+        await engine.open(bind_address=LOOPBACK, ports=ports, on_event=Listener())
+
+    await stream.close()
+    await stream.close()
+
+    again = await engine.open(bind_address=LOOPBACK, ports=ports, on_event=Listener())
+    assert again.port == stream.port
+    stream.stop_playback()
+    stream.stop_recording()
+    for refused in (lambda: stream.play(ToneSource(440)), lambda: stream.configure(negotiated(4000))):
+        with pytest.raises(MediaStoppedError):
+            refused()
+
+
+async def test_the_thread_is_there_only_while_a_stream_is(engine: MediaEngine) -> None:
+    def media_threads() -> int:
+        return sum(thread.name == "sip_ua media" for thread in threading.enumerate())
+
+    assert media_threads() == 0
+    one, other = await open_stream(engine), await open_stream(engine)
+    assert media_threads() == 1
+    await one.close()
+    assert media_threads() == 1
+    await other.close()
+    assert media_threads() == 0
+    third = await open_stream(engine)
+    assert media_threads() == 1
+    assert (await engine.clock_statistics()).skipped == 0
+    await third.close()
+
+
+async def test_the_engine_can_be_stopped_in_any_state_and_used_again() -> None:
+    engine = MediaEngine()
+    await engine.stop()
+    stream = await open_stream(engine)
+    prepared = engine.prepare(ToneSource(440))
+    stream.play(ToneSource(440))
+
+    await asyncio.gather(engine.stop(), engine.stop())
+    await engine.stop()
+
+    assert engine.streams == 0
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("sip_ua")]
+    prepared.discard()
+    await (await open_stream(engine)).close()
+    await engine.stop()
+
+
+async def test_opening_while_the_last_stream_closes_gets_a_thread_of_its_own(engine: MediaEngine) -> None:
+    for _ in range(20):
+        stream = await open_stream(engine)
+        closing = asyncio.create_task(stream.close())
+        await asyncio.sleep(0)
+        other = await open_stream(engine)
+        assert await other.statistics() is None
+        await closing
+        assert await other.statistics() is None
+        await other.close()
+
+
+async def test_a_thousand_streams_leave_nothing_behind(engine: MediaEngine) -> None:
+    kept = await open_stream(engine)
+    kept.configure(negotiated(4000))
+    await (await open_stream(engine)).close()
+    files, threads = open_descriptors(), threading.active_count()
+
+    for number in range(1000):
+        stream = await open_stream(engine)
+        stream.configure(negotiated(4000))
+        if number % 50 == 0:
+            stream.play(ToneSource(440))
+        await stream.close()
+
+    await eventually(lambda: threading.active_count() == threads)
+    assert open_descriptors() == files
+    assert engine.streams == 1
+
+
+async def test_threads_that_come_and_go_leave_nothing_behind(engine: MediaEngine) -> None:
+    await (await open_stream(engine)).close()
+    files = open_descriptors()
+
+    for _ in range(100):
+        await (await open_stream(engine)).close()
+
+    assert open_descriptors() == files
+
+
+async def test_an_error_in_one_stream_is_not_heard_in_another(engine: MediaEngine) -> None:
+    heard = Listener()
+    make_packets = CallStream.make_packets
+
+    def fail(stream: CallStream, ticks: int, now: float) -> object:
+        if stream.period == 40_000_000:
+            raise RuntimeError("a defect")
+        return make_packets(stream, ticks, now)
+
+    with FarEnd() as far, FarEnd() as other:
+        failing = await open_stream(engine, heard)
+        going_on = await open_stream(engine)
+        with patch.object(CallStream, "make_packets", fail):
+            going_on.configure(other.media())
+            failing.configure(far.media(ptime=40))
+            failed = await heard.wait_for(StreamFailed)
+            before = len(other.arrivals)
+            await eventually(lambda: len(other.arrivals) > before + 5)
+
+    assert "a defect" in failed.error
+    assert await failing.statistics() is None
+    await failing.close()
+
+
+async def test_a_thread_that_fails_says_so_and_is_replaced(engine: MediaEngine) -> None:
+    heard = Listener()
+    with patch.object(MediaLoop, "_tick", side_effect=RuntimeError("a defect")):
+        stream = await open_stream(engine, heard)
+        await heard.wait_for(StreamFailed)
+        await stream.close()
+
+    with FarEnd() as far:
+        stream = await open_stream(engine)
+        stream.configure(far.media())
+        await eventually(lambda: bool(far.arrivals))
+
+
+async def test_an_error_of_a_listener_is_its_own(engine: MediaEngine, caplog: pytest.LogCaptureFixture) -> None:
+    def listener(_: object) -> None:
+        raise RuntimeError("a defect of the listener")
+
+    with FarEnd() as far:
+        stream = await open_stream(engine, listener)
+        stream.configure(far.media())
+        stream.play(SilenceSource(0.04))
+        await eventually(lambda: "a defect of the listener" in caplog.text)
+        before = len(far.arrivals)
+        await eventually(lambda: len(far.arrivals) > before + 3)
+
+
+async def test_no_port_is_told_with_the_range(engine: MediaEngine) -> None:
+    with pytest.raises(NoPortError, match="40001 and 40002"):
+        await engine.open(bind_address=LOOPBACK, ports=PortRange(40001, 40002), on_event=Listener())
+
+    assert engine.streams == 0
