@@ -9,7 +9,7 @@ import ctypes
 import socket
 import struct
 import sys
-from typing import ClassVar, Final
+from typing import Final
 
 AVAILABLE: Final = sys.platform == "linux" and sys.byteorder == "little" and sys.maxsize > 2**32
 
@@ -32,42 +32,17 @@ _FAMILY: Final = struct.Struct("=H")
 _IPV4: Final = struct.Struct("!H4s8x")
 _IPV6: Final = struct.Struct("!HI16s")
 _SCOPE: Final = struct.Struct("=I")
-_CONTROL: Final = struct.Struct("=Qii")
+
+# The structures of the kernel on a little-endian machine of 64 bits; glibc's and musl's are laid out alike there.
+_POLL: Final = struct.Struct("=ihh")
 _TIMESPEC: Final = struct.Struct("=qq")
+_VECTOR: Final = struct.Struct("=QQ")
+_MESSAGE: Final = struct.Struct("=QI4xQQQQi4xI4x")
+_STAMP: Final = struct.Struct("=Qiiqq")
 
 type Address = tuple[str, int]
 type Datagram = tuple[bytes, Address, int | None]
 """What came, from where, and when by the kernel's time of day in ns."""
-
-
-class _Timespec(ctypes.Structure):
-    _fields_: ClassVar = [("seconds", ctypes.c_int64), ("nanoseconds", ctypes.c_int64)]
-
-
-class _PollFd(ctypes.Structure):
-    _fields_: ClassVar = [("fd", ctypes.c_int), ("events", ctypes.c_short), ("returned", ctypes.c_short)]
-
-
-class _Vector(ctypes.Structure):
-    _fields_: ClassVar = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
-
-
-class _Header(ctypes.Structure):
-    """The kernel's `msghdr`, which those of glibc and musl equal on a little-endian machine of 64 bits."""
-
-    _fields_: ClassVar = [
-        ("name", ctypes.c_void_p),
-        ("name_length", ctypes.c_uint32),
-        ("vectors", ctypes.c_void_p),
-        ("vector_count", ctypes.c_size_t),
-        ("control", ctypes.c_void_p),
-        ("control_length", ctypes.c_size_t),
-        ("flags", ctypes.c_int),
-    ]
-
-
-class _Message(ctypes.Structure):
-    _fields_: ClassVar = [("header", _Header), ("length", ctypes.c_uint)]
 
 
 if AVAILABLE:
@@ -92,16 +67,17 @@ class Sleeper:
 
     def __init__(self, fd: int) -> None:
         """Wait for this descriptor."""
-        self._poll = _PollFd(fd, _POLLIN, 0)
-        self._time = _Timespec()
-        self._poll_at = ctypes.addressof(self._poll)
-        self._time_at = ctypes.addressof(self._time)
+        self._poll = bytearray(_POLL.pack(fd, _POLLIN, 0))
+        self._time = bytearray(_TIMESPEC.size)
+        self._poll_at = _address_of(self._poll)
+        self._time_at = _address_of(self._time)
 
     def sleep(self, timeout: int | None) -> bool:
         """Return true when it is readable, false after `timeout` ns; None waits without end."""
-        if timeout is not None:
-            self._time.seconds, self._time.nanoseconds = divmod(max(0, timeout), _SECOND)
-        return bool(_ppoll(self._poll_at, 1, None if timeout is None else self._time_at, None) > 0)
+        if timeout is None:
+            return bool(_ppoll(self._poll_at, 1, None, None) > 0)
+        _TIMESPEC.pack_into(self._time, 0, *divmod(max(0, timeout), _SECOND))
+        return bool(_ppoll(self._poll_at, 1, self._time_at, None) > 0)
 
 
 def pack_address(family: int, host: str, port: int, scope: int) -> bytes:
@@ -135,50 +111,64 @@ class BatchReader:
         self._data = bytearray(BATCH * MAX_DATAGRAM)
         self._names = bytearray(BATCH * _NAME_SIZE)
         self._controls = bytearray(BATCH * _CONTROL_SIZE)
+        self._vectors = bytearray(BATCH * _VECTOR.size)
+        self._messages = bytearray(BATCH * _MESSAGE.size)
         self._view = memoryview(self._data)
-        self._vectors = (_Vector * BATCH)()
-        self._messages = (_Message * BATCH)()
-        self._headers = [message.header for message in self._messages]
-        self._messages_at = ctypes.addressof(self._messages)
+        self._names_view = memoryview(self._names)
+        self._messages_at = _address_of(self._messages)
         self._addresses: dict[bytes, Address] = {}
-        data_at, names_at, controls_at = (
-            ctypes.addressof(ctypes.c_char.from_buffer(buffer)) for buffer in (self._data, self._names, self._controls)
-        )
-        for number, header in enumerate(self._headers):
-            self._vectors[number].base = data_at + number * MAX_DATAGRAM
-            self._vectors[number].length = MAX_DATAGRAM
-            header.name = names_at + number * _NAME_SIZE
-            header.name_length = _NAME_SIZE
-            header.vectors = ctypes.addressof(self._vectors[number])
-            header.vector_count = 1
-            header.control = controls_at + number * _CONTROL_SIZE
-            header.control_length = _CONTROL_SIZE
+        data_at, names_at = _address_of(self._data), _address_of(self._names)
+        controls_at, vectors_at = _address_of(self._controls), _address_of(self._vectors)
+        for n in range(BATCH):
+            _VECTOR.pack_into(self._vectors, n * _VECTOR.size, data_at + n * MAX_DATAGRAM, MAX_DATAGRAM)
+            _MESSAGE.pack_into(
+                self._messages,
+                n * _MESSAGE.size,
+                names_at + n * _NAME_SIZE,
+                _NAME_SIZE,
+                vectors_at + n * _VECTOR.size,
+                1,
+                controls_at + n * _CONTROL_SIZE,
+                _CONTROL_SIZE,
+                0,
+                0,
+            )
+        # The kernel writes what it found where it read how much room there is.
+        self._untouched = bytes(self._messages)
 
     def read(self, bound: socket.socket) -> list[Datagram]:
-        """Return up to `BATCH` datagrams that wait at a socket; longer ones than `MAX_DATAGRAM` are left out."""
+        """Return up to `BATCH` datagrams that wait at a socket; of those beyond `MAX_DATAGRAM` the source alone."""
         number = _recvmmsg(bound.fileno(), self._messages_at, BATCH, _MSG_DONTWAIT, None)
-        return [self._take(index) for index in range(number) if not self._headers[index].flags & socket.MSG_TRUNC]
+        if number <= 0:
+            return []
+        datagrams = [self._take(index) for index in range(number)]
+        used = number * _MESSAGE.size
+        self._messages[:used] = self._untouched[:used]
+        return datagrams
 
     def _take(self, index: int) -> Datagram:
         """Copy one datagram out of the buffers."""
-        header = self._headers[index]
-        start, length = index * MAX_DATAGRAM, self._messages[index].length
-        address = self._address(bytes(self._names[index * _NAME_SIZE : index * _NAME_SIZE + header.name_length]))
+        _, name_size, _, _, _, control_size, flags, size = _MESSAGE.unpack_from(self._messages, index * _MESSAGE.size)
+        start = index * _NAME_SIZE
+        name = self._names_view[start : start + name_size].tobytes()
+        address = self._addresses.get(name) or self._remember(name)
         stamp: int | None = None
-        if header.control_length:
-            at = index * _CONTROL_SIZE
-            _, level, kind = _CONTROL.unpack_from(self._controls, at)
+        if control_size >= _STAMP.size:
+            _, level, kind, seconds, nanoseconds = _STAMP.unpack_from(self._controls, index * _CONTROL_SIZE)
             if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
-                seconds, nanoseconds = _TIMESPEC.unpack_from(self._controls, at + _CONTROL.size)
                 stamp = seconds * _SECOND + nanoseconds
-        header.name_length, header.control_length = _NAME_SIZE, _CONTROL_SIZE
-        return bytes(self._view[start : start + length]), address, stamp
+        start = index * MAX_DATAGRAM
+        data = b"" if flags & socket.MSG_TRUNC else self._view[start : start + size].tobytes()
+        return data, address, stamp
 
-    def _address(self, name: bytes) -> Address:
-        """Return host and port of a `sockaddr`, most often from memory."""
-        address = self._addresses.get(name)
-        if address is None:
-            if len(self._addresses) >= MAX_ADDRESSES:
-                self._addresses.clear()
-            address = self._addresses[name] = _unpack_address(name)
+    def _remember(self, name: bytes) -> Address:
+        """Return host and port of a `sockaddr`, and keep them for the next datagram."""
+        if len(self._addresses) >= MAX_ADDRESSES:
+            self._addresses.clear()
+        address = self._addresses[name] = _unpack_address(name)
         return address
+
+
+def _address_of(buffer: bytearray) -> int:
+    """Return where a buffer lies in memory; it can change its size no more."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
