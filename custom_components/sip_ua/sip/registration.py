@@ -21,7 +21,6 @@ from .uri import uri_equal
 
 REFRESH_MARGIN = 90.0
 RETRY_FIRST = 2.0
-RETRY_UNANSWERED_MAX = 30.0
 RETRY_JITTER = 0.2
 REFUSALS_AFTER_SUCCESS = 3
 EXPIRES_MIN_GRANTED = 1
@@ -43,9 +42,12 @@ FAILURE_BY_STATUS: dict[int, RegistrationFailure] = {
     503: RegistrationFailure.SERVER_BUSY,
     604: RegistrationFailure.NUMBER_UNKNOWN,
 }
-UNANSWERED = frozenset(
-    {RegistrationFailure.NO_ANSWER, RegistrationFailure.CONNECTION_REFUSED, RegistrationFailure.NAME_NOT_FOUND}
-)
+# A server that comes back is to be found within five seconds; what reaches nobody burdens nobody.
+LONGEST_PAUSE: dict[RegistrationFailure, float] = {
+    RegistrationFailure.NO_ANSWER: 4.0,
+    RegistrationFailure.CONNECTION_REFUSED: 4.0,
+    RegistrationFailure.NAME_NOT_FOUND: 15.0,
+}
 
 # A refresh is no loss, and a failure stays one until an attempt succeeds.
 _SHOWN_WHILE_TRYING = frozenset({RegistrationState.REGISTERED, RegistrationState.FAILED})
@@ -287,8 +289,7 @@ class Registration:
     def _backoff(self, failure: RegistrationFailure) -> float:
         """Return the seconds until the next attempt: doubling, capped, with jitter against synchronised clients."""
         longest = float(self._core.account.timing.resend)
-        if failure in UNANSWERED:
-            longest = min(longest, RETRY_UNANSWERED_MAX)
+        longest = min(longest, LONGEST_PAUSE.get(failure, longest))
         delay = min(RETRY_FIRST * (1 << min(self.status.failures, 16)), longest)
         if failure in {RegistrationFailure.NUMBER_UNKNOWN, RegistrationFailure.LOGIN_REFUSED}:
             delay = longest
