@@ -1,5 +1,7 @@
 """The actions: dial, answer, hang up, send DTMF digits, and play a sound or speak."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -47,6 +49,7 @@ from .sound import media_source_of, speech_source
 DIGITS = r"^[0-9A-Da-d*#,]{1,64}$"
 TARGET_LENGTH_MAX = 255
 MESSAGE_LENGTH_MAX = 5000
+HANGUP_TIMEOUT = 2.0
 
 
 def _media(value: Any) -> str:
@@ -233,10 +236,13 @@ async def _answer(call: ServiceCall) -> ServiceResponse:
 
 
 async def _hangup(call: ServiceCall) -> ServiceResponse:
-    """End a call, or refuse one that rings here."""
+    """End a call, or refuse one that rings here; the other side has a moment to confirm it."""
     coordinator, snapshot = _find_call(call, lambda coordinator: coordinator.shown, "no_call")
     with translated_errors():
         await coordinator.async_hangup(snapshot.id, call.data.get(ATTR_CODE))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(HANGUP_TIMEOUT):
+            await coordinator.async_wait(snapshot.id, WaitFor.ENDED)
     return _response(call, coordinator, snapshot.id, coordinator.find(snapshot.id))
 
 

@@ -1,6 +1,7 @@
 """Home Assistant with accounts whose telephones are played by the test."""
 
-from collections.abc import Awaitable, Callable, Generator, Mapping
+import asyncio
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 from unittest.mock import patch
 
@@ -18,7 +19,7 @@ from .phone import FakePhone, Phones
 TYPED = {"template": "fritzbox", CONF_NUMBER: "620", "password": "correct horse"}
 OTHER_TYPED = {"template": "generic", CONF_NUMBER: "100", CONF_SERVER: "pbx.example", "password": "staple"}
 
-type AddAccount = Callable[..., Awaitable[FakePhone]]
+WAIT = 5.0
 
 
 @pytest.fixture(name="snapshot")
@@ -78,3 +79,11 @@ def call_events_fixture(hass: HomeAssistant) -> list[Event]:
 @pytest.fixture(name="registration_events")
 def registration_events_fixture(hass: HomeAssistant) -> list[Event]:
     return async_capture_events(hass, EVENT_REGISTRATION)
+
+
+async def until(reached: Callable[[], Any]) -> Any:
+    """Wait for a condition and return it."""
+    async with asyncio.timeout(WAIT):
+        while not (found := reached()):  # noqa: ASYNC110 - nobody tells of it
+            await asyncio.sleep(0.002)
+    return found

@@ -1,0 +1,124 @@
+"""The whole integration with its real telephone, against the development exchange on loopback."""
+
+import socket
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryState, ConfigFlowResult
+from homeassistant.core import HomeAssistant, State
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import entity_registry as er
+
+from custom_components.sip_ua.const import DOMAIN, EVENT_CALL
+from scripts.exchange.exchange import HOST, Exchange
+
+from .conftest import until
+
+PASSWORD = "correct horse"
+
+
+@pytest.fixture(name="exchange")
+async def exchange_fixture(socket_enabled: None) -> AsyncGenerator[Exchange]:
+    exchange = Exchange({"100": PASSWORD})
+    await exchange.start()
+    yield exchange
+    await exchange.stop()
+
+
+async def add_account(
+    hass: HomeAssistant, exchange: Exchange, password: str = PASSWORD, **fields: Any
+) -> ConfigFlowResult:
+    """Type an account at the exchange into the form."""
+    typed = {
+        "template": "generic",
+        "number": "100",
+        "server": f"{HOST}:{exchange.port}",
+        "password": password,
+        "servers": {},
+        "network": {"bind_address": "any"},
+        "timers": {},
+    }
+    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    return await hass.config_entries.flow.async_configure(result["flow_id"], typed | fields)
+
+
+def state_of(hass: HomeAssistant, entry: ConfigEntry, key: str) -> State:
+    for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id):
+        if entity.translation_key == key:
+            state = hass.states.get(entity.entity_id)
+            assert state is not None
+            return state
+    raise KeyError(key)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_an_account_is_registered_calls_and_is_called(
+    hass: HomeAssistant, exchange: Exchange, transport: str
+) -> None:
+    events: list[dict[str, Any]] = []
+    hass.bus.async_listen(EVENT_CALL, lambda event: events.append(dict(event.data)))
+    result = await add_account(hass, exchange, servers={"transport": transport})
+    assert result["type"] is FlowResultType.CREATE_ENTRY, result.get("errors")
+    entry = result["result"]
+    await until(lambda: state_of(hass, entry, "registration").state == "registered")
+    assert state_of(hass, entry, "last_answer").state == "200 OK"
+
+    answer = await hass.services.async_call(
+        DOMAIN, "dial", {"number": "601", "wait": "answered"}, blocking=True, return_response=True
+    )
+    assert answer is not None
+    assert (answer["outcome"], answer["code"]) == ("answered", 200)
+    assert state_of(hass, entry, "call_state").state == "talking"
+    await until(lambda: "".join(event["digit"] for event in events if event["type"] == "dtmf") == "1234")
+    await hass.services.async_call(DOMAIN, "hangup", {}, blocking=True)
+    assert state_of(hass, entry, "call_state").state == "idle"
+    figures = await until(lambda: [event for event in events if event["type"] == "statistics"])
+    assert figures[0]["statistics"]["packets_received"] > 10
+    assert figures[0]["statistics"]["packets_sent"] > 10
+    await until(lambda: [event for event in events if event.get("step") == "bye_ok"])
+    steps = [event["step"] for event in events if event["type"] == "step"]
+    assert [step for step in steps if step not in {"trying", "ringing"}] == ["invite", "ok", "ack", "bye", "bye_ok"]
+
+    exchange.call("100", "555610")
+    await until(lambda: state_of(hass, entry, "call_state").state == "ringing")
+    assert state_of(hass, entry, "remote_name").state == "Grandma"
+    await hass.services.async_call(DOMAIN, "answer", {}, blocking=True)
+    await until(lambda: state_of(hass, entry, "call_state").state == "talking")
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert entry.state is ConfigEntryState.NOT_LOADED
+    assert exchange.bindings("100") == []
+
+
+async def test_busy_and_unanswered_calls_say_so(hass: HomeAssistant, exchange: Exchange) -> None:
+    result = await add_account(hass, exchange)
+    entry = result["result"]
+    await until(lambda: state_of(hass, entry, "registration").state == "registered")
+    for number, timeout, outcome, code in (("605", 30, "busy", 486), ("606", 5, "no_answer", 0)):
+        answer = await hass.services.async_call(
+            DOMAIN,
+            "dial",
+            {"number": number, "ring_timeout": timeout, "wait": "ended"},
+            blocking=True,
+            return_response=True,
+        )
+        assert answer is not None
+        assert answer["outcome"] == outcome
+        if code:
+            assert answer["code"] == code
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_a_wrong_password_is_told_in_the_form(hass: HomeAssistant, exchange: Exchange) -> None:
+    result = await add_account(hass, exchange, password="wrong")
+    assert result["errors"] == {"password": "login_refused"}
+    assert result["description_placeholders"] is not None
+    assert result["description_placeholders"]["answer"].startswith("40")
+
+
+async def test_a_local_port_in_use_is_told_in_the_form(hass: HomeAssistant, exchange: Exchange) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("0.0.0.0", 0))
+        port = taken.getsockname()[1]
+        result = await add_account(hass, exchange, network={"local_port": port})
+    assert result["errors"] == {"network": "local_port_in_use"}

@@ -1,0 +1,430 @@
+"""The actions: which account, which call, what is done, and what is answered."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import voluptuous as vol
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import Event, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import device_registry as dr
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from syrupy.assertion import SnapshotAssertion
+
+from custom_components.sip_ua.const import CALL_STATISTICS, DOMAIN
+from custom_components.sip_ua.net.audio import FileSource
+from custom_components.sip_ua.net.errors import AudioError, MediaStoppedError
+from custom_components.sip_ua.sip.errors import LocalProtocolError, SipTimeoutError
+from custom_components.sip_ua.sip.events import CallOutcome, CallState, EndedBy, RegistrationFailure
+
+from .conftest import until
+from .phone import GRANDMA, NEIGHBOUR, NO_PORT, FakePhone
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A few of the figures that a voice has."""
+
+    packets_sent: int
+    packets_received: int
+    mos: float
+
+
+FIGURES = Figures(packets_sent=1501, packets_received=1500, mos=4.3)
+
+
+async def act(hass: HomeAssistant, action: str, **data: Any) -> dict[str, Any]:
+    """Perform an action and return its response."""
+    answer = await hass.services.async_call(DOMAIN, action, data, blocking=True, return_response=True)
+    assert answer is not None
+    return dict(answer)
+
+
+async def do(hass: HomeAssistant, action: str, **data: Any) -> None:
+    """Perform an action that nobody wants the response of."""
+    await hass.services.async_call(DOMAIN, action, data, blocking=True)
+
+
+@pytest.fixture(name="sound")
+def sound_fixture(hass: HomeAssistant, tmp_path: Any) -> FileSource:
+    path = tmp_path / "gong.wav"
+    path.write_bytes(b"RIFF")
+    hass.config.allowlist_external_dirs = {str(tmp_path)}
+    return FileSource(path)
+
+
+# Dial
+
+
+async def test_dial_without_waiting_returns_the_call(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    answer = await act(hass, "dial", number="+49 (30) 12-34")
+    assert phone.did == [("dial", "+49301234", None, None)]
+    assert answer["state"] == "dialing"
+    assert answer["call_id"] in phone.calls
+    assert answer["config_entry_id"] == entry.entry_id
+    assert answer["outcome"] is None
+
+
+async def test_dial_needs_no_response(hass: HomeAssistant, phone: FakePhone) -> None:
+    await do(hass, "dial", number=110)
+    assert phone.did == [("dial", "110", None, None)]
+
+
+async def test_dial_waits_for_the_answer(hass: HomeAssistant, phone: FakePhone) -> None:
+    task = hass.async_create_task(act(hass, "dial", number="612", wait="answered", ring_timeout=20))
+    await asyncio.sleep(0)
+    (call_id,) = phone.calls
+    assert not task.done()
+    phone.enter(call_id, CallState.ALERTING)
+    phone.now += 3
+    phone.enter(call_id, CallState.TALKING)
+    answer = await task
+    assert phone.did == [("dial", "612", None, 20)]
+    assert (answer["outcome"], answer["code"], answer["answered_by"]) == ("answered", 200, "612")
+    assert (answer["ring_duration"], answer["talk_duration"]) == (3.0, None)
+    assert CALL_STATISTICS not in answer
+
+
+async def test_an_answer_that_came_before_the_waiting_counts(hass: HomeAssistant, phone: FakePhone) -> None:
+    phone.answers_at_once = True
+    answer = await act(hass, "dial", number="612", wait="answered")
+    assert answer["outcome"] == "answered"
+
+
+async def test_dial_that_waits_for_the_answer_ends_with_a_refusal(hass: HomeAssistant, phone: FakePhone) -> None:
+    task = hass.async_create_task(act(hass, "dial", number="612", wait="answered"))
+    await asyncio.sleep(0)
+    (call_id,) = phone.calls
+    phone.end(call_id, CallOutcome.BUSY, code=486, reason="Busy Here")
+    answer = await task
+    assert (answer["outcome"], answer["code"], answer["reason"]) == ("busy", 486, "Busy Here")
+
+
+async def test_dial_waits_for_the_end_and_the_figures_of_the_voice(
+    hass: HomeAssistant, phone: FakePhone, call_events: list[Event], snapshot: SnapshotAssertion
+) -> None:
+    task = hass.async_create_task(act(hass, "dial", number="612", wait="ended"))
+    await asyncio.sleep(0)
+    (call_id,) = phone.calls
+    phone.now += 2
+    phone.enter(call_id, CallState.TALKING)
+    await asyncio.sleep(0)
+    assert not task.done()
+    phone.now += 30
+    phone.end(call_id, by=EndedBy.REMOTE)
+    await asyncio.sleep(0)
+    assert not task.done()
+    phone.tell_statistics(call_id, FIGURES)
+    answer = await task
+    assert answer[CALL_STATISTICS]["packets_received"] == 1500
+    assert (answer["talk_duration"], answer["ended_by"]) == (30.0, "remote")
+    assert answer | {"call_id": "", "sip_call_id": "", "config_entry_id": ""} == snapshot
+    await hass.async_block_till_done()
+    assert call_events[-1].data["type"] == CALL_STATISTICS
+    assert call_events[-1].data[CALL_STATISTICS]["mos"] == 4.3
+
+
+async def test_figures_that_came_at_once_are_kept_for_the_answer(hass: HomeAssistant, phone: FakePhone) -> None:
+    task = hass.async_create_task(act(hass, "dial", number="612", wait="ended"))
+    await asyncio.sleep(0)
+    (call_id,) = phone.calls
+    phone.enter(call_id, CallState.TALKING)
+    phone.end(call_id)
+    phone.tell_statistics(call_id, FIGURES)
+    assert (await task)[CALL_STATISTICS]["packets_sent"] == 1501
+
+
+async def test_a_call_without_figures_is_answered_all_the_same(
+    hass: HomeAssistant, phone: FakePhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("custom_components.sip_ua.coordinator.STATISTICS_TIMEOUT", 0)
+    task = hass.async_create_task(act(hass, "dial", number="612", wait="ended"))
+    await asyncio.sleep(0)
+    (call_id,) = phone.calls
+    phone.enter(call_id, CallState.TALKING)
+    phone.end(call_id)
+    assert (await task)[CALL_STATISTICS] is None
+
+
+async def test_unloading_ends_the_waiting(hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry) -> None:
+    task = hass.async_create_task(act(hass, "dial", number="612", wait="answered"))
+    await asyncio.sleep(0)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert (await task)["ended_by"] == "local"
+
+
+async def test_sound_is_given_to_the_call_and_ends_it_where_wanted(
+    hass: HomeAssistant, phone: FakePhone, sound: FileSource
+) -> None:
+    await do(hass, "dial", number="612", media=str(sound.path), hangup_after=True)
+    assert phone.did == [("dial", "612", sound, None)]
+    (call_id,) = phone.calls
+    phone.enter(call_id, CallState.TALKING)
+    phone.finish(call_id, stopped=True)
+    await hass.async_block_till_done()
+    assert phone.calls
+
+
+async def test_a_call_ends_after_its_sound(hass: HomeAssistant, phone: FakePhone, sound: FileSource) -> None:
+    await do(hass, "dial", number="612", media=str(sound.path), hangup_after=True)
+    (call_id,) = phone.calls
+    phone.enter(call_id, CallState.TALKING)
+    phone.finish(call_id)
+    await hass.async_block_till_done()
+    assert phone.did[-1] == ("hangup", call_id)
+
+
+async def test_a_call_goes_on_after_its_sound_where_nothing_else_was_said(
+    hass: HomeAssistant, phone: FakePhone, sound: FileSource
+) -> None:
+    await do(hass, "dial", number="612", media=str(sound.path))
+    (call_id,) = phone.calls
+    phone.enter(call_id, CallState.TALKING)
+    phone.finish(call_id)
+    await hass.async_block_till_done()
+    assert phone.calls
+
+
+async def test_the_other_side_may_hang_up_before_us(hass: HomeAssistant, phone: FakePhone, sound: FileSource) -> None:
+    await do(hass, "dial", number="612", media=str(sound.path), hangup_after=True)
+    (call_id,) = phone.calls
+    phone.enter(call_id, CallState.TALKING)
+    phone.error = LocalProtocolError("there is no such call")
+    phone.finish(call_id)
+    await hass.async_block_till_done()
+
+
+async def test_dial_without_registration_says_why(hass: HomeAssistant, phone: FakePhone) -> None:
+    phone.fail(RegistrationFailure.SERVER_BUSY, 503, "Service Unavailable")
+    with pytest.raises(HomeAssistantError) as raised:
+        await do(hass, "dial", number="612")
+    assert raised.value.translation_key == "not_registered"
+    assert raised.value.translation_placeholders == {"account": "620@fritz.box", "answer": "503 Service Unavailable"}
+    phone.fail(RegistrationFailure.NO_ANSWER)
+    with pytest.raises(HomeAssistantError) as raised:
+        await do(hass, "dial", number="612")
+    assert raised.value.translation_placeholders == {"account": "620@fritz.box", "answer": "failed"}
+
+
+async def test_dial_needs_a_number(hass: HomeAssistant, phone: FakePhone) -> None:
+    with pytest.raises(ServiceValidationError) as raised:
+        await do(hass, "dial", number=" ")
+    assert raised.value.translation_key == "number_missing"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "key"),
+    [
+        (LocalProtocolError("no"), ServiceValidationError, "not_possible"),
+        (NO_PORT, HomeAssistantError, "no_rtp_port"),
+        (AudioError("no"), HomeAssistantError, "playback_failed"),
+        (MediaStoppedError("no"), HomeAssistantError, "media_stopped"),
+        (SipTimeoutError("no"), HomeAssistantError, "phone_failed"),
+    ],
+)
+async def test_errors_of_the_phone_are_translated(
+    hass: HomeAssistant, phone: FakePhone, error: Exception, kind: type[HomeAssistantError], key: str
+) -> None:
+    phone.error = error
+    with pytest.raises(kind) as raised:
+        await do(hass, "dial", number="612")
+    assert type(raised.value) is kind
+    assert raised.value.translation_key == key
+    assert raised.value.translation_placeholders == {"error": str(error)}
+
+
+# Which account
+
+
+async def test_with_several_accounts_dial_has_to_name_one(
+    hass: HomeAssistant, phone: FakePhone, other_phone: FakePhone
+) -> None:
+    with pytest.raises(ServiceValidationError) as raised:
+        await do(hass, "dial", number="612")
+    assert raised.value.translation_key == "account_required"
+
+
+async def test_an_account_is_named_by_entry_or_device(
+    hass: HomeAssistant, phone: FakePhone, other_phone: FakePhone
+) -> None:
+    first, second = hass.config_entries.async_entries(DOMAIN)
+    await do(hass, "dial", number="1", config_entry_id=first.entry_id)
+    (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), second.entry_id)
+    await do(hass, "dial", number="2", device_id=device.id)
+    await do(hass, "dial", number="3", device_id=[device.id])
+    assert [what[1] for what in phone.did] == ["1"]
+    assert [what[1] for what in other_phone.did] == ["2", "3"]
+    with pytest.raises(vol.Invalid):
+        await do(hass, "dial", number="3", device_id=[device.id, device.id])
+
+
+async def test_without_a_loaded_account_actions_say_so(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert entry.state is ConfigEntryState.NOT_LOADED
+    with pytest.raises(ServiceValidationError) as raised:
+        await do(hass, "dial", number="612")
+    assert raised.value.translation_key == "no_account"
+    with pytest.raises(ServiceValidationError) as raised:
+        await do(hass, "dial", number="612", config_entry_id=entry.entry_id)
+    assert raised.value.translation_key == "service_config_entry_not_loaded"
+
+
+# Which call
+
+
+async def test_answer_takes_the_newest_ringing_call(hass: HomeAssistant, phone: FakePhone) -> None:
+    phone.enter(phone.ring(), CallState.TALKING)
+    phone.now += 1
+    phone.ring(GRANDMA)
+    phone.now += 1
+    newest = phone.ring(NEIGHBOUR)
+    answer = await act(hass, "answer")
+    assert phone.did == [("answer", newest, None)]
+    assert (answer["state"], answer["number"]) == ("talking", "612")
+
+
+async def test_answer_speaks_to_the_caller(hass: HomeAssistant, phone: FakePhone, sound: FileSource) -> None:
+    call_id = phone.ring()
+    await do(hass, "answer", media={"media_content_id": str(sound.path), "media_content_type": "audio/wav"})
+    assert phone.did == [("answer", call_id, sound)]
+
+
+@pytest.mark.parametrize(
+    ("action", "data", "key"),
+    [
+        ("answer", {}, "no_ringing_call"),
+        ("hangup", {}, "no_call"),
+        ("send_dtmf", {"digits": "1"}, "no_audible_call"),
+        ("play", {"media": "gong.wav"}, "no_audible_call"),
+        ("hangup", {"call_id": "gone"}, "call_not_found"),
+    ],
+)
+async def test_a_call_that_is_not_there_is_an_error(
+    hass: HomeAssistant, phone: FakePhone, action: str, data: dict[str, Any], key: str
+) -> None:
+    with pytest.raises(ServiceValidationError) as raised:
+        await do(hass, action, **data)
+    assert raised.value.translation_key == key
+
+
+async def test_calls_of_several_accounts_have_to_be_named(
+    hass: HomeAssistant, phone: FakePhone, other_phone: FakePhone
+) -> None:
+    first, second = phone.ring(), other_phone.ring()
+    assert (first, second) == ("call1", "call1")
+    with pytest.raises(ServiceValidationError) as raised:
+        await do(hass, "answer")
+    assert raised.value.translation_key == "call_ambiguous"
+    other_phone.end(second)
+    other = other_phone.ring(NEIGHBOUR)
+    await do(hass, "answer", call_id=other)
+    assert other_phone.did == [("answer", other, None)]
+    assert phone.did == []
+    await do(hass, "answer")
+    assert phone.did == [("answer", first, None)]
+
+
+# Hang up
+
+
+async def test_hangup_ends_the_call_that_is_shown(hass: HomeAssistant, phone: FakePhone) -> None:
+    held = phone.ring()
+    phone.enter(held, CallState.HELD)
+    talking = phone.ring()
+    phone.enter(talking, CallState.TALKING)
+    answer = await act(hass, "hangup")
+    assert phone.did == [("hangup", talking)]
+    assert (answer["outcome"], answer["ended_by"]) == ("answered", "local")
+
+
+async def test_hangup_with_a_code_refuses_a_ringing_call(hass: HomeAssistant, phone: FakePhone) -> None:
+    call_id = phone.ring()
+    answer = await act(hass, "hangup", code=603)
+    assert phone.did == [("reject", call_id, 603)]
+    assert answer["outcome"] == "declined"
+
+
+async def test_hangup_does_not_wait_long_for_the_other_side(
+    hass: HomeAssistant, phone: FakePhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("custom_components.sip_ua.services.HANGUP_TIMEOUT", 0)
+    monkeypatch.setattr(phone, "end", lambda *_args, **_more: None)
+    phone.enter(phone.ring(), CallState.TALKING)
+    answer = await act(hass, "hangup")
+    assert answer["state"] == "talking"
+
+
+# Keys and sounds
+
+
+async def test_digits_are_sent_to_the_call_that_hears(hass: HomeAssistant, phone: FakePhone) -> None:
+    call_id = phone.place(NEIGHBOUR)
+    phone.enter(call_id, CallState.EARLY)
+    phone.ring()
+    await do(hass, "send_dtmf", digits="12a#,*", duration=80, gap=60)
+    assert phone.did == [("send_digits", call_id, "12A#,*", 80, 60)]
+
+
+@pytest.mark.parametrize("digits", ["", "12E", "1" * 65, "one"])
+async def test_what_is_no_key_is_refused(hass: HomeAssistant, phone: FakePhone, digits: str) -> None:
+    with pytest.raises(vol.Invalid):
+        await do(hass, "send_dtmf", digits=digits)
+
+
+async def test_play_plays_without_waiting(hass: HomeAssistant, phone: FakePhone, sound: FileSource) -> None:
+    call_id = phone.ring()
+    phone.enter(call_id, CallState.TALKING)
+    await do(hass, "play", media=str(sound.path), loop=True, wait=True, volume=-6)
+    assert phone.did == [("play", call_id, sound, True, -6.0)]
+
+
+@pytest.mark.parametrize("error", [None, "the file is no sound"])
+async def test_play_waits_until_it_was_heard(
+    hass: HomeAssistant, phone: FakePhone, sound: FileSource, error: str | None
+) -> None:
+    call_id = phone.ring()
+    phone.enter(call_id, CallState.TALKING)
+    task = hass.async_create_task(do(hass, "play", media=str(sound.path), wait=True))
+    await until(lambda: phone.did)
+    await asyncio.sleep(0)
+    assert not task.done()
+    phone.finish(call_id, 2, error)
+    if error is None:
+        await task
+        return
+    with pytest.raises(HomeAssistantError) as raised:
+        await task
+    assert raised.value.translation_key == "playback_failed"
+    assert raised.value.translation_placeholders == {"error": error}
+
+
+async def test_play_that_waits_ends_with_the_call(hass: HomeAssistant, phone: FakePhone, sound: FileSource) -> None:
+    call_id = phone.ring()
+    phone.enter(call_id, CallState.TALKING)
+    task = hass.async_create_task(do(hass, "play", media=str(sound.path), wait=True))
+    await until(lambda: phone.did)
+    phone.end(call_id)
+    await task
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"message": "a", "media": "b"}, {"message": ""}, {"media": "gong.wav", "volume": 13}]
+)
+async def test_play_needs_one_sound(hass: HomeAssistant, phone: FakePhone, data: dict[str, Any]) -> None:
+    with pytest.raises(vol.Invalid):
+        await do(hass, "play", **data)
+
+
+async def test_an_error_of_a_sound_is_logged_without_waiting_for_it(
+    hass: HomeAssistant, phone: FakePhone, caplog: pytest.LogCaptureFixture
+) -> None:
+    call_id = phone.ring()
+    phone.enter(call_id, CallState.TALKING)
+    phone.finish(call_id, 7, "the file is no sound")
+    assert "A sound could not be played into a call of 620@fritz.box: the file is no sound" in caplog.text
