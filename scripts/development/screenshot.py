@@ -25,7 +25,7 @@ PAGE_SECONDS = 30.0
 SETTLE_SECONDS = 2.0
 CALL_SECONDS = 10.0
 DASHBOARD_SIZE = (1240, 690)
-FORM_SIZE = (720, 1240)
+FORM_SIZE = (720, 1360)
 CHROMIUM = (
     "--headless=new",
     "--no-sandbox",

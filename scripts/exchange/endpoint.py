@@ -25,6 +25,7 @@ class Endpoint:
         self.host = host
         self.port = 0
         self._on_message = on_message
+        self._datagrams = _Datagrams(self._receive_datagram)
         self._udp: asyncio.DatagramTransport | None = None
         self._server: asyncio.Server | None = None
         self._connections: dict[Address, asyncio.Transport] = {}
@@ -34,18 +35,20 @@ class Endpoint:
         udp, tcp = _bind_both(self.host, port)
         self.port = udp.getsockname()[1]
         loop = asyncio.get_running_loop()
-        self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self._receive_datagram), sock=udp)
+        self._udp, _ = await loop.create_datagram_endpoint(lambda: self._datagrams, sock=udp)
         self._server = await loop.create_server(lambda: _Connection(self._connections, self._on_message), sock=tcp)
 
     async def stop(self) -> None:
         """Free the port and every connection."""
         if self._udp is not None:
             self._udp.close()
+            await self._datagrams.closed.wait()
         if self._server is not None:
             self._server.close()
             for connection in tuple(self._connections.values()):
                 connection.abort()
             await self._server.wait_closed()
+        self._udp = self._server = None
 
     def connected(self, address: Address) -> bool:
         """Whether a message can be sent there: by UDP always, else while the connection is there."""
@@ -89,6 +92,11 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def __init__(self, receive: OnMessage) -> None:
         self._receive = receive
+        self.closed = asyncio.Event()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed.set()
 
     @override
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:

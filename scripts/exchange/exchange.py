@@ -45,7 +45,7 @@ class Exchange:
         self._endpoint = Endpoint(HOST, self._receive)
         self._extensions: dict[str, Extension] = {}
         self._dialogs: OrderedDict[str, Extension] = OrderedDict()
-        self._flows: dict[Address, Address] = {}
+        self._flows: OrderedDict[Address, Address] = OrderedDict()
         self._plans: set[asyncio.TimerHandle] = set()
 
     async def start(self, port: int = 0) -> None:
@@ -95,11 +95,8 @@ class Exchange:
             raise LocalProtocolError(f"{number} is not registered")
         extension = self._extensions[caller]
         binding = reachable[0]
-        contact = binding.contact
-        transport = binding.source.transport
-        # Requests follow the way that the REGISTER came, whatever the contact says (RFC 5626 section 5.3).
-        self._flows[Address(transport, contact.host, contact.port or transport.default_port)] = binding.source
-        sip_call_id = extension.call(str(contact))
+        self._follow(binding.contact, binding.source)
+        sip_call_id = extension.call(str(binding.contact))
         self._remember(sip_call_id, extension)
         return sip_call_id
 
@@ -117,6 +114,8 @@ class Exchange:
             _LOGGER.debug("unreadable message from %s: %s", source, error)
             return
         if isinstance(message, Request):
+            for contact in message.contacts:
+                self._follow(contact.uri, source)
             answer = self._registrar.admit(message, source, self._now)
             if answer is not None:
                 self._endpoint.send(response_destination(message, source), answer.to_bytes())
@@ -140,6 +139,17 @@ class Exchange:
                 return self._extensions.get(uri.digits)
             case _:
                 return next(iter(self._extensions.values())) if message.method == "OPTIONS" else None
+
+    def _follow(self, contact: object, source: Address) -> None:
+        """Send what is for a contact back the way its messages come, whatever it says (RFC 5626 section 5.3)."""
+        if not isinstance(contact, SipUri):
+            return
+        transport = source.transport
+        named = Address(transport, contact.host, contact.port or transport.default_port)
+        self._flows[named] = source
+        self._flows.move_to_end(named)
+        if len(self._flows) > MAX_DIALOGS:
+            self._flows.popitem(last=False)
 
     def _remember(self, sip_call_id: str, extension: Extension) -> None:
         self._dialogs[sip_call_id] = extension
