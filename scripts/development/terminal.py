@@ -38,12 +38,17 @@ class Progress:
 
 
 def ladder(steps: Iterable[Mapping[str, Any]], far_end: str, voice: str) -> list[str]:
-    """Draw a call progression; times are seconds since the INVITE, the voice stands where the call is up."""
+    """Draw a call progression; times are seconds since the INVITE, the voice stands where the call is up.
+
+    The exchange demands a login of every caller it does not know yet: a second INVITE brings it.
+    """
     lines = [f"{'':10}{'Home Assistant':<{WIDTH + 6}}{far_end}"]
     start: float | None = None
     for step in steps:
         start = step["elapsed"] if start is None else start
         name = STEP_NAMES[step["step"]]
+        if step["step"] == "invite" and len(lines) > 1:
+            name = "INVITE with login"
         if step["code"]:
             name = f"{step['code']} {step['reason'] or name}"
         lines.append(f"{step['elapsed'] - start:8.3f}  {_arrow(name, sent=step['sent'])}")

@@ -45,7 +45,7 @@ def test_a_form_is_sent_with_what_was_typed_and_its_defaults() -> None:
     assert filled == {
         "template": "generic",
         "number": "1001",
-        "network": {"local_port": 0, "stun_server": "stun.example"},
+        "network": {"port": 0, "stun_server": "stun.example"},
     }
 
 
@@ -57,6 +57,7 @@ def test_a_field_that_the_form_lacks_is_named() -> None:
 def test_the_ladder_counts_from_the_invite_and_shows_who_sent_what() -> None:
     steps = [
         {"step": "invite", "sent": True, "code": 0, "reason": "", "elapsed": 0.5},
+        {"step": "invite", "sent": True, "code": 0, "reason": "", "elapsed": 0.504},
         {"step": "ringing", "sent": False, "code": 180, "reason": "Ringing", "elapsed": 0.51},
         {"step": "ok", "sent": False, "code": 200, "reason": "OK", "elapsed": 1.5},
         {"step": "ack", "sent": True, "code": 0, "reason": "", "elapsed": 1.5},
@@ -67,10 +68,11 @@ def test_the_ladder_counts_from_the_invite_and_shows_who_sent_what() -> None:
 
     assert [line.split() for line in lines[1:]] == [
         ["0.000", "|----------------", "INVITE", "--------------->|"],
+        ["0.004", "|----------", "INVITE", "with", "login", "---------->|"],
         ["0.010", "|<-------------", "180", "Ringing", "-------------|"],
         ["1.000", "|<----------------", "200", "OK", "---------------|"],
         ["1.000", "|-----------------", "ACK", "----------------->|"],
-        ["|=====", "voice:", "100", "packets", "out,", "99", "in", "====|"],
+        ["|====", "voice:", "100", "packets", "out,", "99", "in", "=====|"],
         ["3.000", "|<----------------", "BYE", "-----------------|"],
     ]
     assert len({len(line) for line in lines[1:]}) == 1
@@ -80,8 +82,8 @@ def test_the_ladder_counts_from_the_invite_and_shows_who_sent_what() -> None:
     "record",
     [
         f"{HEAD} ERROR (MainThread) [custom_components.sip_ua.coordinator] no",
-        f'{HEAD} ERROR (MainThread) [homeassistant] Error doing job\nTraceback:\n  File "custom_components/sip_ua/a.py"',
-        f"{HEAD} WARNING (MainThread) [homeassistant.util.loop] Detected blocking call by custom integration 'sip_ua'",
+        f'{HEAD} ERROR (MainThread) [homeassistant] Error in job\nTraceback:\n  File "custom_components/sip_ua/a.py"',
+        f"{HEAD} WARNING (MainThread) [homeassistant.util] Detected blocking call by custom integration 'sip_ua'",
     ],
 )
 def test_errors_of_the_integration_are_complaints(tmp_path: Path, record: str) -> None:
@@ -96,7 +98,7 @@ def test_errors_of_the_integration_are_complaints(tmp_path: Path, record: str) -
     [
         f"{HEAD} ERROR (MainThread) [homeassistant.components.analytics] no network\nTraceback",
         f"{HEAD} WARNING (MainThread) [custom_components.sip_ua.coordinator] 1001@exchange.test is not registered",
-        f"{HEAD} WARNING (Worker) [homeassistant.loader] We found a custom integration sip_ua which has not been tested",
+        f"{HEAD} WARNING (W) [homeassistant.loader] We found a custom integration sip_ua which has not been tested",
     ],
 )
 def test_what_is_not_the_integrations_fault_is_no_complaint(tmp_path: Path, record: str) -> None:
