@@ -85,7 +85,7 @@ def quote(text: str) -> str:
 
 def unquote(text: str) -> str:
     """Return what a quoted-string says; a text without quotes is returned as it is."""
-    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
+    if not text.startswith('"') or not text.endswith('"', 1):
         return text
     text = text[1:-1]
     if "\\" not in text:

@@ -22,6 +22,7 @@ from .uri import Uri, parse_uri
 
 __all__ = ["REASON_PHRASES", "Message", "Request", "Response", "check_request", "check_response", "parse_message"]
 
+_STATUS_LINE_START: Final = f"{SIP_VERSION} "
 _DIALOG_METHODS: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 _SINGLE_HEADERS: Final = ("Max-Forwards", "Content-Type", "Content-Length", "Expires", "Timestamp")
 
@@ -281,7 +282,7 @@ def parse_message(data: bytes | bytearray | memoryview) -> Request | Response:
     start_line, fields, problem = read_head(data[: ends[0]])
     headers = Headers.from_wire(fields)
     body = data[ends[1] :]
-    if start_line[:8].upper() == f"{SIP_VERSION} ":
+    if start_line[: len(_STATUS_LINE_START)].upper() == _STATUS_LINE_START:
         response = _read_status_line(start_line, headers, body)
         if problem:
             raise problem
@@ -304,7 +305,7 @@ def parse_message(data: bytes | bytearray | memoryview) -> Request | Response:
 
 
 def _read_status_line(line: str, headers: Headers, body: bytes) -> Response:
-    status, _, reason = line[len(SIP_VERSION) + 1 :].partition(" ")
+    status, _, reason = line[len(_STATUS_LINE_START) :].partition(" ")
     if len(status) != 3 or not is_digits(status) or not "100" <= status <= "699":
         raise MessageError("a status line without a status")
     return Response(int(status), reason, headers, body)
@@ -333,24 +334,25 @@ def check_request(request: Request) -> None:
 
     Raises MessageError, with the status that answers it.
     """
-    _check_common(request)
-    request.request_uri  # noqa: B018
-    if request.cseq.method != request.method:
+    headers = request.headers
+    if _check_common(headers).method != request.method:
         raise MessageError("CSeq: another method than the request's")
-    if "Contact" in request.headers:
-        request.contacts  # noqa: B018
-    if "Route" in request.headers:
-        request.route  # noqa: B018
-    if name := request.headers.repeated(_SINGLE_HEADERS):
+    request.request_uri  # noqa: B018
+    headers.typed("Contact", _parse_contacts)
+    headers.typed("Route", parse_name_addrs)
+    if name := headers.repeated(_SINGLE_HEADERS):
         raise MessageError(f"{name}: given more than once")
 
 
 def check_response(response: Response) -> None:
     """Check what every response must have (RFC 3261 section 8.2.6.2); raises MessageError."""
-    _check_common(response)
+    _check_common(response.headers)
 
 
-def _check_common(message: Message) -> None:
-    message.via, message.from_, message.to, message.cseq, message.call_id  # noqa: B018
-    if "Record-Route" in message.headers:
-        message.record_route  # noqa: B018
+def _check_common(headers: Headers) -> CSeq:
+    headers.typed("Via", _parse_top_via)
+    headers.typed_only("From", parse_name_addr)
+    headers.typed_only("To", parse_name_addr)
+    headers.typed_only("Call-ID", _parse_call_id)
+    headers.typed("Record-Route", parse_name_addrs)
+    return headers.typed_only("CSeq", parse_cseq)

@@ -14,6 +14,7 @@ from .grammar import (
 from .header_names import HEADER_NAMES
 
 LINE_ENDS: Final = b"\r\n"
+_CR: Final = 13
 
 
 class Head(NamedTuple):
@@ -37,7 +38,7 @@ def find_head_end(data: bytes | bytearray, start: int = 0) -> tuple[int, int] | 
         body = bare + 2
     else:
         return None
-    return (bare - 1 if data[bare - 1 : bare] == b"\r" else bare), body
+    return (bare - 1 if bare and data[bare - 1] == _CR else bare), body
 
 
 def read_head(data: bytes) -> Head:
