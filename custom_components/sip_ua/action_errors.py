@@ -10,7 +10,7 @@ from .net.errors import AudioError, MediaStoppedError, NoPortError
 from .sip.errors import LocalProtocolError, SipError
 
 # The first kind that fits applies; the person's own faults are validation errors.
-_KINDS: tuple[tuple[type[SipError], type[HomeAssistantError], str], ...] = (
+KINDS: tuple[tuple[type[SipError], type[HomeAssistantError], str], ...] = (
     (LocalProtocolError, ServiceValidationError, "not_possible"),
     (NoPortError, HomeAssistantError, "no_rtp_port"),
     (AudioError, HomeAssistantError, "playback_failed"),
@@ -25,7 +25,7 @@ def translated_errors() -> Iterator[None]:
     try:
         yield
     except SipError as error:
-        for kind, raised, key in _KINDS:
+        for kind, raised, key in KINDS:
             if isinstance(error, kind):
                 raise raised(
                     translation_domain=DOMAIN, translation_key=key, translation_placeholders={"error": str(error)}

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 TTS = "tts"
 CHUNK_SIZE = 16384
 FETCH_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=10, sock_read=30)
+SPEECH_FORMAT = "wav"
+"""What local engines give by themselves; otherwise Home Assistant would turn it into MP3 first."""
+
 STREAMABLE_FORMATS = frozenset({"wav", "mp3", "ogg", "flac"})
 TTS_PROXY = "/api/tts_proxy/"
 WEB_PATHS = ("/api/", "/local/", "/media/local/")
@@ -39,8 +42,9 @@ def speech_source(
 
     if (resolved := tts.async_resolve_engine(hass, engine)) is None:
         raise validation_error("tts_engine_unknown", engine=engine or "-")
+    wanted = {tts.ATTR_PREFERRED_FORMAT: SPEECH_FORMAT, **(options or {})}
     try:
-        stream = tts.async_create_stream(hass, resolved, language, dict(options) if options else None)
+        stream = tts.async_create_stream(hass, resolved, language, wanted)
     except HomeAssistantError as error:
         raise validation_error("tts_failed", engine=resolved, error=str(error)) from error
     stream.async_set_message(message)

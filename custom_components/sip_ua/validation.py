@@ -81,7 +81,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-_FIELD_RULES: tuple[Rule, ...] = (
+FIELD_RULES: tuple[Rule, ...] = (
     ("number_required", CONF_NUMBER, lambda data, _: not data[CONF_NUMBER]),
     ("number_too_long", CONF_NUMBER, lambda data, _: len(data[CONF_NUMBER]) > NUMBER_LENGTH_MAX),
     (
@@ -99,7 +99,7 @@ _FIELD_RULES: tuple[Rule, ...] = (
     ),
 )
 
-_SECTION_RULES: Mapping[str, tuple[Rule, ...]] = {
+SECTION_RULES: Mapping[str, tuple[Rule, ...]] = {
     SECTION_SERVERS: (
         (
             "registrar_not_used",
@@ -204,10 +204,10 @@ def find_mistakes(data: Mapping[str, Any], machine_addresses: Collection[str]) -
     `data` is normalized entry data, `machine_addresses` what a local address may be bound to.
     """
     mistakes: dict[str, Mistake] = {}
-    for key, place, broken in _FIELD_RULES:
+    for key, place, broken in FIELD_RULES:
         if place not in mistakes and broken(data, data):
             mistakes[place] = Mistake(key, place)
-    for section, rules in _SECTION_RULES.items():
+    for section, rules in SECTION_RULES.items():
         for key, _, broken in rules:
             if section not in mistakes and broken(data[section], data):
                 mistakes[section] = Mistake(key, section)

@@ -1,0 +1,181 @@
+"""Every text that the integration shows exists, in every language, and none is there that it does not show."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from homeassistant.data_entry_flow import section
+from homeassistant.util.yaml import load_yaml_dict
+
+from custom_components.sip_ua import action_errors, config_flow, form, services, validation
+from custom_components.sip_ua.button import BUTTONS
+from custom_components.sip_ua.const import WaitFor
+from custom_components.sip_ua.event import CALL
+from custom_components.sip_ua.sensor import REGISTRATION_SENSORS, SENSORS
+from custom_components.sip_ua.sip.events import RegistrationFailure
+
+ROOT = Path(__file__).parents[1] / "custom_components" / "sip_ua"
+LANGUAGES = sorted(path.stem for path in (ROOT / "translations").glob("*.json"))
+ENTITIES = {"button": BUTTONS, "event": (CALL,), "sensor": (*SENSORS, *REGISTRATION_SENSORS)}
+
+
+def read(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((ROOT / name).read_text(encoding="utf-8"))
+    return content
+
+
+def described_actions() -> dict[str, Any]:
+    return load_yaml_dict(str(ROOT / "services.yaml"))
+
+
+@pytest.fixture(name="english")
+def english_fixture() -> dict[str, Any]:
+    return read("translations/en.json")
+
+
+def leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every text with its path."""
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+def placeholders(text: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", text))
+
+
+def raised_keys() -> set[str]:
+    """Return the translation keys of the errors that the code raises."""
+    keys: set[str] = {key for _, _, key in action_errors.KINDS}
+    for path in ROOT.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.id if isinstance(node.func, ast.Name) else ""
+            if name == "validation_error" and isinstance(node.args[0], ast.Constant):
+                keys.add(str(node.args[0].value))
+            if name == "_find_call" and isinstance(node.args[-1], ast.Constant):
+                keys.add(str(node.args[-1].value))
+            if name in {"HomeAssistantError", "ServiceValidationError", "ConfigEntryNotReady"}:
+                keys |= {
+                    str(keyword.value.value)
+                    for keyword in node.keywords
+                    if keyword.arg == "translation_key" and isinstance(keyword.value, ast.Constant)
+                }
+    return keys
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_has_every_text_with_the_same_placeholders(language: str, english: dict[str, Any]) -> None:
+    wanted = dict(leaves(english))
+    texts = dict(leaves(read(f"translations/{language}.json")))
+    assert set(texts) == set(wanted)
+    assert all(text.strip() == text != "" for text in texts.values())
+    different = {key for key, text in texts.items() if placeholders(text) != placeholders(wanted[key])}
+    assert different == set()
+
+
+def test_form_errors_are_those_that_the_flow_can_show(english: dict[str, Any]) -> None:
+    rules = [*validation.FIELD_RULES, *(rule for rules in validation.SECTION_RULES.values() for rule in rules)]
+    shown = {key for key, _, _ in rules} | {"bind_address_unknown", config_flow.UNKNOWN}
+    assert set(english["config"]["error"]) == shown | {failure.value for failure in RegistrationFailure}
+
+
+def test_error_texts_name_only_what_the_flow_gives(english: dict[str, Any]) -> None:
+    given = {"identity", "number", "server", "local_port", "answer", "detail"}
+    for text in english["config"]["error"].values():
+        assert placeholders(text) <= given
+
+
+@pytest.mark.parametrize(
+    ("step", "schema"),
+    [
+        ("user", form.account_schema({})),
+        ("reconfigure", form.reconfigure_schema({})),
+        ("reauth_confirm", form.REAUTH_SCHEMA),
+    ],
+)
+def test_every_field_of_a_form_has_a_name_and_a_description(step: str, schema: Any, english: dict[str, Any]) -> None:
+    texts = english["config"]["step"][step]
+    fields = {str(marker): field for marker, field in schema.schema.items()}
+    plain = {key for key, field in fields.items() if not isinstance(field, section)}
+    assert set(texts["data"]) == set(texts["data_description"]) == plain
+    sections = {key: field for key, field in fields.items() if isinstance(field, section)}
+    assert set(texts.get("sections", {})) == set(sections)
+    for key, field in sections.items():
+        inner = {str(marker) for marker in field.schema.schema}
+        assert set(texts["sections"][key]["data"]) == set(texts["sections"][key]["data_description"]) == inner
+
+
+def test_every_choice_of_a_form_or_action_has_a_text(english: dict[str, Any]) -> None:
+    wanted: dict[str, set[str]] = {"wait": {wait.value for wait in WaitFor}}
+    markers = dict(form.account_schema({}).schema)
+    for field in list(markers.values()):
+        if isinstance(field, section):
+            markers |= field.schema.schema
+    for field in markers.values():
+        if (config := getattr(field, "config", {})) and "translation_key" in config:
+            options = [option["value"] if isinstance(option, dict) else option for option in config["options"]]
+            wanted[config["translation_key"]] = set(options)
+    assert {key: set(texts["options"]) for key, texts in english["selector"].items()} == wanted
+
+
+def test_every_entity_has_its_texts_and_an_icon(english: dict[str, Any]) -> None:
+    icons = read("icons.json")["entity"]
+    for platform, descriptions in ENTITIES.items():
+        keys = {str(description.translation_key) for description in descriptions}
+        assert set(english["entity"][platform]) == keys
+        assert set(icons[platform]) == keys
+    for description in ENTITIES["sensor"]:
+        texts = english["entity"]["sensor"][description.key]
+        assert set(texts.get("state", {})) == set(getattr(description, "options", None) or ())
+        states = icons["sensor"][description.key].get("state", {})
+        assert set(states) <= set(texts.get("state", {}))
+    event_types = english["entity"]["event"]["call"]["state_attributes"]["event_type"]["state"]
+    assert set(event_types) == set(CALL.event_types or ())
+
+
+def test_every_error_that_is_raised_has_a_text(english: dict[str, Any]) -> None:
+    assert set(english["exceptions"]) == raised_keys()
+
+
+def test_every_action_and_field_has_its_texts_and_an_icon(english: dict[str, Any]) -> None:
+    actions = described_actions()
+    icons = read("icons.json")["services"]
+    assert set(actions) == set(english["services"]) == set(icons)
+    for name, action in actions.items():
+        fields: set[str] = set()
+        sections: set[str] = set()
+        for key, field in action["fields"].items():
+            if "fields" in field:
+                sections.add(key)
+                fields |= set(field["fields"])
+            else:
+                fields.add(key)
+        texts = english["services"][name]
+        assert set(texts["fields"]) == fields
+        assert set(texts.get("sections", {})) == set(icons[name].get("sections", {})) == sections
+        assert all(set(text) == {"name", "description"} for text in texts["fields"].values())
+
+
+def test_the_actions_are_those_that_are_described() -> None:
+    actions = described_actions()
+    schemas = {
+        "dial": services.DIAL_SCHEMA,
+        "answer": services.ANSWER_SCHEMA,
+        "hangup": services.HANGUP_SCHEMA,
+        "send_dtmf": services.SEND_DTMF_SCHEMA,
+        "play": services.PLAY_SCHEMA.validators[0],
+    }
+    assert set(actions) == set(schemas)
+    for name, schema in schemas.items():
+        described: set[str] = set()
+        for key, field in actions[name]["fields"].items():
+            described |= set(field["fields"]) if "fields" in field else {key}
+        assert {str(marker) for marker in schema.schema} == described
