@@ -244,18 +244,32 @@ def test_a_register_over_tcp_is_sent_once_and_times_out(bench: Bench) -> None:
     assert bench.told == [TransactionTimedOut(transaction)]
 
 
+@pytest.mark.parametrize("trying", [False, True])
 @pytest.mark.parametrize("status", [200, 302, 401, 404, 503, 603])
-def test_a_final_answer_is_reported_once_however_often_it_comes(bench: Bench, status: int) -> None:
+def test_a_final_answer_is_reported_once_however_often_it_comes(bench: Bench, status: int, trying: bool) -> None:
     request = make_request("REGISTER")
     _send(bench, request)
-    for _ in range(3):
-        bench.receive(make_response(request, status))
-    bench.pass_time(1)
-    assert _statuses(bench) == [status]
+    if trying:
+        bench.receive(make_response(request, 100))
+    for number in (status, 100, status, status):
+        bench.receive(make_response(request, number))
+    bench.pass_time(4.9)
+    assert _statuses(bench) == [100] * trying + [status]
     assert bench.labels() == ["REGISTER"]
     assert bench.layer.active == 1
-    bench.pass_time(5)
+    bench.receive(make_response(request, status))
+    assert bench.layer.discarded == 0
+    bench.pass_time(0.2)
     assert bench.layer.active == 0
+    assert bench.layer.next_timer() is None
+
+
+def test_a_final_answer_over_tcp_ends_the_transaction_at_once(bench: Bench) -> None:
+    request = make_request("REGISTER")
+    _send(bench, request, tcp=True)
+    bench.receive(make_response(request, 200), BOB_TCP)
+    assert bench.layer.active == 0
+    assert bench.layer.next_timer() is None
 
 
 # Matching
@@ -366,6 +380,9 @@ def test_a_2xx_that_crosses_the_cancel_is_passed_up(bench: Bench) -> None:
         ("INVITE", 200),
         ("CANCEL", 200),
     ]
+    bench.pass_time(40)
+    assert not bench.told_of(TransactionTimedOut)
+    assert bench.layer.active == 0
 
 
 def test_a_cancelled_invite_without_final_answer_is_given_up_after_64_t1(bench: Bench) -> None:
@@ -409,6 +426,17 @@ def test_a_request_that_cannot_be_sent_fails_at_once(bench: Bench, method: str, 
     assert bench.told == [TransportFailed(transaction, "connection refused")]
     assert bench.layer.active == 0
     assert bench.layer.next_timer() is None
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_a_request_in_work_fails_when_its_server_is_gone(bench: Bench, tcp: bool) -> None:
+    request = make_request("REGISTER")
+    transaction = _send(bench, request, tcp=tcp)
+    bench.receive(make_response(request, 100))
+    bench.layer.transport_failed(BOB_TCP if tcp else BOB, "gone", bench.now)
+    bench.collect()
+    assert bench.told_of(TransportFailed) == [TransportFailed(transaction, "gone")]
+    assert bench.layer.active == 0
 
 
 def test_a_ringing_call_survives_an_icmp_error_but_not_the_loss_of_its_connection(bench: Bench) -> None:

@@ -92,6 +92,16 @@ def test_an_invite_may_ring_for_an_hour_and_says_so_each_minute(bench: Bench) ->
     assert bench.labels()[61:] == ["183", "183", "486"]
 
 
+@pytest.mark.parametrize("status", [200, 486])
+def test_an_answered_invite_says_no_more_that_it_rings(bench: Bench, status: int) -> None:
+    bench.receive(make_request(), ALICE)
+    bench.respond(180)
+    bench.pass_time(50)
+    bench.respond(status)
+    bench.pass_time(20)
+    assert bench.labels().count("180") == 1
+
+
 # Refusals
 
 
