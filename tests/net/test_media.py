@@ -22,6 +22,7 @@ from custom_components.sip_ua.net.stream_events import (
     PlaybackStarted,
     RecordingFinished,
     StreamFailed,
+    VoiceHeard,
 )
 from custom_components.sip_ua.rtp.parameters import RtpConfig
 from custom_components.sip_ua.sip.errors import LocalProtocolError
@@ -321,6 +322,31 @@ async def test_a_new_recording_ends_the_one_before(pair: Pair, tmp_path: Path) -
 
     assert [event.path.name for event in pair.heard.of(RecordingFinished)] == ["one.wav", "two.wav"]
     assert all(read_wav(tmp_path / name)[0] for name in ("one.wav", "two.wav"))
+
+
+async def test_what_the_far_end_says_can_be_listened_to(pair: Pair) -> None:
+    pair.connect()
+    heard: list[VoiceHeard] = []
+    also_heard: list[VoiceHeard] = []
+    pair.theirs.play(ToneSource(1000, -10))
+    await pair.heard.wait_for(FirstPacketReceived)
+    await asyncio.sleep(0.1)
+    leave, leave_too = pair.ours.listen(heard.append), pair.ours.listen(also_heard.append)
+    await eventually(lambda: len(heard) >= 10)
+
+    leave()
+    await eventually(lambda: len(also_heard) >= 15)
+    leave_too()
+    leave_too()
+    await asyncio.sleep(0.05)
+    number = len(also_heard)
+    await asyncio.sleep(0.1)
+
+    assert len(heard) < 15
+    assert len(also_heard) == number
+    assert not pair.heard.of(VoiceHeard)
+    assert {event.sample_rate for event in also_heard} == {8000}
+    assert frequency_of(b"".join(event.pcm for event in also_heard), 8000) == pytest.approx(1000, rel=0.005)
 
 
 async def test_a_far_end_that_says_nothing_is_told(engine: MediaEngine) -> None:

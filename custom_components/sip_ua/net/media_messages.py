@@ -10,7 +10,7 @@ from .audio_pipe import AudioReader
 from .media_clock import ClockStatistics
 from .ports import PortPair
 from .recorder import RecordingPipe
-from .stream_events import RtpStatistics, StreamEvent
+from .stream_events import RtpStatistics, StreamEvent, VoiceHeard
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,14 @@ class StopRecording:
 
 
 @dataclass(frozen=True, slots=True)
+class Listen:
+    """Tell what is heard from now on, or no more."""
+
+    stream: int
+    listening: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AskStatistics:
     """Answer with the figures so far under this token."""
 
@@ -130,6 +138,7 @@ type StreamCommand = (
     | CancelDigits
     | StartRecording
     | StopRecording
+    | Listen
     | AskStatistics
     | CloseStream
 )
@@ -149,10 +158,10 @@ def discard(command: Command) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """An event of a stream."""
+    """An event of a stream, or what was heard in it."""
 
     stream: int
-    event: StreamEvent
+    event: StreamEvent | VoiceHeard
 
 
 @dataclass(frozen=True, slots=True)

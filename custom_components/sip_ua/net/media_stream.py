@@ -21,6 +21,7 @@ from .media_messages import (
     CloseStream,
     Command,
     ConfigureStream,
+    Listen,
     Notice,
     SendDigits,
     StartPlayback,
@@ -30,7 +31,7 @@ from .media_messages import (
 )
 from .media_socket import is_numeric
 from .recorder import RecordedSides, Recorder, RecordingPipe
-from .stream_events import RecordingFinished, RtpStatistics, StreamEvent
+from .stream_events import RecordingFinished, RtpStatistics, StreamEvent, VoiceHeard
 from .worker_threads import WorkerThreads
 
 _LOGGER = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class MediaStream:
         self._config = config
         self._on_event = on_event
         self._on_closed = on_closed
+        self._listeners: list[Callable[[VoiceHeard], None]] = []
         self._media: NegotiatedMedia | None = None
         self._recordings = 0
         self._recorded = asyncio.Event()
@@ -151,6 +153,20 @@ class MediaStream:
         """Take over the end of a recording from its thread."""
         self._link.report(Notice(self._number, event), vital=True)
 
+    def listen(self, listener: Callable[[VoiceHeard], None]) -> Callable[[], None]:
+        """Hand what the far end says to `listener`, packet by packet; the function returned ends that."""
+        self._post(Listen(self._number, listening=True))
+        self._listeners.append(listener)
+
+        def leave() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+            if not self._listeners:
+                with contextlib.suppress(MediaStoppedError):
+                    self._post(Listen(self._number, listening=False))
+
+        return leave
+
     def stop_recording(self) -> None:
         """End the recording; on a closed stream there is none."""
         with contextlib.suppress(MediaStoppedError):
@@ -177,14 +193,18 @@ class MediaStream:
                 await self._recorded.wait()
         await self._on_closed(self._number)
 
-    def receive_event(self, event: StreamEvent) -> None:
+    def receive_event(self, event: StreamEvent | VoiceHeard) -> None:
         """Pass on what the media thread tells; an error of the listener is logged and harms nobody else."""
         if isinstance(event, RecordingFinished):
             self._recordings -= 1
             if not self._recordings:
                 self._recorded.set()
         try:
-            self._on_event(event)
+            if isinstance(event, VoiceHeard):
+                for listener in tuple(self._listeners):
+                    listener(event)
+            else:
+                self._on_event(event)
         except Exception:
             _LOGGER.exception("The listener of a media stream failed")
 

@@ -13,7 +13,7 @@ import audioop
 from .audio_pipe import SAMPLE_BYTES
 from .resample import Resampler
 from .stream_events import RecordingFinished
-from .wav_header import UNKNOWN_SIZE, write_wav_header
+from .wav_header import write_wav_header
 
 BLOCK_FRAMES: Final = 10
 MAX_WAITING: Final = 100
@@ -153,7 +153,7 @@ class Recorder:
             if not self._rate:
                 self._rate = block.received_rate
                 # A recording that is cut off by a loss of power can be played all the same.
-                file.write(write_wav_header(self._rate, self._channels, UNKNOWN_SIZE))
+                file.write(write_wav_header(self._rate, self._channels, None))
             lost = bytes(SAMPLE_BYTES * self._channels * round(block.lost * self._rate))
             pcm = lost + self._join(block)
             file.write(pcm)

@@ -11,6 +11,7 @@ from .media_messages import (
     CancelDigits,
     ChangeGain,
     ConfigureStream,
+    Listen,
     OpenStream,
     SendDigits,
     StartPlayback,
@@ -22,7 +23,7 @@ from .media_messages import (
 from .media_socket import MediaSocket, Reader
 from .playlist import Playlist
 from .recorder import RecordingTap
-from .stream_events import StreamEvent
+from .stream_events import StreamEvent, VoiceHeard
 
 NANOSECONDS_PER_MS: Final = 1_000_000
 RTCP_EVERY: Final = 8
@@ -32,7 +33,7 @@ RTCP_EVERY: Final = 8
 class CallStream:
     """Everything of one stream that lives in the media thread; used from there only."""
 
-    def __init__(self, order: OpenStream, tell: Callable[[StreamEvent], None]) -> None:
+    def __init__(self, order: OpenStream, tell: Callable[[StreamEvent | VoiceHeard], None]) -> None:
         """Take over the sockets of `order`; events go to `tell`."""
         self.id = order.stream
         self._tell = tell
@@ -50,6 +51,7 @@ class CallStream:
         self._media: MediaParameters | None = None
         self._playlist = Playlist(tell)
         self._recording: RecordingTap | None = None
+        self._listening = False
         self._sent: list[bytes | None] = []
         self._read_at = time.monotonic()
         self._until_rtcp = 0
@@ -80,6 +82,8 @@ class CallStream:
                 self._recording = RecordingTap(command.pipe)
             case StopRecording():
                 self._stop_recording()
+            case Listen():
+                self._listening = command.listening
             case _:
                 raise TypeError(f"not for a stream: {type(command).__name__}")
 
@@ -120,6 +124,8 @@ class CallStream:
         recording = self._recording
         for tick in range(ticks):
             pcm = session.play_out(now)
+            if self._listening:
+                self._tell(VoiceHeard(pcm, session.receive_rate))
             if recording is not None:
                 recording.write(pcm, session.receive_rate, self._sent[tick], session.send_codec.sample_rate)
                 if not recording.open:

@@ -1,6 +1,6 @@
 """What a media stream tells the one who opened it: what `rtp` tells, and what became of sounds and recordings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..rtp.events import (
@@ -36,6 +36,7 @@ __all__ = [
     "SsrcCollision",
     "StreamEvent",
     "StreamFailed",
+    "VoiceHeard",
 ]
 
 
@@ -62,6 +63,14 @@ class RecordingFinished:
     path: Path
     seconds: float
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceHeard:
+    """One packet time of the far end's voice: PCM of 16 bits, little-endian, mono, `sample_rate` in Hz."""
+
+    pcm: bytes = field(repr=False)
+    sample_rate: int
 
 
 @dataclass(frozen=True, slots=True)

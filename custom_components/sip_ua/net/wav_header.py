@@ -9,6 +9,7 @@ PCM: Final = 1
 UNKNOWN_SIZE: Final = 0xFFFFFFFF
 LONGEST_HEADER: Final = 64 * 1024
 
+_OVERHEAD: Final = 36
 _RIFF: Final = struct.Struct("<4sI4s")
 _CHUNK: Final = struct.Struct("<4sI")
 _FORMAT: Final = struct.Struct("<HHIIHH")
@@ -59,12 +60,13 @@ def _plain_format(body: bytes) -> tuple[int, int, int] | None:
     return rate, channels, bits
 
 
-def write_wav_header(sample_rate: int, channels: int, size: int) -> bytes:
-    """Return the 44 bytes before `size` bytes of PCM of 16 bits; a size beyond 4 GB is written as unknown."""
-    size = min(size, UNKNOWN_SIZE - 36)
+def write_wav_header(sample_rate: int, channels: int, size: int | None) -> bytes:
+    """Return the 44 bytes before `size` bytes of PCM of 16 bits; None and what is beyond 4 GB are written as unknown."""
+    if size is None or size > UNKNOWN_SIZE - _OVERHEAD:
+        size = UNKNOWN_SIZE
     block = 2 * channels
     return (
-        _RIFF.pack(b"RIFF", 36 + size, b"WAVE")
+        _RIFF.pack(b"RIFF", min(_OVERHEAD + size, UNKNOWN_SIZE), b"WAVE")
         + _CHUNK.pack(b"fmt ", _FORMAT.size)
         + _FORMAT.pack(PCM, channels, sample_rate, sample_rate * block, block, 16)
         + _CHUNK.pack(b"data", size)
