@@ -178,6 +178,11 @@ def test_parameters_do_not_change_but_make_others() -> None:
     assert len(second) == 3
 
 
+def test_parameters_made_of_parameters_keep_their_quotes() -> None:
+    quoted = Params.parse('text="a;b"')
+    assert str(Params(quoted)) == str(quoted.with_param("x").without("x")) == ';text="a;b"'
+
+
 def test_one_semicolon_too_many_at_the_end_is_forgiven() -> None:
     assert Params.parse("lr; ") == Params.parse("lr;") == Params({"lr": None})
 

@@ -26,6 +26,8 @@ class Params(Mapping[str, str | None]):
     def __init__(self, values: Mapping[str, str | None] | Iterable[tuple[str, str | None]] = ()) -> None:
         """Take names and values as they are to be written: a value that is no token needs `grammar.quote`."""
         self._values: dict[str, str | None] = {}
+        if isinstance(values, Params):
+            values = values._values
         for name, value in values.items() if isinstance(values, Mapping) else values:
             self._values.setdefault(name.lower(), value)
 
