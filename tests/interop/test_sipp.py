@@ -53,13 +53,15 @@ async def test_sipp_calls_and_is_hung_up(peers: Peers) -> None:
         assert (await ours.until_ended(call.id)).ended_by is EndedBy.LOCAL
 
 
-@pytest.mark.parametrize("code", [486, 603, 480])
-async def test_sipp_calls_and_is_refused(peers: Peers, code: int) -> None:
+@pytest.mark.parametrize(
+    ("code", "outcome"), [(486, CallOutcome.BUSY), (603, CallOutcome.DECLINED), (480, CallOutcome.DECLINED)]
+)
+async def test_sipp_calls_and_is_refused(peers: Peers, code: int, outcome: CallOutcome) -> None:
     ours, tasks = answering(lambda agent, call_id: agent.phone.reject(call_id, code))
     async with ours:
         await (await peers.sipp(f"uac_expects_{code}", ours.address, service="ha")).require_success()
         call = (await ours.until_incoming()).call
-        assert (await ours.until_ended(call.id)).outcome is CallOutcome.DECLINED
+        assert (await ours.until_ended(call.id)).outcome is outcome
         await asyncio.gather(*tasks)
 
 

@@ -20,6 +20,7 @@ SCAN_HIGHEST_HZ = 3_600.0
 FLOOR = 1e-9
 LEAST_POWER = 1e-3
 CHUNK_HEADER = 8
+WAV_HEADER = 44
 SAMPLE_BITS = 16
 
 
@@ -112,6 +113,11 @@ def _scan(samples: array.array[int], rate: int) -> float:
 
 def _wrapped(angle: float) -> float:
     return (angle + math.pi) % (2.0 * math.pi) - math.pi
+
+
+def wav_seconds(path: Path, rate: int) -> float:
+    """Return how long a mono file is that may still grow, without reading it."""
+    return max(0, path.stat().st_size - WAV_HEADER) / 2 / rate if path.exists() else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, override
 
-from tests.interop.tone import Tone, measure, read_wav, sine, write_wav
+from tests.interop.tone import Tone, measure, read_wav, sine, wav_seconds, write_wav
 
 from .ports import LOOPBACK, free_ports
 from .process import PeerError, PeerProcess, require_program
@@ -33,6 +34,12 @@ class BaresipEvent:
     parameter: str
     peer: str
     call_id: str
+
+
+@cache
+def _tone(frequency_hz: float, rate: int) -> array.array[int]:
+    """Return what a baresip says for a minute; the same ones are asked for again and again."""
+    return sine(frequency_hz, TONE_SECONDS, rate, TONE_DBFS)
 
 
 class Baresip(PeerProcess):
@@ -125,7 +132,7 @@ class Baresip(PeerProcess):
         (self.folder / "dump").mkdir(exist_ok=True)
         tone = write_wav(
             self.folder / "tone.wav",
-            sine(self.tone_hz, TONE_SECONDS, self._rate, TONE_DBFS),
+            _tone(self.tone_hz, self._rate),
             self._rate,
         )
         (self.folder / "config").write_text(self._configuration(tone))
@@ -222,15 +229,21 @@ class Baresip(PeerProcess):
         """Return the DTMF digits received so far."""
         return "".join(event.parameter for event in self.events if event.kind == "CALL_DTMF_START")
 
+    @property
+    def _dump(self) -> Path | None:
+        """Return the file of what it received in the latest call."""
+        dumps = (self.folder / "dump").glob("*dec.wav")
+        return max(dumps, key=lambda path: path.stat().st_mtime_ns, default=None)
+
     def heard(self) -> tuple[array.array[int], int]:
         """Return the samples and rate that it received in the latest call, none and 0 before the first."""
-        dumps = sorted((self.folder / "dump").glob("*dec.wav"), key=lambda path: path.stat().st_mtime_ns)
-        return read_wav(dumps[-1]) if dumps else (array.array("h"), 0)
+        dump = self._dump
+        return (array.array("h"), 0) if dump is None else read_wav(dump)
 
     def heard_seconds(self) -> float:
         """Return how much sound it has received in the latest call."""
-        samples, rate = self.heard()
-        return len(samples) / rate if rate else 0.0
+        dump = self._dump
+        return 0.0 if dump is None else wav_seconds(dump, self._rate)
 
     async def until_heard(self, seconds: float) -> Tone:
         """Wait until it has received that much sound in the latest call and return the measured tone."""
