@@ -27,7 +27,7 @@ class Params(Mapping[str, str | None]):
         """Take names and values as they are to be written: a value that is no token needs `grammar.quote`."""
         self._values: dict[str, str | None] = {}
         if isinstance(values, Params):
-            values = values._values
+            values = values._values  # noqa: SLF001
         for name, value in values.items() if isinstance(values, Mapping) else values:
             self._values.setdefault(name.lower(), value)
 
