@@ -96,8 +96,12 @@ def _await(own: socket.socket, start: str) -> str:
 
 async def measure(calls: int) -> dict[str, list[float]]:
     """Run both measurements in one Home Assistant and return milliseconds."""
-    from homeassistant.core import CoreState, EventStateChangedData, HomeAssistant  # noqa: PLC0415
-    from homeassistant.core import Event as HassEvent  # noqa: PLC0415
+    from homeassistant.core import (  # noqa: PLC0415
+        CoreState,
+        Event as HassEvent,
+        EventStateChangedData,
+        HomeAssistant,
+    )
     from homeassistant.loader import DATA_CUSTOM_COMPONENTS  # noqa: PLC0415
     from pytest_homeassistant_custom_component.common import (  # noqa: PLC0415
         MockConfigEntry,
@@ -126,7 +130,7 @@ async def measure(calls: int) -> dict[str, list[float]]:
         hass.set_state(CoreState.running)
         entry = MockConfigEntry(domain=DOMAIN, data=data, title="Benchmark")
         entry.add_to_hass(hass)
-        assert await hass.config_entries.async_setup(entry.entry_id)
+        _insist(await hass.config_entries.async_setup(entry.entry_id), "the integration cannot be set up")
         await hass.async_block_till_done()
         ringing: list[int] = []
 
@@ -139,11 +143,12 @@ async def measure(calls: int) -> dict[str, list[float]]:
         stop = hass.bus.async_listen("state_changed", written)
         command = [sys.executable, __file__, "--far-end", str(port), "--calls", str(calls)]
         peer = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, limit=2**24)
-        assert peer.stdout is not None
+        if peer.stdout is None:
+            raise RuntimeError("the far end says nothing")
         far_port = int(await peer.stdout.readline())
         told = json.loads(await peer.stdout.readline())
         stop()
-        assert len(ringing) == calls, f"{len(ringing)} states for {calls} calls"
+        _insist(len(ringing) == calls, f"{len(ringing)} states for {calls} calls")
         figures["INVITE on the wire to state written"] = _milliseconds(told["left"], ringing)
         figures["INVITE on the wire to 180 received"] = _milliseconds(told["left"], told["rang"])
         dialled = await _dial(hass, f"sip:peer@{LOOPBACK}:{far_port}", calls)
@@ -151,7 +156,7 @@ async def measure(calls: int) -> dict[str, list[float]]:
         figures["sip_ua.dial to INVITE on the wire"] = _milliseconds(dialled, told["arrived"])
         await peer.wait()
         figures["bare state write"] = [_timed(_bare_write(hass, number)) for number in range(BARE_WRITES)]
-        assert await hass.config_entries.async_unload(entry.entry_id)
+        _insist(await hass.config_entries.async_unload(entry.entry_id), "the integration cannot be unloaded")
         await hass.async_stop(force=True)
     return figures
 
@@ -166,6 +171,11 @@ async def _dial(hass: Any, target: str, calls: int) -> list[int]:
         )
         await asyncio.sleep(PAUSE)
     return dialled
+
+
+def _insist(holds: bool, otherwise: str) -> None:  # noqa: FBT001
+    if not holds:
+        raise RuntimeError(otherwise)
 
 
 def _bare_write(hass: Any, number: int) -> Callable[[], None]:
