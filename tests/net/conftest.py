@@ -10,6 +10,7 @@ from custom_components.sip_ua.net.transport import TransportHandlers, Transports
 from custom_components.sip_ua.sip.account import Account
 from custom_components.sip_ua.sip.address import HostPort
 
+from .media_support import Listener, Pair, open_stream
 from .transport_support import ACCOUNT, Inbox, Open, Side, StunServer
 
 
@@ -19,6 +20,13 @@ async def engine() -> AsyncIterator[MediaEngine]:
     made = MediaEngine()
     yield made
     await made.stop()
+
+
+@pytest.fixture
+async def pair(engine: MediaEngine) -> Pair:
+    """Give two streams that are yet to be connected to each other."""
+    heard, there = Listener(), Listener()
+    return Pair(await open_stream(engine, heard), await open_stream(engine, there), heard, there)
 
 
 @pytest.fixture

@@ -137,6 +137,19 @@ class FarEnd:
         self.close()
 
 
+class Pair:
+    """Two streams that talk to each other."""
+
+    def __init__(self, ours: MediaStream, theirs: MediaStream, heard: Listener, heard_there: Listener) -> None:
+        self.ours, self.theirs = ours, theirs
+        self.heard, self.heard_there = heard, heard_there
+
+    def connect(self, host: str = LOOPBACK, codec: Codec = CODECS["PCMA"], ptime: int = 20) -> None:
+        """Let voice flow."""
+        self.ours.configure(negotiated(self.theirs.port, host=host, codec=codec, ptime=ptime))
+        self.theirs.configure(negotiated(self.ours.port, host=host, codec=codec, ptime=ptime))
+
+
 def open_descriptors() -> int:
     """Count the open files and sockets of this process."""
     return sum(1 for _ in Path("/proc/self/fd").iterdir())

@@ -8,9 +8,9 @@ from unittest.mock import patch
 
 import pytest
 
-from custom_components.sip_ua.net.audio import BytesSource, FileSource, SilenceSource, ToneSource
-from custom_components.sip_ua.net.errors import AudioError, MediaStoppedError, NoPortError
-from custom_components.sip_ua.net.media import MediaEngine, MediaStream, PortRange, RecordedSides
+from custom_components.sip_ua.net.audio import SilenceSource, ToneSource
+from custom_components.sip_ua.net.errors import MediaStoppedError, NoPortError
+from custom_components.sip_ua.net.media import MediaEngine, PortRange
 from custom_components.sip_ua.net.media_loop import MediaLoop
 from custom_components.sip_ua.net.stream import CallStream
 from custom_components.sip_ua.net.stream_events import (
@@ -19,20 +19,18 @@ from custom_components.sip_ua.net.stream_events import (
     FirstPacketReceived,
     MediaTimedOut,
     PlaybackFinished,
-    PlaybackStarted,
-    RecordingFinished,
     StreamFailed,
-    VoiceHeard,
 )
 from custom_components.sip_ua.rtp.parameters import RtpConfig
 from custom_components.sip_ua.sip.errors import LocalProtocolError
-from custom_components.sip_ua.sip.offer_answer import CODECS, Codec, MediaDirection
+from custom_components.sip_ua.sip.offer_answer import CODECS, Codec
 
 from .media_support import (
     LOOPBACK,
     PORTS,
     FarEnd,
     Listener,
+    Pair,
     eventually,
     frequency_of,
     level_of,
@@ -40,32 +38,10 @@ from .media_support import (
     negotiated,
     open_descriptors,
     open_stream,
-    power_at,
     read_wav,
-    sine,
-    wav,
 )
 
 RTCP_GOODBYE = 203
-
-
-class Pair:
-    """Two streams that talk to each other."""
-
-    def __init__(self, ours: MediaStream, theirs: MediaStream, heard: Listener, heard_there: Listener) -> None:
-        self.ours, self.theirs = ours, theirs
-        self.heard, self.heard_there = heard, heard_there
-
-    def connect(self, host: str = LOOPBACK, codec: Codec = CODECS["PCMA"], ptime: int = 20) -> None:
-        """Let voice flow."""
-        self.ours.configure(negotiated(self.theirs.port, host=host, codec=codec, ptime=ptime))
-        self.theirs.configure(negotiated(self.ours.port, host=host, codec=codec, ptime=ptime))
-
-
-@pytest.fixture
-async def pair(engine: MediaEngine) -> Pair:
-    heard, there = Listener(), Listener()
-    return Pair(await open_stream(engine, heard), await open_stream(engine, there), heard, there)
 
 
 @pytest.mark.parametrize(("codec", "ptime"), [("PCMA", 10), ("PCMA", 20), ("PCMU", 20), ("PCMU", 30), ("PCMA", 60)])
@@ -74,18 +50,18 @@ async def test_tones_cross_in_both_directions(pair: Pair, tmp_path: Path, codec:
     pair.ours.record(tmp_path / "ours.wav")
     pair.theirs.record(tmp_path / "theirs.wav")
 
-    pair.ours.play(ToneSource(1000, -10, 0.6))
-    pair.theirs.play(ToneSource(440, -20, 0.6))
+    pair.ours.play(ToneSource(1000, -10, 0.3))
+    pair.theirs.play(ToneSource(440, -20, 0.3))
     await pair.heard.wait_for(PlaybackFinished)
     await pair.heard_there.wait_for(PlaybackFinished)
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.2)
     await asyncio.gather(pair.ours.close(), pair.theirs.close())
 
     for name, frequency, level in (("theirs", 1000, -10), ("ours", 440, -20)):
         pcm, rate, _ = read_wav(tmp_path / f"{name}.wav")
         tone = loud_part(pcm)
         assert rate == 8000
-        assert len(tone) / 16000 == pytest.approx(0.6, abs=0.1)
+        assert len(tone) / 16000 == pytest.approx(0.3, abs=0.1)
         assert frequency_of(tone, rate) == pytest.approx(frequency, rel=0.005)
         assert level_of(tone[1600:-1600]) == pytest.approx(level, abs=0.5)
 
@@ -124,7 +100,7 @@ async def test_the_packets_of_all_streams_leave_in_one_tick_and_on_one_pace(engi
     with FarEnd() as one, FarEnd() as other:
         for far, ptime in ((one, 20), (other, 40)):
             (await open_stream(engine)).configure(far.media(ptime=ptime))
-        await eventually(lambda: len(other.arrivals) >= 12)
+        await eventually(lambda: len(other.arrivals) >= 8)
 
         for far, ticks in ((one, 160), (other, 320)):
             packets = [arrival.packet for arrival in far.arrivals]
@@ -182,171 +158,6 @@ async def test_digits_not_yet_begun_can_be_taken_back(pair: Pair) -> None:
     await asyncio.sleep(0.3)
 
     assert len(pair.heard_there.of(DigitReceived)) < 5
-
-
-async def test_sounds_are_played_in_turn_and_told_of(pair: Pair, tmp_path: Path) -> None:
-    (tmp_path / "voice.wav").write_bytes(wav(sine(800, 0.2, level=-10)))
-    pair.connect()
-    pair.theirs.record(tmp_path / "theirs.wav")
-
-    ids = [
-        pair.ours.play(ToneSource(500, -10, 0.2)),
-        pair.ours.play(FileSource(tmp_path / "missing.wav")),
-        pair.ours.play(FileSource(tmp_path / "voice.wav")),
-        pair.ours.play(BytesSource(b"no sound at all")),
-        pair.ours.play(ToneSource(1300, -10, 0.2)),
-    ]
-    await pair.heard.wait_for(PlaybackFinished, 5)
-    await asyncio.sleep(0.2)
-    await pair.theirs.close()
-
-    finished = pair.heard.of(PlaybackFinished)
-    assert [event.playback_id for event in finished] == ids
-    assert [event.error is None for event in finished] == [True, False, True, False, True]
-    assert [event.playback_id for event in pair.heard.of(PlaybackStarted)] == [ids[0], ids[2], ids[4]]
-    tone = loud_part(read_wav(tmp_path / "theirs.wav")[0])
-    assert len(tone) / 16000 == pytest.approx(0.6, abs=0.06)
-    for number, frequency in enumerate((500, 800, 1300)):
-        part = tone[3200 * number + 800 : 3200 * number + 2400]
-        assert power_at(part, frequency, 8000) > 0.03
-
-
-async def test_a_repeated_sound_is_stopped_on_demand(pair: Pair) -> None:
-    pair.connect()
-    playback = pair.ours.play(BytesSource(wav(sine(1000, 0.05))), loop=True)
-    await pair.heard.wait_for(PlaybackStarted)
-    await asyncio.sleep(0.2)
-    assert not pair.heard.of(PlaybackFinished)
-
-    pair.ours.stop_playback(playback)
-
-    assert await pair.heard.wait_for(PlaybackFinished) == PlaybackFinished(playback, stopped=True)
-
-
-async def test_a_sound_made_ready_before_the_answer_is_in_the_first_packet(engine: MediaEngine) -> None:
-    prepared = engine.prepare(ToneSource(1000, -10, 1.0))
-    await asyncio.sleep(0.2)
-    with FarEnd() as far:
-        stream = await open_stream(engine)
-        stream.play(prepared)
-        stream.configure(far.media())
-        await eventually(lambda: len(far.arrivals) >= 3)
-
-        assert far.arrivals[0].packet.payload != b"\xd5" * 160
-        with pytest.raises(AudioError):
-            stream.play(prepared)
-
-
-async def test_the_volume_is_in_decibels(pair: Pair, tmp_path: Path) -> None:
-    pair.connect()
-    pair.theirs.record(tmp_path / "theirs.wav")
-    playback = pair.ours.play(ToneSource(1000, -20, 0.5), volume_db=10)
-    pair.ours.set_volume(playback, 12)
-    await pair.heard.wait_for(PlaybackFinished)
-    await asyncio.sleep(0.2)
-    await pair.theirs.close()
-
-    tone = loud_part(read_wav(tmp_path / "theirs.wav")[0])
-    assert level_of(tone[3200:-1600]) == pytest.approx(-8, abs=0.5)
-
-
-async def test_a_sound_waits_while_the_far_end_holds_the_call(pair: Pair) -> None:
-    pair.connect()
-    pair.ours.configure(negotiated(pair.theirs.port, direction=MediaDirection.RECVONLY))
-    pair.ours.play(SilenceSource(0.1))
-    await asyncio.sleep(0.3)
-    assert not pair.heard.of(PlaybackStarted)
-
-    pair.ours.configure(negotiated(pair.theirs.port))
-
-    await pair.heard.wait_for(PlaybackFinished)
-
-
-@pytest.mark.parametrize("sides", list(RecordedSides))
-async def test_both_sides_are_recorded_as_wanted(pair: Pair, tmp_path: Path, sides: RecordedSides) -> None:
-    pair.connect()
-    pair.theirs.play(ToneSource(440, -10))
-    pair.ours.play(ToneSource(1300, -10))
-    await pair.heard.wait_for(FirstPacketReceived)
-    await asyncio.sleep(0.2)
-    pair.ours.record(tmp_path / "call.wav", sides)
-    await asyncio.sleep(0.4)
-    pair.ours.stop_recording()
-    finished = await pair.heard.wait_for(RecordingFinished)
-
-    pcm, rate, channels = read_wav(tmp_path / "call.wav")
-    assert (finished.path, finished.error) == (tmp_path / "call.wav", None)
-    assert finished.seconds == pytest.approx(len(pcm) / 2 / channels / rate)
-    assert finished.seconds == pytest.approx(0.4, abs=0.2)
-    left = pcm if channels == 1 else b"".join(pcm[at : at + 2] for at in range(0, len(pcm), 4))
-    right = pcm if channels == 1 else b"".join(pcm[at + 2 : at + 4] for at in range(0, len(pcm), 4))
-    heard, said = power_at(left, 440, rate) > 0.03, power_at(right, 1300, rate) > 0.03
-    assert (heard, said) == (sides is not RecordedSides.SENT, sides is not RecordedSides.RECEIVED)
-    if sides is RecordedSides.STEREO:
-        assert power_at(left, 1300, rate) < 0.001
-        assert power_at(right, 440, rate) < 0.001
-
-
-async def test_a_recording_that_cannot_be_written_is_told_and_the_call_goes_on(pair: Pair, tmp_path: Path) -> None:
-    pair.connect()
-    pair.ours.record(tmp_path / "no-folder" / "call.wav")
-
-    finished = await pair.heard.wait_for(RecordingFinished)
-    await asyncio.sleep(0.3)
-
-    assert finished.error is not None
-    assert "call.wav could not be written: No such file" in finished.error
-    statistics = await pair.ours.statistics()
-    assert statistics is not None
-    assert not pair.heard.of(StreamFailed)
-
-
-async def test_a_full_disk_ends_the_recording_only(pair: Pair) -> None:
-    pair.connect()
-    pair.ours.record(Path("/dev/full"))
-
-    finished = await pair.heard.wait_for(RecordingFinished)
-
-    assert finished.error is not None
-    assert "No space left" in finished.error
-    assert not pair.heard.of(StreamFailed)
-
-
-async def test_a_new_recording_ends_the_one_before(pair: Pair, tmp_path: Path) -> None:
-    pair.connect()
-    pair.ours.record(tmp_path / "one.wav")
-    await asyncio.sleep(0.1)
-    pair.ours.record(tmp_path / "two.wav")
-    await asyncio.sleep(0.1)
-    await pair.ours.close()
-
-    assert [event.path.name for event in pair.heard.of(RecordingFinished)] == ["one.wav", "two.wav"]
-    assert all(read_wav(tmp_path / name)[0] for name in ("one.wav", "two.wav"))
-
-
-async def test_what_the_far_end_says_can_be_listened_to(pair: Pair) -> None:
-    pair.connect()
-    heard: list[VoiceHeard] = []
-    also_heard: list[VoiceHeard] = []
-    pair.theirs.play(ToneSource(1000, -10))
-    await pair.heard.wait_for(FirstPacketReceived)
-    await asyncio.sleep(0.1)
-    leave, leave_too = pair.ours.listen(heard.append), pair.ours.listen(also_heard.append)
-    await eventually(lambda: len(heard) >= 10)
-
-    leave()
-    await eventually(lambda: len(also_heard) >= 15)
-    leave_too()
-    leave_too()
-    await asyncio.sleep(0.05)
-    number = len(also_heard)
-    await asyncio.sleep(0.1)
-
-    assert len(heard) < 15
-    assert len(also_heard) == number
-    assert not pair.heard.of(VoiceHeard)
-    assert {event.sample_rate for event in also_heard} == {8000}
-    assert frequency_of(b"".join(event.pcm for event in also_heard), 8000) == pytest.approx(1000, rel=0.005)
 
 
 async def test_a_far_end_that_says_nothing_is_told(engine: MediaEngine) -> None:

@@ -14,7 +14,8 @@ from .media_thread import MediaThread
 from .stream_events import RtpStatistics
 
 REPLY_TIMEOUT: Final = 2.0
-JOIN_TIMEOUT: Final = 0.2
+JOIN_TIMEOUT: Final = 2.0
+"""Seconds for a thread that has said its last word; it needs microseconds unless the machine is overrun."""
 
 type Statistics = RtpStatistics | ClockStatistics | None
 

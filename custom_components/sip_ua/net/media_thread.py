@@ -36,7 +36,6 @@ class MediaThread:
         try:
             MediaLoop(self._commands, self._alarm, report).run()
         finally:
-            # Here and not in `join` alone: nobody may have waited so long.
             self._alarm.close()
 
     @property
@@ -54,8 +53,6 @@ class MediaThread:
     def join(self, timeout: float) -> None:
         """Wait for the end of a thread that was told to stop, so many seconds at most."""
         self._thread.join(timeout)
-        if not self.alive:
-            self._alarm.close()
-            # What came while the thread was ending.
-            while self._commands:
-                discard(self._commands.popleft())
+        # What came while the thread was ending.
+        while not self.alive and self._commands:
+            discard(self._commands.popleft())

@@ -61,7 +61,7 @@ def _plain_format(body: bytes) -> tuple[int, int, int] | None:
 
 
 def write_wav_header(sample_rate: int, channels: int, size: int | None) -> bytes:
-    """Return the 44 bytes before `size` bytes of PCM of 16 bits; None and what is beyond 4 GB are written as unknown."""
+    """Return the 44 bytes before `size` bytes of PCM of 16 bits; None and more than 4 GB are written as unknown."""
     if size is None or size > UNKNOWN_SIZE - _OVERHEAD:
         size = UNKNOWN_SIZE
     block = 2 * channels
