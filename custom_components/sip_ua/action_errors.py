@@ -25,12 +25,10 @@ def translated_errors() -> Iterator[None]:
     try:
         yield
     except SipError as error:
-        for kind, raised, key in KINDS:
-            if isinstance(error, kind):
-                raise raised(
-                    translation_domain=DOMAIN, translation_key=key, translation_placeholders={"error": str(error)}
-                ) from error
-        raise
+        _, raised, key = next(kind for kind in KINDS if isinstance(error, kind[0]))
+        raise raised(
+            translation_domain=DOMAIN, translation_key=key, translation_placeholders={"error": str(error)}
+        ) from error
 
 
 def validation_error(key: str, **placeholders: str) -> ServiceValidationError:

