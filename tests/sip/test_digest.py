@@ -304,6 +304,133 @@ def test_requests_challenged_at_the_same_time_do_not_refuse_each_other() -> None
     assert login_of(authorized(client, request("INVITE", call="b", cseq=2)))["nonce"] == "n2"
 
 
+def accepted(sent: Request, info: str, name: str = "Authentication-Info") -> Response:
+    response = sent.create_response(200)
+    response.headers.add(name, info)
+    return response
+
+
+def proof(sent: Request, body: bytes = b"", *, password: str = SECRET) -> str:
+    """Return what shows that the server knows the password too (RFC 7616 section 3.5)."""
+    login = login_of(sent)
+    algorithm = ALGORITHMS[login.get("algorithm", "MD5").lower()]
+    values = DigestInput(
+        algorithm=algorithm,
+        method="",
+        uri=sent.uri,
+        nonce=login["nonce"],
+        qop=Qop(login["qop"]),
+        cnonce=login["cnonce"],
+        count=int(login["nc"], 16),
+        body=body,
+    )
+    return digest_response(digest_key(algorithm, LOGIN.username, login["realm"], password), values)
+
+
+def logged_in(*values: str, proxy: tuple[str, ...] = ()) -> tuple[DigestClient, Request]:
+    client = DigestClient(LOGIN, entropy)
+    client.challenged(challenge(request(), *values, proxy=proxy))
+    return client, authorized(client, request(cseq=2))
+
+
+def test_the_next_nonce_is_taken_over_and_counted_from_one() -> None:
+    client, sent = logged_in(digest("n1", ', qop="auth", opaque="o", algorithm=SHA-256'))
+    client.succeeded(sent, accepted(sent, 'nextnonce="n2", qop=auth'))
+    login = login_of(authorized(client, request(cseq=3)))
+    assert (login["nonce"], login["nc"], login["opaque"], login["algorithm"]) == ("n2", "00000001", "o", "SHA-256")
+    assert login_of(authorized(client, request(cseq=4)))["nc"] == "00000002"
+
+
+def test_a_next_nonce_that_no_longer_holds_is_no_refusal() -> None:
+    client, sent = logged_in(digest("n1"))
+    client.succeeded(sent, accepted(sent, 'nextnonce="n2"'))
+    later = authorized(client, request(cseq=3))
+    client.challenged(challenge(later, digest("n3")))
+    assert login_of(authorized(client, request(cseq=4)))["nonce"] == "n3"
+
+
+def test_a_next_nonce_that_is_the_present_one_is_counted_on() -> None:
+    client, sent = logged_in(digest("n1"))
+    client.succeeded(sent, accepted(sent, 'nextnonce="n1"'))
+    assert login_of(authorized(client, request(cseq=3)))["nc"] == "00000002"
+
+
+def test_an_answer_that_came_late_does_not_bring_an_older_nonce_back() -> None:
+    client, sent = logged_in(digest("n1"))
+    at_the_same_time = authorized(client, request(cseq=3))
+    client.succeeded(at_the_same_time, accepted(at_the_same_time, 'nextnonce="n3"'))
+    client.succeeded(sent, accepted(sent, 'nextnonce="n2"'))
+    assert login_of(authorized(client, request(cseq=4)))["nonce"] == "n3"
+
+
+def test_proxy_and_server_name_their_next_nonces_apart() -> None:
+    client, sent = logged_in(digest("n1"), proxy=(digest("p1", realm="p"),))
+    client.succeeded(sent, accepted(sent, 'nextnonce="p2"', "Proxy-Authentication-Info"))
+    later = authorized(client, request(cseq=3))
+    assert login_of(later)["nonce"] == "n1"
+    assert login_of(later, "Proxy-Authorization")["nonce"] == "p2"
+
+
+def test_a_next_nonce_for_one_of_two_logins_is_told_by_its_client_nonce() -> None:
+    rolled = Random(5)
+    client = DigestClient(LOGIN, rolled.randbytes)
+    client.challenged(challenge(request(), digest("a1", realm="a"), digest("b1", realm="b")))
+    sent = authorized(client, request(cseq=2))
+    second = parse_auth_values(sent.headers.get_all("Authorization")[1])[0]
+    client.succeeded(sent, accepted(sent, 'nextnonce="x"'))
+    client.succeeded(sent, accepted(sent, f'nextnonce="b2", cnonce="{second.get("cnonce")}"'))
+    later = authorized(client, request(cseq=3)).headers.get_all("Authorization")
+    assert [parse_auth_values(value)[0].get("nonce") for value in later] == ["a1", "b2"]
+
+
+@pytest.mark.parametrize("qop", ["auth", "auth-int"])
+def test_a_server_that_proves_the_password_is_believed(qop: str) -> None:
+    client, sent = logged_in(digest("n1", f', qop="{qop}"'))
+    response = accepted(sent, f'rspauth="{proof(sent, b"v=0").upper()}", nextnonce="n2"')
+    response.body = b"v=0"
+    client.succeeded(sent, response)
+    assert login_of(authorized(client, request(cseq=3)))["nonce"] == "n2"
+
+
+def test_a_server_that_does_not_know_the_password_names_no_nonce() -> None:
+    client, sent = logged_in(digest("n1"))
+    wrong = proof(sent, password="guessed")
+    client.succeeded(sent, accepted(sent, f'rspauth="{wrong}", nextnonce="n2"'))
+    assert login_of(authorized(client, request(cseq=3)))["nonce"] == "n1"
+
+
+def test_a_session_is_bound_to_its_first_nonce() -> None:
+    client, sent = logged_in(digest("n1", ', qop="auth", algorithm=MD5-sess'))
+    client.succeeded(sent, accepted(sent, 'nextnonce="n2"'))
+    assert login_of(authorized(client, request(cseq=3)))["nonce"] == "n1"
+
+
+@pytest.mark.parametrize(
+    "info", ["", "nextnonce", 'nextnonce="', "nextnonce=", 'nextnonce=""', "=,=", 'x nextnonce="n"']
+)
+def test_a_next_nonce_that_cannot_be_read_is_none(info: str) -> None:
+    client, sent = logged_in(digest("n1"))
+    client.succeeded(sent, accepted(sent, info))
+    assert login_of(authorized(client, request(cseq=3)))["nonce"] == "n1"
+
+
+@given(
+    info=st.text(st.characters(exclude_categories=["C"]), max_size=60)
+    | st.text(alphabet='nextnonce="\\, rspauth', max_size=40)
+)
+def test_whatever_stands_beside_a_success_does_no_harm(info: str) -> None:
+    client, sent = logged_in(digest("n1"))
+    client.succeeded(sent, accepted(sent, info))
+    assert login_of(authorized(client, request(cseq=3)))["realm"] == "home"
+
+
+def test_a_success_without_a_login_names_no_nonce() -> None:
+    client = DigestClient(LOGIN, entropy)
+    sent = authorized(client, request())
+    client.succeeded(sent, accepted(sent, 'nextnonce="n2"'))
+    assert not authorized(client, request(cseq=2)).headers.get_all("Authorization")
+
+
 @pytest.mark.parametrize("method", ["ACK", "CANCEL"])
 def test_what_cannot_be_challenged_gets_no_login(method: str) -> None:
     client = DigestClient(LOGIN, entropy)

@@ -178,6 +178,20 @@ def test_a_stale_nonce_is_no_refusal() -> None:
     assert RegistrationState.REFUSED not in home.states
 
 
+def test_the_nonce_that_the_registrar_names_next_spares_a_challenge() -> None:
+    home = Home(account(timing=Timing(expiration=60)))
+    home.server.script = [
+        (401, {"WWW-Authenticate": f'Digest realm="{NAME}", nonce="n1", qop="auth"'}),
+        (200, {"Authentication-Info": 'qop=auth, nextnonce="n2"'}),
+        (200, {}),
+    ]
+    home.start(40)
+    logins = [request.headers.get("Authorization") or "" for _, request in home.server.registers()]
+    assert 'nonce="n1"' in logins[1]
+    assert 'nonce="n2"' in logins[2]
+    assert "nc=00000001" in logins[2]
+
+
 def test_a_server_that_is_gone_is_noticed_by_the_keep_alive() -> None:
     home = Home()
     home.start()

@@ -89,6 +89,8 @@ class ClientRequest:
         if status == _TRY_NEXT_SERVER and self._advance(now):
             return
         self._core.preferred = self.hop.remote
+        if status < 300:
+            self._core.digest.succeeded(transaction.request, response)
         if status in _CHALLENGES and self._login(response, now):
             return
         self._handlers.final(response, self.hop, now)

@@ -1,7 +1,7 @@
 """The login of a user agent client: challenges answered and nonces kept (RFC 3261 section 22, RFC 7616, RFC 8760)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .digest_values import (
     ALGORITHMS,
@@ -26,7 +26,10 @@ MAX_SPACES = 8
 MAX_HOSTS = 32
 MAX_NONCE_COUNT = 0xFFFFFFFF
 CNONCE_LENGTH = 16
-_HEADERS = {False: ("WWW-Authenticate", "Authorization"), True: ("Proxy-Authenticate", "Proxy-Authorization")}
+_HEADERS = {
+    False: ("WWW-Authenticate", "Authorization", "Authentication-Info"),
+    True: ("Proxy-Authenticate", "Proxy-Authorization", "Proxy-Authentication-Info"),
+}
 _UNCHALLENGEABLE = frozenset({"ACK", "CANCEL"})
 _RANK = {algorithm.name: rank for rank, algorithm in enumerate(ALGORITHMS.values())}
 
@@ -103,6 +106,26 @@ class DigestClient:
         for space_key, challenge in challenges.items():
             self._keep(space_key, challenge, response)
 
+    def succeeded(self, request: Request, response: Response) -> None:
+        """Take over the nonce that a 2xx names for the next request (RFC 7616 section 3.5).
+
+        What cannot be read, belongs to no login of `request` or to an older nonce, or comes from somebody who does
+        not know the password is ignored: the server then asks anew.
+        """
+        for proxy, (_asks, answers, informs) in _HEADERS.items():
+            # The field has parameters only; the scheme is that of the login.
+            info = parse_auth_values(", ".join(("Digest ", *response.headers.get_all(informs))))[0]
+            nonce = info.params.get("nextnonce")
+            if nonce is None or not nonce.text:
+                continue
+            logins = [login for value in request.headers.get_all(answers) for login in parse_auth_values(value)]
+            named = [login for login in logins if info.get("cnonce") in {"", login.get("cnonce")}]
+            # With two logins only one that the server points at can be meant.
+            if len(named) == 1:
+                space = self._spaces.get((proxy, named[0].get("realm")))
+                if space is not None and _is_proven(space, named[0], info, request, response):
+                    _continue_with(space, nonce)
+
     def authorize(self, request: Request) -> None:
         """Add the header fields of every protection space that this request enters, replacing older ones.
 
@@ -111,7 +134,7 @@ class DigestClient:
         """
         if request.method in _UNCHALLENGEABLE:
             return
-        for _asks, answers in _HEADERS.values():
+        for _asks, answers, _informs in _HEADERS.values():
             request.headers.remove(answers)
         host = _host(request)
         for (proxy, _realm), space in self._spaces.items():
@@ -123,7 +146,7 @@ class DigestClient:
         best: dict[tuple[bool, str], _Challenge] = {}
         read = unsupported = False
         # Both header fields are read whatever the status: a forking proxy gathers them into one answer.
-        for proxy, (asks, _answers) in _HEADERS.items():
+        for proxy, (asks, _answers, _informs) in _HEADERS.items():
             for value in _values(response, asks):
                 read = True
                 challenge = _read(value)
@@ -207,6 +230,33 @@ class DigestClient:
         if challenge.userhash:
             params.append("userhash=true")
         return "Digest " + ", ".join(params)
+
+
+def _is_proven(space: _Space, login: AuthValue, info: AuthValue, request: Request, response: Response) -> bool:
+    """Tell whether a login used the present nonce, and whether a server that shows its knowledge has any."""
+    challenge = space.challenge
+    if login.get("nonce") != challenge.nonce.text:
+        return False
+    proof = info.get("rspauth")
+    values = DigestInput(
+        algorithm=challenge.algorithm,
+        method="",
+        uri=request.uri,
+        nonce=challenge.nonce.text,
+        qop=challenge.qop,
+        cnonce=login.get("cnonce"),
+        count=int(login.get("nc") or "0", 16),
+        body=response.body,
+    )
+    return not proof or proof.lower() == digest_response(space.key, values)
+
+
+def _continue_with(space: _Space, nonce: AuthParam) -> None:
+    """Make a nonce the current one; a session stays bound to its first one (RFC 7616 section 3.4.2)."""
+    if nonce.text != space.challenge.nonce.text and not space.challenge.algorithm.session:
+        space.challenge = replace(space.challenge, nonce=nonce)
+        space.count = 0
+        space.asked_by, space.first_use = ("", ""), None
 
 
 def _values(response: Response, name: str) -> Iterator[AuthValue]:
