@@ -9,7 +9,7 @@ import time
 
 from scripts.exchange.exchange import HOST, Exchange
 
-from .account import add_account, entities_of, remove_accounts
+from .account import DOMAIN, OUTSIDE, add_account, entities_of, remove_entries
 from .calls import Calls
 from .client import PASSWORD, USER, Client
 from .dashboard import make_dashboard
@@ -22,7 +22,7 @@ PORT = 8123
 SIP_PORT = 5070
 NUMBER = "1001"
 NUMBER_PASSWORD = "telephone-1001"  # noqa: S105 - at an exchange on loopback
-DOMAIN = "exchange.test"
+SIP_DOMAIN = "exchange.test"
 USERS = {NUMBER: NUMBER_PASSWORD, "1002": "telephone-1002", "1003": "telephone-1003"}
 REGISTERED_SECONDS = 30.0
 
@@ -52,6 +52,7 @@ async def develop(arguments: argparse.Namespace, progress: Progress) -> None:
         calls = await set_up_account(client, exchange, progress)
         await Proof(client, calls, exchange, reports, progress).run(NUMBER)
         progress.say("every call went as it should")
+        await remove_entries(client, *OUTSIDE)
         if not arguments.once:
             await stay(client, instance, progress)
     if complaints := instance.complaints():
@@ -97,13 +98,13 @@ async def enter(client: Client, instance: Instance, progress: Progress) -> None:
 
 async def set_up_account(client: Client, exchange: Exchange, progress: Progress) -> Calls:
     """Add the account by its config flow, wait for its registration, and make the dashboard."""
-    if await remove_accounts(client):
+    if await remove_entries(client, DOMAIN):
         progress.say("the account of the last run is removed")
     typed = {
         "number": NUMBER,
         "server": f"{HOST}:{exchange.port}",
         "password": NUMBER_PASSWORD,
-        "sip_domain": DOMAIN,
+        "sip_domain": SIP_DOMAIN,
     }
     entry_id = await add_account(client, typed)
     entities = await entities_of(client, entry_id)
@@ -112,7 +113,7 @@ async def set_up_account(client: Client, exchange: Exchange, progress: Progress)
     await calls.wait_state("sensor.registration", "registered", REGISTERED_SECONDS)
     if not exchange.bindings(NUMBER):
         raise DevelopError("Home Assistant says that it is registered, but the exchange does not know of it")
-    progress.say(f"the config flow added {NUMBER}@{DOMAIN}; it is registered")
+    progress.say(f"the config flow added {NUMBER}@{SIP_DOMAIN}; it is registered")
     await make_dashboard(client, entities)
     return calls
 
@@ -140,7 +141,7 @@ async def run(arguments: argparse.Namespace, progress: Progress) -> None:
     """Do the work; the first signal stops it in an orderly way, later ones wait for that."""
     work = asyncio.create_task(develop(arguments, progress), name="develop")
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, lambda: None if work.cancelling() else work.cancel())
     await work
 
