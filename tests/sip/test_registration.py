@@ -179,7 +179,7 @@ def test_a_stale_nonce_is_no_refusal() -> None:
 
 
 def test_the_nonce_that_the_registrar_names_next_spares_a_challenge() -> None:
-    home = Home(account(timing=Timing(expiration=60)))
+    home = Home(account(timing=Timing(expiration=60, keep_alive=0)))
     home.server.script = [
         (401, {"WWW-Authenticate": f'Digest realm="{NAME}", nonce="n1", qop="auth"'}),
         (200, {"Authentication-Info": 'qop=auth, nextnonce="n2"'}),
