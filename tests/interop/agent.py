@@ -17,6 +17,7 @@ from custom_components.sip_ua.sip.events import (
     RegistrationChanged,
     RegistrationState,
 )
+from custom_components.sip_ua.sip.transaction import Timers
 
 from .peers import LOOPBACK, REALM, Kamailio, PeerError, free_ports, until
 
@@ -72,13 +73,19 @@ class Agent:
     `on_incoming`, if set, is called with each call that rings, in the iteration of the loop in which it does.
     """
 
-    def __init__(self, account: Account, *, on_incoming: Callable[[IncomingCall], None] | None = None) -> None:
+    def __init__(
+        self,
+        account: Account,
+        *,
+        on_incoming: Callable[[IncomingCall], None] | None = None,
+        timers: Timers | None = None,
+    ) -> None:
         """Make the phone; nothing runs before `async with`."""
         self.account = account
         self.events: list[PhoneEvent] = []
         self.media = MediaEngine()
         self.on_incoming = on_incoming
-        self.phone = Phone(account, self.media, self._hear)
+        self.phone = Phone(account, self.media, self._hear, timers=timers)
 
     @property
     def address(self) -> str:
