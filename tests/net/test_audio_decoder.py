@@ -1,12 +1,14 @@
 """Sounds of all kinds become PCM of the rate that is wanted, not further ahead than wanted."""
 
 import io
+import os
 import random
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import av
 import pytest
@@ -14,8 +16,9 @@ from av.audio import AudioStream
 from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
 
+from custom_components.sip_ua.net import audio_decoder
 from custom_components.sip_ua.net.audio_decoder import LOOK_AHEAD, AudioDecoder
-from custom_components.sip_ua.net.audio_input import Input
+from custom_components.sip_ua.net.audio_feed import Input
 from custom_components.sip_ua.net.audio_pipe import AudioChunk, AudioPipe, AudioReader
 from custom_components.sip_ua.net.audio_source import BytesSource, FileSource, RawPcm, SilenceSource, ToneSource
 from custom_components.sip_ua.net.resample import pcm_frame
@@ -174,7 +177,7 @@ def test_a_tone_above_the_band_of_the_call_is_filtered_and_not_folded_back(play:
         (BytesSource(b"RIFF\0\0\0\0WAVE"), "no sound that can be played"),
         (BytesSource(b"data", "no-such-format"), "no sound that can be played"),
         (FileSource(Path("/nowhere/voice.wav")), "voice.wav cannot be read: No such file"),
-        (FileSource(Path("/tmp")), "cannot be read: Is a directory"),  # noqa: S108 - any directory
+        (FileSource(Path("/proc")), "proc is no file"),
         (ToneSource(9000), "9000 Hz"),
         (SilenceSource(0), "nothing in it"),
     ],
@@ -196,6 +199,22 @@ def test_a_playlist_cannot_open_what_it_names(play: Play, tmp_path: Path) -> Non
 
     assert playing.frames() == b""
     assert playing.reader.error is not None
+
+
+def test_a_named_pipe_is_not_waited_for(play: Play, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    playing = play(FileSource(tmp_path / "pipe.wav"))
+
+    assert playing.frames() == b""
+    assert playing.reader.error == "pipe.wav is no file"
+
+
+def test_a_defect_of_a_decoder_is_told_as_an_end(play: Play) -> None:
+    with patch.object(audio_decoder, "open_frames", side_effect=RuntimeError("a defect")):
+        playing = play(BytesSource(b"data"))
+        playing.frames()
+
+    assert playing.reader.error == "the sound cannot be decoded: a defect"
 
 
 def test_a_file_is_played_from_the_disk(play: Play, tmp_path: Path) -> None:

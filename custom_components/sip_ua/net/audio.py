@@ -1,12 +1,11 @@
 """Sounds made ready before they are needed: decoding begins while the far end still rings."""
 
 import weakref
+from functools import partial
 from itertools import count
 from typing import Final
 
-from .audio_decoder import AudioDecoder
-from .audio_feed import AudioFeed
-from .audio_input import FedSource, Input
+from .audio_feed import AudioFeed, FedSource, Input
 from .audio_pipe import AudioPipe, AudioReader
 from .audio_source import AudioSource, BytesSource, FileSource, RawPcm, SilenceSource, StreamSource, ToneSource
 from .errors import AudioError
@@ -71,8 +70,16 @@ def prepare(
     else:
         opened, pipe = source, AudioPipe()
     try:
-        workers.start(AudioDecoder(opened, pipe, rate, loop=loop).run, pipe.close, f"audio {next(_numbers)}")
+        workers.start(partial(_decode, opened, pipe, rate, loop=loop), pipe.close, f"audio {next(_numbers)}")
     except AudioError:
         pipe.close()
         raise
     return PreparedAudio(pipe, rate)
+
+
+def _decode(source: Input, pipe: AudioPipe, rate: int, *, loop: bool) -> None:
+    """Decode a sound, in a worker thread."""
+    # PyAV takes longer to load than all the rest of the runtime; nobody waits for it here.
+    from .audio_decoder import AudioDecoder  # noqa: PLC0415
+
+    AudioDecoder(source, pipe, rate, loop=loop).run()

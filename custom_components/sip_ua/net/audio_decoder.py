@@ -4,9 +4,8 @@ from collections import deque
 from queue import Empty
 from typing import Final
 
-from av import FFmpegError
-
-from .audio_input import FedSource, Input, open_frames
+from .audio_feed import FedSource, Input
+from .audio_input import open_frames
 from .audio_pipe import SAMPLE_BYTES, AudioChunk, AudioEnd, AudioPipe, ChunkPlayed, PipeClosed, RateWanted, ToWorker
 from .errors import AudioError
 from .resample import pcm_frame, pcm_resampler, resample
@@ -46,7 +45,9 @@ class AudioDecoder:
                 self._decode()
             except AudioError as error:
                 self._finish(str(error))
-            except (FFmpegError, OSError, ValueError, MemoryError) as error:
+            except _ClosedError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a decoder may raise anything for what it is fed
                 self._finish(f"the sound cannot be decoded: {error}")
             while self._unplayed:
                 self._obey(self._pipe.control.get())

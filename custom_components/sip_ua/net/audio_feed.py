@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from .audio_source import BytesSource, FileSource, RawPcm, SilenceSource, ToneSource
 from .errors import AudioError
 
 WINDOW: Final = 256 * 1024
@@ -100,3 +101,14 @@ class AudioFeed:
         self._queue.put(_End("the playback was stopped"))
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._task.cancel)
+
+
+@dataclass(frozen=True, slots=True)
+class FedSource:
+    """A `StreamSource` whose reading has begun."""
+
+    feed: AudioFeed
+    hint: str | RawPcm
+
+
+type Input = BytesSource | FileSource | ToneSource | SilenceSource | FedSource

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, Protocol
 import av
 from av.audio.frame import AudioFrame
 
-from .audio_feed import AudioFeed
+from .audio_feed import FedSource, Input
 from .audio_source import BytesSource, FileSource, RawPcm, SilenceSource, ToneSource
 from .errors import AudioError
 from .wav_header import read_wav_header
@@ -38,17 +38,6 @@ class Readable(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """Return up to `size` bytes, b"" at the end."""
-
-
-type Input = BytesSource | FileSource | ToneSource | SilenceSource | FedSource
-
-
-@dataclass(frozen=True, slots=True)
-class FedSource:
-    """A `StreamSource` whose reading has begun."""
-
-    feed: AudioFeed
-    hint: str | RawPcm
 
 
 @dataclass(slots=True)
@@ -108,6 +97,9 @@ def open_frames(source: Input) -> Iterator[AudioFrame]:
 def _open_file(source: FileSource) -> BinaryIO:
     """Open a local file."""
     try:
+        # A pipe would be waited for, and a device never ends.
+        if not source.path.is_file() and source.path.exists():
+            raise AudioError(f"{source.path.name} is no file")
         return source.path.open("rb")
     except OSError as error:
         raise AudioError(f"the file {source.path.name} cannot be read: {error.strerror}") from error

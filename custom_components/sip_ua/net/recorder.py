@@ -141,8 +141,9 @@ class Recorder:
         try:
             with self._path.open("wb") as file:
                 self._write(file)
-        except OSError as failure:
-            error = f"the recording {self._path.name} could not be written: {failure.strerror or failure}"
+        except Exception as failure:  # noqa: BLE001 - whatever it is, it must be told and not stop the call
+            reason = failure.strerror if isinstance(failure, OSError) else None
+            error = f"the recording {self._path.name} could not be written: {reason or failure}"
             self._pipe.written.put(BlockWritten(more=False))
         seconds = self._size / (SAMPLE_BYTES * self._channels * self._rate) if self._rate else 0.0
         self._report(RecordingFinished(self._path, seconds, error))

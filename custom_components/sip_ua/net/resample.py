@@ -2,15 +2,19 @@
 
 import sys
 from array import array
-
-from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
+from typing import TYPE_CHECKING
 
 from .audio_pipe import SAMPLE_BYTES
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.resampler import AudioResampler
 
 
 def pcm_resampler(rate: int) -> AudioResampler:
     """Return a converter of any sound to mono PCM of 16 bits at `rate` Hz."""
+    from av.audio.resampler import AudioResampler  # noqa: PLC0415 - loaded by worker threads, as `audio` says
+
     return AudioResampler(format="s16", layout="mono", rate=rate)
 
 
@@ -22,6 +26,8 @@ def resample(resampler: AudioResampler, frame: AudioFrame | None) -> bytes:
 
 def pcm_frame(pcm: bytes, rate: int) -> AudioFrame:
     """Wrap mono PCM of `rate` Hz as PyAV has it."""
+    from av.audio.frame import AudioFrame  # noqa: PLC0415 - as above
+
     frame = AudioFrame(format="s16", layout="mono", samples=len(pcm) // SAMPLE_BYTES)
     frame.sample_rate = rate
     frame.planes[0].update(_little_endian(pcm))
