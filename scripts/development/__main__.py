@@ -13,7 +13,7 @@ from .account import DOMAIN, OUTSIDE, add_account, entities_of, remove_entries
 from .calls import Calls
 from .client import PASSWORD, USER, Client
 from .dashboard import make_dashboard
-from .instance import REPO, Instance, free_port, remove
+from .instance import REPO, Instance, free_port, own_folder
 from .proof import Proof, Reports
 from .terminal import DevelopError, Progress
 
@@ -30,15 +30,14 @@ REGISTERED_SECONDS = 30.0
 async def develop(arguments: argparse.Namespace, progress: Progress) -> None:
     """Start everything, prove that it works, stay up unless told otherwise, and stop everything."""
     folder = REPO / FOLDER
-    if arguments.fresh:
-        remove(folder)
-    port = free_port(arguments.host, arguments.port)
-    if port != arguments.port:
-        progress.say(f"port {arguments.port} is busy, taking {port} instead")
-    instance = Instance(folder, arguments.host, port)
     reports = Reports()
     exchange = Exchange(USERS, on_ended=reports.note)
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(own_folder(folder, fresh=arguments.fresh))
+        port = free_port(arguments.host, arguments.port)
+        if port != arguments.port:
+            progress.say(f"port {arguments.port} is busy, taking {port} instead")
+        instance = Instance(folder, arguments.host, port)
         # Home Assistant goes first, so that the exchange is still there when it unregisters.
         stack.push_async_callback(exchange.stop)
         stack.push_async_callback(stop, instance, progress)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import signal
 import socket
 import wave
 from array import array
+from collections.abc import Iterator
 from math import sin, tau
 from pathlib import Path
 
@@ -164,9 +166,22 @@ def log_records(path: Path) -> list[str]:
     return records
 
 
-def remove(folder: Path) -> None:
-    """Remove the folder of an instance."""
-    shutil.rmtree(folder, ignore_errors=True)
+@contextlib.contextmanager
+def own_folder(folder: Path, *, fresh: bool) -> Iterator[None]:
+    """Keep a folder for this process, emptied where it is to be `fresh`; raises DevelopError where another has it."""
+    folder.mkdir(exist_ok=True)
+    lock = folder / "develop.lock"
+    with lock.open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise DevelopError(f"another scripts/develop uses {folder}") from error
+        for path in folder.iterdir() if fresh else ():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path != lock:
+                path.unlink()
+        yield
 
 
 def write_chime(path: Path) -> None:

@@ -1,6 +1,9 @@
 """The proof: calls out and in through Home Assistant's own API, each printed as a ladder and checked at both ends."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 from scripts.exchange.exchange import Exchange
 from scripts.exchange.extension import CallReport
@@ -65,46 +68,48 @@ class Proof:
         """Dial the extension that answers and echoes, play a sound to it, and hang up."""
         self._progress.say("dialling 600 (echo) with sip_ua.dial, which plays a chime")
         since = self._calls.mark()
-        outcome = asyncio.create_task(
-            self._client.perform("sip_ua.dial", answer=True, number="600", media=CHIME, wait="ended")
-        )
-        await self._talk(since)
-        await self._client.perform("sip_ua.hangup")
-        await self._check_talk("600", since, await outcome, await self._statistics(since))
+        async with self._dialled(number="600", media=CHIME) as outcome:
+            await self._talk(since)
+            await self._client.perform("sip_ua.hangup")
+            call = await outcome
+        await self._check_talk("600", since, call, await self._statistics(since))
 
     async def tone_and_digits(self) -> None:
         """Dial the extension that plays a tone and presses keys, and press keys too."""
         self._progress.say("dialling 601 (tone and digits), which presses 1234; pressing *42# there")
         since = self._calls.mark()
-        outcome = asyncio.create_task(self._client.perform("sip_ua.dial", answer=True, number="601", wait="ended"))
-        await self._calls.wait_type("answered", since)
-        await self._client.perform("sip_ua.send_dtmf", digits=DIGITS)
-        await self._talk(since)
-        await self._client.perform("sip_ua.hangup")
-        report = await self._check_talk("601", since, await outcome, await self._statistics(since))
+        async with self._dialled(number="601") as outcome:
+            await self._calls.wait_type("answered", since)
+            await self._client.perform("sip_ua.send_dtmf", digits=DIGITS)
+            await self._talk(since)
+            await self._client.perform("sip_ua.hangup")
+            call = await outcome
+        report = await self._check_talk("601", since, call, await self._statistics(since))
         heard = "".join(data["digit"] for data in self._calls.heard(since, "dtmf"))
         self._expect("the digits that Home Assistant heard", heard, "1234")
         self._expect("the digits that the exchange heard", report.digits, DIGITS)
+        print(f"{'':10}digits: Home Assistant heard {heard}, the exchange heard {report.digits}", flush=True)
 
     async def busy(self) -> None:
         """Dial the extension that is always busy."""
         self._progress.say("dialling 605 (busy)")
-        outcome = await self._client.perform("sip_ua.dial", answer=True, number="605", wait="ended")
-        self._print("605", outcome, "")
-        self._expect("the outcome of 605", (outcome["outcome"], outcome["code"]), ("busy", 486))
+        async with self._dialled(number="605") as outcome:
+            call = await outcome
+        self._print("605", call, "")
+        self._expect("the outcome of 605", (call["outcome"], call["code"]), ("busy", 486))
 
     async def cancelled(self) -> None:
         """Dial the extension that never answers, and give up with the hang-up button."""
         self._progress.say("dialling 606 (nobody home), giving up with the hang-up button")
         since = self._calls.mark()
-        dialled = asyncio.create_task(self._client.perform("sip_ua.dial", answer=True, number="606", wait="ended"))
-        await self._calls.wait_type("ringing", since)
-        await asyncio.sleep(RING_SECONDS)
-        await self._calls.press("hangup")
-        outcome = await dialled
+        async with self._dialled(number="606") as outcome:
+            await self._calls.wait_type("ringing", since)
+            await asyncio.sleep(RING_SECONDS)
+            await self._calls.press("hangup")
+            call = await outcome
         await self._calls.wait_step("rejected", since)
-        self._print("606", outcome, "")
-        self._expect("the outcome of 606", outcome["outcome"], "cancelled")
+        self._print("606", call, "")
+        self._expect("the outcome of 606", call["outcome"], "cancelled")
 
     async def incoming(self, number: str) -> None:
         """Let the exchange call, answer with the button, and hang up with the other."""
@@ -122,6 +127,20 @@ class Proof:
         await self._calls.wait_state("sensor.call_state", "idle")
 
     # Their parts
+
+    @asynccontextmanager
+    async def _dialled(self, **data: str) -> AsyncIterator[asyncio.Task[dict[str, Any]]]:
+        """Perform `sip_ua.dial` while something else goes on; its own failure is the one to be told."""
+        outcome = asyncio.create_task(self._client.perform("sip_ua.dial", answer=True, wait="ended", **data))
+        try:
+            yield outcome
+        except DevelopError:
+            if outcome.done():
+                outcome.result()
+            raise
+        finally:
+            outcome.cancel()
+            await asyncio.wait([outcome])
 
     async def _talk(self, since: int) -> None:
         """Wait until the call is up, and let the voice run."""
