@@ -1,7 +1,5 @@
 """SIP Phone: a complete SIP telephone in Home Assistant."""
 
-from typing import Any
-
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady
@@ -10,7 +8,6 @@ from homeassistant.helpers.typing import ConfigType
 
 from .const import CONF_LOCAL_PORT, DOMAIN, SECTION_NETWORK
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
-from .engine import async_acquire_engine, async_release_engine
 from .net.errors import LocalAddressError, LocalPortInUseError
 from .services import async_setup_services
 
@@ -27,16 +24,8 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> bool:
     """Switch the phone of an account on; a registration that fails goes on trying by itself."""
-    coordinator = SipUaCoordinator(hass, entry, async_acquire_engine(hass))
-
-    async def stop(_event: Event[Any] | None = None) -> None:
-        await coordinator.async_stop()
-
-    async def switch_off() -> None:
-        await coordinator.async_stop()
-        await async_release_engine(hass)
-
-    entry.async_on_unload(switch_off)
+    coordinator = SipUaCoordinator(hass, entry)
+    entry.async_on_unload(coordinator.async_stop)
     try:
         await coordinator.async_start()
     except LocalPortInUseError as error:
@@ -50,6 +39,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> boo
             translation_domain=DOMAIN, translation_key="no_network", translation_placeholders={"error": str(error)}
         ) from error
     entry.runtime_data = coordinator
+
+    async def stop(_event: Event) -> None:
+        await coordinator.async_stop()
+
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True

@@ -29,8 +29,8 @@ from .call_view import (
     wall_clock,
 )
 from .const import CALL_STATISTICS, CALL_STEP, EVENT_CALL, EVENT_REGISTRATION, CallEventType, WaitFor
+from .engine import async_acquire_engine, async_release_engine
 from .net.audio import AudioSource
-from .net.media import MediaEngine
 from .net.phone import CallStatistics, MediaTimedOut, Phone, PhoneEvent, PlaybackFinished
 from .settings import account_of, identity_of
 from .sip.errors import LocalProtocolError
@@ -60,13 +60,13 @@ type CallListener = Callable[[CallEventType, dict[str, Any]], None]
 class SipUaCoordinator:
     """Holds the phone of one account and what is known of its registration and calls."""
 
-    def __init__(self, hass: HomeAssistant, entry: SipUaConfigEntry, media: MediaEngine) -> None:
-        """Make the phone; `async_start` switches it on."""
+    def __init__(self, hass: HomeAssistant, entry: SipUaConfigEntry) -> None:
+        """Make the phone; `async_start` switches it on, and `async_stop` must follow in any case."""
         self.hass = hass
         self.config_entry = entry
         self.account = account_of(entry.data)
         self.identity = identity_of(entry.data)
-        self.phone = Phone(self.account, media, self._handle_event)
+        self.phone = Phone(self.account, async_acquire_engine(hass), self._handle_event)
         self.registration: RegistrationChanged = self.phone.registration
         self.registered_until: datetime | None = None
         self.next_attempt: datetime | None = None
@@ -82,6 +82,7 @@ class SipUaCoordinator:
         self._playing: dict[tuple[str, int], asyncio.Future[str | None]] = {}
         self._hangup_after: set[str] = set()
         self._lost = False
+        self._stopped = False
         self._reload_when_idle = False
 
     # Its life
@@ -91,12 +92,16 @@ class SipUaCoordinator:
         await self.phone.start()
 
     async def async_stop(self) -> None:
-        """Hang up, unregister, and free every port and task."""
+        """Hang up, unregister, and free every port and task, once."""
+        if self._stopped:
+            return
+        self._stopped = True
         await self.phone.stop()
         for _, future in [waiter for waiters in self._waiting.values() for waiter in waiters]:
             future.cancel()
         for playing in self._playing.values():
             playing.cancel()
+        await async_release_engine(self.hass)
 
     @callback
     def async_reload_when_idle(self) -> bool:

@@ -96,13 +96,19 @@ async def test_removing_unregisters(hass: HomeAssistant, phone: FakePhone, entry
     assert hass.states.async_entity_ids() == []
 
 
-async def test_the_end_of_home_assistant_ends_calls(hass: HomeAssistant, phone: FakePhone) -> None:
+async def test_the_end_of_home_assistant_ends_calls(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
+) -> None:
     phone.ring()
     hass.set_state(CoreState.stopping)
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
     await hass.async_block_till_done()
     assert phone.did == [("stop",)]
     assert phone.calls == {}
+    assert DATA_ENGINE not in hass.data
+    hass.set_state(CoreState.running)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert phone.did == [("stop",)]
 
 
 async def test_no_new_login_is_asked_for_while_home_assistant_ends(hass: HomeAssistant, phone: FakePhone) -> None:
