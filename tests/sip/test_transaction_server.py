@@ -2,6 +2,7 @@
 
 import pytest
 
+from custom_components.sip_ua.sip.address import Address
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.message import Request, Response
 from custom_components.sip_ua.sip.transaction import (
@@ -12,8 +13,9 @@ from custom_components.sip_ua.sip.transaction import (
     State,
     TransportFailed,
 )
+from custom_components.sip_ua.sip.transaction_timers import Timer
 
-from .transactions import ALICE, ALICE_TCP, Bench, make_request
+from .transactions import ALICE, ALICE_TCP, BOB, Bench, make_request
 
 
 @pytest.fixture
@@ -371,3 +373,111 @@ def test_a_lost_connection_forgets_answers_that_cannot_be_repeated(bench: Bench)
     bench.layer.transport_failed(ALICE, "port unreachable", bench.now)
     bench.respond(202)
     assert bench.labels() == ["200", "202"]
+
+
+@pytest.mark.parametrize("source", [ALICE, ALICE_TCP])
+def test_a_2xx_that_cannot_be_sent_is_reported_and_repeated_all_the_same(bench: Bench, source: Address) -> None:
+    bench.receive(make_request(), source)
+    transaction = bench.server()
+    bench.respond(200)
+    bench.layer.transport_failed(source, "gone", bench.now)
+    bench.collect()
+    assert bench.told_of(TransportFailed) == [TransportFailed(transaction, "gone")]
+    assert transaction.state is State.ACCEPTED
+    bench.pass_time(1)
+    assert bench.labels() == ["200", "200"]
+
+
+def test_a_ringing_invite_lives_on_when_its_connection_is_lost(bench: Bench) -> None:
+    bench.receive(make_request(), ALICE_TCP)
+    bench.layer.transport_failed(ALICE_TCP, "gone", bench.now)
+    bench.collect()
+    assert bench.told_of(TransportFailed) == [TransportFailed(bench.server(), "gone")]
+    bench.respond(486)
+    bench.layer.transport_failed(ALICE_TCP, "gone", bench.now)
+    bench.receive(_ack_of(bench.last_response()), ALICE_TCP)
+    assert bench.layer.active == 0
+
+
+# Late and early
+
+
+def test_an_ack_before_the_final_answer_changes_nothing(bench: Bench) -> None:
+    bench.receive(make_request(), ALICE)
+    bench.receive(make_request("ACK"), ALICE)
+    assert bench.server().state is State.PROCEEDING
+    assert not bench.told_of(AckReceived)
+
+
+def test_an_acknowledged_refusal_absorbs_whatever_comes_late(bench: Bench) -> None:
+    bench.receive(make_request(), ALICE)
+    transaction = bench.server()
+    bench.respond(486)
+    bench.receive(_ack_of(bench.last_response()), ALICE)
+    bench.receive(make_request(), ALICE)
+    bench.receive(make_request("CANCEL"), ALICE)
+    bench.layer.transport_failed(BOB, "gone", bench.now)
+    transaction.transport_failed("gone", bench.now)
+    assert transaction.state is State.CONFIRMED
+    bench.pass_time(60)
+    assert bench.labels() == ["486", "200"]
+    assert not bench.told_of(AckMissing)
+
+
+def test_the_user_may_repeat_a_2xx_itself(bench: Bench) -> None:
+    bench.receive(make_request(), ALICE)
+    bench.respond(200)
+    bench.respond(200)
+    assert bench.labels() == ["200", "200"]
+    bench.receive(_ack_of(bench.last_response()), ALICE)
+    assert bench.server().state is State.ACCEPTED
+
+
+def test_a_2xx_is_remembered_after_its_ack_is_given_up(bench: Bench) -> None:
+    bench.receive(make_request(), ALICE)
+    transaction = bench.server()
+    bench.respond(200)
+    transaction.process(Timer.WAIT_FOR_ACK, bench.now)
+    bench.collect()
+    assert transaction.state is State.ACCEPTED
+    bench.pass_time(10)
+    assert bench.labels() == ["200"]
+
+
+@pytest.mark.parametrize("provisional", [False, True])
+@pytest.mark.parametrize("status", [200, 486])
+def test_a_final_answer_is_repeated_for_64_t1_and_then_forgotten(bench: Bench, status: int, provisional: bool) -> None:
+    bench.receive(make_request("INFO", to_tag="bob"), ALICE)
+    if provisional:
+        bench.respond(100)
+        bench.respond(183)
+    bench.pass_time(20)
+    bench.respond(status)
+    bench.pass_time(31.9)
+    bench.receive(make_request("INFO", to_tag="bob"), ALICE)
+    assert bench.labels() == ["100", "183"] * provisional + [str(status)] * 2
+    bench.pass_time(0.2)
+    assert bench.layer.active == 0
+    assert bench.layer.next_timer() is None
+
+
+@pytest.mark.parametrize("source", [ALICE, ALICE_TCP])
+def test_a_request_in_work_is_given_up_when_its_peer_is_gone(bench: Bench, source: Address) -> None:
+    bench.receive(make_request("REFER", to_tag="bob"), source)
+    transaction = bench.server()
+    bench.layer.transport_failed(source, "gone", bench.now)
+    assert transaction.state is State.TRYING
+    bench.respond(100)
+    bench.layer.transport_failed(source, "gone", bench.now)
+    bench.collect()
+    assert bench.told_of(TransportFailed) == [TransportFailed(transaction, "gone")]
+    assert bench.layer.active == 0
+
+
+def test_a_request_in_work_that_is_never_answered_is_forgotten_in_the_end(bench: Bench) -> None:
+    bench.receive(make_request("REFER", to_tag="bob"), ALICE)
+    bench.respond(100)
+    bench.pass_time(33)
+    assert bench.server().state is State.COMPLETED
+    bench.pass_time(33)
+    assert bench.layer.active == 0
