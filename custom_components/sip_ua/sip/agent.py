@@ -196,7 +196,7 @@ class UserAgent:
         self._failure_kind = failure
         self._core.layer.transport_failed(address, text, now)
         self._work(now)
-        lost = address.transport.reliable and address.host in self._core.server_hosts
+        lost = address.transport.reliable and address == self._registration.server
         # A connection that was only being made is a failed attempt, and the next one has its time.
         if lost and self._registration.status.state is RegistrationState.REGISTERED:
             self._registration.refresh(now)

@@ -1,13 +1,14 @@
 """One request on its way to a final answer: login, next server on failure, never a storm.
 
-RFC 3261 sections 8.1.3 and 22.2 (login), RFC 3263 section 4.3 (failover: another branch for another server).
+RFC 3261 sections 8.1.3, 18.1.1 (large requests) and 22.2 (login), RFC 3263 section 4.3 (failover: another branch
+for another server).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from .address import Hop
-from .core import Core, Failure
+from .core import NOWHERE, Core, Failure
 from .errors import AuthenticationError
 from .events import RegistrationFailure
 from .message import Request, Response
@@ -45,6 +46,8 @@ class ClientRequest:
         self._handlers = handlers
         self._hops: tuple[Hop, ...] = ()
         self._index = 0
+        self._way = NOWHERE
+        self._heard = False
         self._logins = 0
         self._stopped = False
         self.transaction: ClientTransaction | None = None
@@ -52,7 +55,7 @@ class ClientRequest:
 
     @property
     def hop(self) -> Hop:
-        """Where the request went last."""
+        """The server that the request went to last, as it was located."""
         return self._hops[self._index]
 
     def start(self, hops: tuple[Hop, ...], now: float) -> None:
@@ -69,7 +72,9 @@ class ClientRequest:
         request = self._build(hop)
         self._core.digest.authorize(request)
         self._core.complete(request, hop)
-        self.transaction = self._core.layer.request(request, hop.remote, now)
+        self._way = self._core.large_requests.way(request, hop, now)
+        self._heard = False
+        self.transaction = self._core.layer.request(request, self._way.remote, now)
         self.transaction.context = self
         if self._handlers.sent is not None:
             self._handlers.sent(now)
@@ -79,7 +84,8 @@ class ClientRequest:
         current = transaction is self.transaction
         status = response.status
         if current:
-            self._core.learn_address(self.hop, response)
+            self._heard = True
+            self._core.learn_address(self._way, response)
         if status < 200:
             if current and self._handlers.provisional is not None:
                 self._handlers.provisional(response, self.hop, now)
@@ -103,14 +109,27 @@ class ClientRequest:
         self, transaction: ClientTransaction, kind: RegistrationFailure, text: str, now: float
     ) -> None:
         """Deal with a request that could not be sent."""
+        if transaction is self.transaction and self._fall_back(now):
+            return
         self._unanswered(transaction, kind, text, now)
 
     def _unanswered(self, transaction: ClientTransaction, kind: RegistrationFailure, text: str, now: float) -> None:
         if transaction is not self.transaction or self._advance(now):
             return
-        remote = self.hop.remote
+        remote = self._way.remote
         where = f"{remote.host} port {remote.port} over {remote.transport.via}"
         self._handlers.failed(Failure(kind, f"{where}: {text}"), now)
+
+    def _fall_back(self, now: float) -> bool:
+        """Send as a datagram what is too large for one, where nobody takes a connection."""
+        way = self._way
+        if way == self.hop or self._heard:
+            return False
+        self._core.large_requests.failed(way.remote, now)
+        if self._stopped:
+            return False
+        self._send(now)
+        return True
 
     def _advance(self, now: float) -> bool:
         """Try the next server, if there is one."""

@@ -13,6 +13,7 @@ from .alarm import AlarmQueue
 from .digest import Credentials, DigestClient
 from .events import Event, RegistrationFailure
 from .headers import Headers, NameAddr, Via
+from .large_requests import LargeRequests
 from .message import Request, Response
 from .params import NO_PARAMS, Params
 from .transaction import ServerTransaction, Timers, TransactionLayer
@@ -61,6 +62,7 @@ class Core:
         self.layer = TransactionLayer(timers)
         self.alarms = AlarmQueue()
         self.digest = DigestClient(Credentials(account.login, account.password), entropy)
+        self.large_requests = LargeRequests(account.transport)
         self.lookups: list[Lookup] = []
         self.events: list[Event] = []
         self.sends: list[Send] = []

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum, auto
 
-from .address import Hop
+from .address import Address, Hop
 from .alarm import Alarm
 from .client import ClientRequest, Handlers
 from .core import MAX_FORWARDS, Core, Failure
@@ -89,6 +89,11 @@ class Registration:
     def in_flight(self) -> bool:
         """Whether a REGISTER waits for its answer."""
         return self._purpose is not _Purpose.NONE
+
+    @property
+    def server(self) -> Address | None:
+        """The server that the latest REGISTER went to."""
+        return None if self._request is None else self._request.hop.remote
 
     def start(self, now: float) -> None:
         """Register now and keep registered; harmless where a REGISTER is already under way."""
