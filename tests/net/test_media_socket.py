@@ -127,6 +127,17 @@ def test_nothing_is_sent_to_an_address_that_is_none(
     assert endpoint.send_errors == 0
 
 
+def test_a_closed_socket_sends_nothing(endpoint: MediaSocket, other: socket.socket, reader: Reader) -> None:
+    host, port, *_ = other.getsockname()
+    endpoint.send(b"one", (host, port))
+    endpoint.close()
+
+    endpoint.send(b"two", (host, port))
+
+    assert other.recv(100) == b"one"
+    assert endpoint.send_errors == 1
+
+
 @pytest.mark.parametrize("wrong", [("not an address", 5000), ("203.0.113.300", 5000)])
 def test_what_cannot_be_sent_is_counted(endpoint: MediaSocket, wrong: tuple[str, int]) -> None:
     endpoint.send(b"lost", wrong)

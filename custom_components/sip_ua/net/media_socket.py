@@ -89,6 +89,8 @@ class MediaSocket:
 
     def close(self) -> None:
         """Free the port."""
+        # The number may be another socket's by the time somebody sends again.
+        self._fd = -1
         with contextlib.suppress(OSError):
             self._socket.close()
 
