@@ -9,7 +9,7 @@ import time
 
 from scripts.exchange.exchange import HOST, Exchange
 
-from .account import DOMAIN, OUTSIDE, add_account, entities_of, remove_entries
+from .account import OUTSIDE, add_account, change_account, entities_of, find_account, remove_entries
 from .calls import Calls
 from .client import PASSWORD, USER, Client
 from .dashboard import make_dashboard
@@ -96,23 +96,33 @@ async def enter(client: Client, instance: Instance, progress: Progress) -> None:
 
 
 async def set_up_account(client: Client, exchange: Exchange, progress: Progress) -> Calls:
-    """Add the account by its config flow, wait for its registration, and make the dashboard."""
-    if await remove_entries(client, DOMAIN):
-        progress.say("the account of the last run is removed")
-    typed = {
-        "number": NUMBER,
-        "server": f"{HOST}:{exchange.port}",
-        "password": NUMBER_PASSWORD,
-        "sip_domain": SIP_DOMAIN,
-    }
-    entry_id = await add_account(client, typed)
+    """Add the account by its config flow, wait for its registration, and make the dashboard.
+
+    An account of an earlier run is led to the exchange's present port, so that its entities keep their names.
+    """
+    registered = asyncio.Event()
+    await client.listen("sip_ua_registration", lambda data: registered.set() if data["code"] == 200 else None)
+    address = {"server": HOST, "password": NUMBER_PASSWORD, "servers": {"server_port": exchange.port}}
+    entry_id = await find_account(client)
+    if entry_id is None:
+        entry_id = await add_account(client, {"number": NUMBER, "sip_domain": SIP_DOMAIN, **address})
+        done = "the config flow added"
+    else:
+        registered.clear()
+        await change_account(client, entry_id, address)
+        done = "the config flow reconfigured"
+    try:
+        async with asyncio.timeout(REGISTERED_SECONDS):
+            await registered.wait()
+    except TimeoutError as error:
+        raise DevelopError(f"{NUMBER}@{SIP_DOMAIN} was not registered in {REGISTERED_SECONDS:.0f} s") from error
     entities = await entities_of(client, entry_id)
     calls = Calls(client, entities)
     await calls.listen()
-    await calls.wait_state("sensor.registration", "registered", REGISTERED_SECONDS)
+    await calls.wait_state("sensor.registration", "registered")
     if not exchange.bindings(NUMBER):
         raise DevelopError("Home Assistant says that it is registered, but the exchange does not know of it")
-    progress.say(f"the config flow added {NUMBER}@{SIP_DOMAIN}; it is registered")
+    progress.say(f"{done} {NUMBER}@{SIP_DOMAIN}; it is registered")
     await make_dashboard(client, entities)
     return calls
 

@@ -17,6 +17,7 @@ HEAD = "2026-11-22 12:00:00.000+00:00"
 FORM: list[dict[str, Any]] = [
     {"name": "template", "required": True, "default": "generic"},
     {"name": "number", "required": True},
+    {"name": "server", "description": {"suggested_value": "127.0.0.1"}},
     {"name": "auth_user", "optional": True},
     {
         "name": "network",
@@ -40,12 +41,13 @@ def test_an_address_of_another_machine_is_refused() -> None:
         free_port("192.0.2.1", 8123)
 
 
-def test_a_form_is_sent_with_what_was_typed_and_its_defaults() -> None:
+def test_a_form_is_sent_with_what_was_typed_and_what_it_shows() -> None:
     filled = fill_in(FORM, {"number": "1001", "network": {"stun_server": "stun.example"}})
 
     assert filled == {
         "template": "generic",
         "number": "1001",
+        "server": "127.0.0.1",
         "network": {"port": 0, "stun_server": "stun.example"},
     }
 
