@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from itertools import pairwise
 from pathlib import Path
 from unittest.mock import patch
@@ -312,12 +313,17 @@ async def test_an_error_in_one_stream_is_not_heard_in_another(engine: MediaEngin
         with patch.object(CallStream, "make_packets", fail):
             going_on.configure(other.media())
             failing.configure(far.media(ptime=40))
+            time.sleep(0.2)  # noqa: ASYNC251 - so that the event loop does not know of it yet
+            playback = failing.play(SilenceSource(0.1))
             failed = await heard.wait_for(StreamFailed)
             before = len(other.arrivals)
             await eventually(lambda: len(other.arrivals) > before + 5)
 
     assert "a defect" in failed.error
+    assert (await heard.wait_for(PlaybackFinished)).playback_id == playback
     assert await failing.statistics() is None
+    with pytest.raises(MediaStoppedError, match="failed"):
+        failing.play(SilenceSource(0.1))
     await failing.close()
 
 

@@ -20,13 +20,14 @@ from .media_messages import (
     OpenStream,
     Reply,
     Report,
+    StartPlayback,
     StopThread,
     StreamCommand,
     discard,
 )
 from .media_socket import MediaSocket, create_reader
 from .stream import CallStream
-from .stream_events import StreamFailed
+from .stream_events import PlaybackFinished, StreamFailed
 
 _LOGGER = logging.getLogger(__name__)
 _ENDED = "the media thread ended"
@@ -130,6 +131,9 @@ class MediaLoop:
                     self._regroup(stream)
                 case _:
                     discard(command)
+                    if isinstance(command, StartPlayback):
+                        finished = PlaybackFinished(command.playback, "the media stream failed")
+                        self._reports.append(Notice(command.stream, finished))
         except Exception as error:
             if stream is None:
                 raise

@@ -31,7 +31,7 @@ from .media_messages import (
 )
 from .media_socket import is_numeric
 from .recorder import RecordedSides, Recorder, RecordingPipe
-from .stream_events import RecordingFinished, RtpStatistics, StreamEvent, VoiceHeard
+from .stream_events import RecordingFinished, RtpStatistics, StreamEvent, StreamFailed, VoiceHeard
 from .worker_threads import WorkerThreads
 
 _LOGGER = logging.getLogger(__name__)
@@ -76,6 +76,7 @@ class MediaStream:
         self._recorded = asyncio.Event()
         self._recorded.set()
         self._closed = False
+        self._failed = False
 
     def configure(self, media: NegotiatedMedia) -> None:
         """Start the voice or change it, as offer and answer agreed (RFC 3264).
@@ -199,6 +200,7 @@ class MediaStream:
             self._recordings -= 1
             if not self._recordings:
                 self._recorded.set()
+        self._failed = self._failed or isinstance(event, StreamFailed)
         try:
             if isinstance(event, VoiceHeard):
                 for listener in tuple(self._listeners):
@@ -209,9 +211,9 @@ class MediaStream:
             _LOGGER.exception("The listener of a media stream failed")
 
     def _check(self) -> None:
-        """Raise `MediaStoppedError` when the stream is closed."""
-        if self._closed:
-            raise MediaStoppedError("the media stream is closed")
+        """Raise `MediaStoppedError` when the stream is closed or failed."""
+        if self._closed or self._failed:
+            raise MediaStoppedError("the media stream is closed" if self._closed else "the media stream failed")
 
     def _post(self, command: Command) -> None:
         """Leave a message for the media thread."""
