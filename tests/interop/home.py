@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import Event, HomeAssistant, State, callback
 from homeassistant.helpers import entity_registry as er
@@ -24,6 +24,7 @@ from custom_components.sip_ua.const import (
     SECTION_SERVERS,
     SECTION_TIMERS,
 )
+from custom_components.sip_ua.coordinator import SipUaCoordinator
 from custom_components.sip_ua.settings import identity_of, normalize, unique_id_of
 
 from .peers import LOOPBACK, REALM, free_ports, until
@@ -34,7 +35,7 @@ RTP_PORTS = 8
 class Home:
     """One config entry in one Home Assistant, and the bus events of its calls."""
 
-    def __init__(self, hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[SipUaCoordinator]) -> None:
         """Listen for the events of calls from now on."""
         self.hass = hass
         self.entry = entry
@@ -88,26 +89,40 @@ class Home:
         return answer or {}
 
 
+def typed_account(
+    *,
+    port: int,
+    password: str,
+    number: str = "ha",
+    transport: str = "udp",
+    bind: str = LOOPBACK,
+    timers: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
+    """Return what a person types about an account at a registrar on loopback.
+
+    The form offers the addresses of a test's make-believe network only, so there `bind` has to be any.
+    """
+    first = free_ports(RTP_PORTS, step=2)
+    return {
+        CONF_NUMBER: number,
+        CONF_SERVER: LOOPBACK,
+        CONF_PASSWORD: password,
+        CONF_SIP_DOMAIN: REALM,
+        SECTION_SERVERS: {CONF_SERVER_PORT: port, CONF_TRANSPORT: transport},
+        SECTION_NETWORK: {
+            CONF_BIND_ADDRESS: bind,
+            CONF_RTP_PORT_START: first,
+            CONF_RTP_PORT_END: first + RTP_PORTS - 1,
+        },
+        SECTION_TIMERS: dict(timers or {}),
+    }
+
+
 async def set_up(
     hass: HomeAssistant, *, port: int, password: str, number: str = "ha", transport: str = "udp", **timers: int
 ) -> Home:
     """Set the integration up with an account at a registrar on loopback."""
-    first = free_ports(RTP_PORTS, step=2)
-    data = normalize(
-        {
-            CONF_NUMBER: number,
-            CONF_SERVER: LOOPBACK,
-            CONF_PASSWORD: password,
-            CONF_SIP_DOMAIN: REALM,
-            SECTION_SERVERS: {CONF_SERVER_PORT: port, CONF_TRANSPORT: transport},
-            SECTION_NETWORK: {
-                CONF_BIND_ADDRESS: LOOPBACK,
-                CONF_RTP_PORT_START: first,
-                CONF_RTP_PORT_END: first + RTP_PORTS - 1,
-            },
-            SECTION_TIMERS: timers,
-        }
-    )
+    data = normalize(typed_account(port=port, password=password, number=number, transport=transport, timers=timers))
     entry = MockConfigEntry(domain=DOMAIN, title=identity_of(data), data=data, unique_id=unique_id_of(data))
     entry.add_to_hass(hass)
     home = Home(hass, entry)

@@ -10,7 +10,7 @@ from custom_components.sip_ua.sip.events import CallOutcome, CallState, CallStep
 
 from .agent import Agent, account_at
 from .conftest import Peers
-from .peers import Baresip, Kamailio, until
+from .peers import Baresip, assert_record_routed, until
 from .peers.baresip import TONE_DBFS
 from .tone import assert_tone, measure, read_wav, sine, wav_seconds, write_wav
 
@@ -34,13 +34,6 @@ async def assert_voice_both_ways(ours: Agent, call_id: str, theirs: Baresip, fol
     await ours.until(lambda: wav_seconds(recording, RATE) >= ENOUGH_SECONDS, "we hear baresip's tone")
     assert_tone(measure(*theirs.heard()), OUR_HZ, OUR_DBFS)
     assert_tone(measure(*read_wav(recording)), THEIR_HZ, TONE_DBFS)
-
-
-def assert_record_routed(kamailio: Kamailio) -> None:
-    """Check that every request inside the dialog went over the recorded route."""
-    inside = [request for request in kamailio.requests() if request.method in ("ACK", "BYE") and ";lr" in request.route]
-    assert {request.method for request in inside} == {"ACK", "BYE"}
-    assert not [answer for answer in kamailio.answers() if answer.code in (404, 481, 483)]
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

@@ -1,21 +1,45 @@
 """The integration in a real Home Assistant against Kamailio and baresip, through its entities and actions."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
+from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+
+from custom_components.sip_ua.const import BIND_ANY, DOMAIN
 
 from .conftest import Peers
-from .home import set_up
-from .peers import open_descriptors, until
-from .tone import sine, write_wav
+from .home import Home, set_up, typed_account
+from .peers import Baresip, assert_record_routed, free_ports, open_descriptors, until
+from .peers.baresip import TONE_DBFS
+from .tone import assert_tone, measure, read_wav, sine, wav_seconds, write_wav
 
 pytestmark = [pytest.mark.interop, pytest.mark.peer("kamailio", "baresip")]
 
-DIGITS = "159#"
-OUR_HZ, OUR_DBFS, RATE = 1000.0, -15.0, 8_000
+DIGITS = "0123456789*#ABCD"
+OUR_HZ, THEIR_HZ, OUR_DBFS, RATE = 1000.0, 440.0, -15.0, 8_000
+ENOUGH_SECONDS = 2.0
+
+
+def our_tone(folder: Path) -> str:
+    """Write the tone that Home Assistant is to play, and return its path."""
+    return str(write_wav(folder / "ours.wav", sine(OUR_HZ, 8.0, RATE, OUR_DBFS), RATE))
+
+
+async def assert_voice(home: Home, call_id: str, theirs: Baresip, folder: Path) -> None:
+    """Find our tone in baresip's recording, and baresip's in ours."""
+    recording = folder / "heard.wav"
+    home.entry.runtime_data.phone.record(call_id, recording)
+    assert_tone(await theirs.until_heard(ENOUGH_SECONDS), OUR_HZ, OUR_DBFS)
+    await theirs.until(lambda: wav_seconds(recording, RATE) >= ENOUGH_SECONDS, "we hear baresip's tone")
+    assert_tone(measure(*read_wav(recording)), THEIR_HZ, TONE_DBFS)
+
+
+def digits_of(home: Home) -> str:
+    """Return the digits that came as events of the bus."""
+    return "".join(event["digit"] for event in home.events if event["type"] == "dtmf")
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
@@ -50,51 +74,91 @@ async def test_a_wrong_password_asks_for_a_new_one_and_makes_no_storm(hass: Home
     assert len(list(home.entry.async_get_active_flows(hass, {"reauth"}))) == 1
 
 
-async def test_dialling_by_action_plays_a_tone_and_returns_the_outcome(
+async def test_home_assistant_calls_baresip_and_both_hear_the_other(
     hass: HomeAssistant, peers: Peers, tmp_path: Path
 ) -> None:
     kamailio = await peers.kamailio()
-    bob = await peers.baresip(kamailio)
+    bob = await peers.baresip(kamailio, tone_hz=THEIR_HZ)
     home = await set_up(hass, port=kamailio.port, password="hapw")
     await home.until_state("registration", "registered")
-    response = await home.call("dial", number="bob", wait="answered")
-    assert response["outcome"] == "answered"
-    assert response["code"] == 200
+    hass.config.allowlist_external_dirs = {str(tmp_path)}
+
+    response = await home.call("dial", number="bob", media=our_tone(tmp_path), wait="answered")
+    assert (response["outcome"], response["code"]) == ("answered", 200)
     await home.until_state("call_state", "talking")
-    write_wav(tmp_path / "tone.wav", sine(OUR_HZ, 4.0, RATE, OUR_DBFS), RATE)
-    hass.config.media_dirs = {"local": str(tmp_path)}
-    await home.call("send_dtmf", digits=DIGITS)
-    await bob.until(lambda: bob.digits == DIGITS, "baresip hears the digits")
-    await bob.send_digits(DIGITS)
-    await until(
-        lambda: "".join(event["digit"] for event in home.events if event["type"] == "dtmf") == DIGITS,
-        "the digits are events",
-        peers=(bob,),
-    )
+    await assert_voice(home, response["call_id"], bob, tmp_path)
     await home.call("hangup")
     ended = await home.until_event("ended")
     assert (ended["outcome"], ended["ended_by"]) == ("answered", "local")
     await home.until_state("call_state", "idle")
     await bob.until_event("CALL_CLOSED")
+    assert_record_routed(kamailio)
 
 
-async def test_an_incoming_call_rings_is_answered_by_action_and_ends(hass: HomeAssistant, peers: Peers) -> None:
+async def test_baresip_calls_home_assistant_and_both_hear_the_other(
+    hass: HomeAssistant, peers: Peers, tmp_path: Path
+) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio, tone_hz=THEIR_HZ)
+    home = await set_up(hass, port=kamailio.port, password="hapw")
+    await home.until_state("registration", "registered")
+    hass.config.allowlist_external_dirs = {str(tmp_path)}
+
+    await bob.dial(f"sip:ha@{kamailio.address}")
+    ringing = await home.until_event("incoming")
+    assert ringing["number"] == "bob"
+    assert home.state("call_state").state == "ringing"
+    await home.call("answer", media=our_tone(tmp_path))
+    await home.until_state("call_state", "talking")
+    await bob.until_event("CALL_ESTABLISHED")
+    await assert_voice(home, ringing["call_id"], bob, tmp_path)
+    await bob.hangup()
+    ended = await home.until_event("ended")
+    assert (ended["outcome"], ended["ended_by"]) == ("answered", "remote")
+    await home.until_state("call_state", "idle")
+    assert_record_routed(kamailio)
+
+
+async def test_digits_are_sent_by_action_and_received_as_events(hass: HomeAssistant, peers: Peers) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio)
+    home = await set_up(hass, port=kamailio.port, password="hapw")
+    await home.until_state("registration", "registered")
+    await home.call("dial", number="bob", wait="answered")
+    await home.call("send_dtmf", digits=DIGITS)
+    await bob.until(lambda: len(bob.digits) >= len(DIGITS), "baresip hears the digits")
+    assert bob.digits == DIGITS
+    await bob.send_digits(DIGITS)
+    await bob.until(lambda: len(digits_of(home)) >= len(DIGITS), "the digits are events")
+    assert digits_of(home) == DIGITS
+    await home.call("hangup")
+    await home.until_event("ended")
+
+
+async def test_nobody_answering_is_the_outcome_that_dial_returns(hass: HomeAssistant, peers: Peers) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio, answer=False)
+    home = await set_up(hass, port=kamailio.port, password="hapw")
+    await home.until_state("registration", "registered")
+    response = await home.call("dial", number="bob", ring_timeout=5, wait="ended")
+    assert response["outcome"] == "no_answer"
+    await bob.until_event("CALL_CLOSED")
+    assert len(kamailio.requests("CANCEL")) == 1
+    assert home.state("call_state").state == "idle"
+
+
+async def test_an_unanswered_ring_is_a_missed_call(hass: HomeAssistant, peers: Peers) -> None:
     kamailio = await peers.kamailio()
     bob = await peers.baresip(kamailio)
     home = await set_up(hass, port=kamailio.port, password="hapw")
     await home.until_state("registration", "registered")
     await bob.dial(f"sip:ha@{kamailio.address}")
-    ringing = await home.until_event("incoming")
-    assert ringing["number"] == "bob"
-    assert home.state("call_state").state == "ringing"
-    await home.call("answer")
-    await home.until_state("call_state", "talking")
-    await bob.until_event("CALL_ESTABLISHED")
-    await bob.until(lambda: bob.heard_seconds() > 0.5, "baresip is sent comfort silence")
+    await home.until_event("incoming")
+    await bob.until_event("CALL_RINGING")
     await bob.hangup()
-    ended = await home.until_event("ended")
-    assert (ended["outcome"], ended["ended_by"]) == ("answered", "remote")
+    await home.until_event("missed")
     await home.until_state("call_state", "idle")
+    assert home.state("last_call").state == "missed"
 
 
 async def test_the_steps_of_the_call_are_told_in_their_order(hass: HomeAssistant, peers: Peers) -> None:
@@ -103,10 +167,34 @@ async def test_the_steps_of_the_call_are_told_in_their_order(hass: HomeAssistant
     home = await set_up(hass, port=kamailio.port, password="hapw")
     await home.until_state("registration", "registered")
     await home.call("dial", number="bob", wait="answered")
-    await asyncio.sleep(0.2)
     await home.call("hangup")
     await home.until_event("ended")
     await until(lambda: any(event.get("step") == "bye_ok" for event in home.events), "the last step")
     steps = [event["step"] for event in home.events if event["type"] == "step"]
     wanted = ["invite", "ok", "ack", "bye", "bye_ok"]
     assert [step for step in steps if step in wanted][-len(wanted) :] == wanted
+
+
+async def test_the_form_registers_for_real_and_tells_what_is_wrong(hass: HomeAssistant, peers: Peers) -> None:
+    kamailio = await peers.kamailio()
+    typed = typed_account(port=kamailio.port, password="wrong", bind=BIND_ANY)
+    form = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    refused = await hass.config_entries.flow.async_configure(form["flow_id"], typed)
+    assert refused["type"] is FlowResultType.FORM
+    assert list((refused["errors"] or {}).values()) == ["login_refused"]
+    assert len(kamailio.requests("REGISTER")) == 2
+
+    created = await hass.config_entries.flow.async_configure(form["flow_id"], {**typed, CONF_PASSWORD: "hapw"})
+    assert created["type"] is FlowResultType.CREATE_ENTRY
+    home = Home(hass, created["result"])
+    await home.until_state("registration", "registered")
+    assert len(kamailio.contacts("ha")) == 1
+
+
+async def test_an_account_whose_server_does_not_answer_is_not_made(hass: HomeAssistant) -> None:
+    typed = typed_account(port=free_ports(), password="hapw", bind=BIND_ANY)
+    form = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    failed = await hass.config_entries.flow.async_configure(form["flow_id"], typed)
+    assert failed["type"] is FlowResultType.FORM
+    assert set((failed["errors"] or {}).values()) <= {"no_answer", "connection_refused"}
+    assert failed["errors"]

@@ -1,7 +1,7 @@
 """Independent SIP software, started and stopped by the tests."""
 
 from .baresip import Baresip, BaresipEvent
-from .kamailio import REALM, Contact, Kamailio, SeenAnswer, SeenRequest
+from .kamailio import REALM, Contact, Kamailio, SeenAnswer, SeenRequest, assert_record_routed
 from .ports import LOOPBACK, free_ports
 from .process import PeerError, PeerProcess, open_descriptors, require_program, until
 from .sipp import Sipp, SippResult
@@ -19,6 +19,7 @@ __all__ = [
     "SeenRequest",
     "Sipp",
     "SippResult",
+    "assert_record_routed",
     "free_ports",
     "open_descriptors",
     "require_program",

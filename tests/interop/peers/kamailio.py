@@ -219,3 +219,10 @@ class Kamailio(PeerProcess):
             for line in self.log.splitlines()
             if f"TAP|{kind}|" in line and len(fields := line[line.index("TAP|") :].split("|")) >= count
         ]
+
+
+def assert_record_routed(kamailio: Kamailio) -> None:
+    """Check that every request inside the dialog went over the recorded route."""
+    inside = [request for request in kamailio.requests() if request.method in ("ACK", "BYE") and ";lr" in request.route]
+    assert {request.method for request in inside} == {"ACK", "BYE"}
+    assert not [answer for answer in kamailio.answers() if answer.code in (404, 481, 483)]
