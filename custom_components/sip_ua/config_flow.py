@@ -12,7 +12,9 @@ from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant
 
 from .const import (
+    BIND_ANY,
     CONF_AUTH_USER,
+    CONF_BIND_ADDRESS,
     CONF_LOCAL_PORT,
     CONF_NUMBER,
     CONF_OUTBOUND_PROXY,
@@ -111,6 +113,8 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
                     self._abort_if_unique_id_configured()
                 if await self._registers(data, entry):
                     return self._update(entry, data, unique_id=unique_id, title=identity_of(data))
+        if (bound := entry.data[SECTION_NETWORK][CONF_BIND_ADDRESS]) != BIND_ANY:
+            addresses = {bound: ""} | addresses
         schema = reconfigure_schema(addresses, self._opened, direct=is_direct(entry.data))
         stored = {key: value for key, value in entry.data.items() if key != CONF_PASSWORD}
         return self._show("reconfigure", schema, user_input or stored)

@@ -73,15 +73,11 @@ def _bind_choice(addresses: Mapping[str, str]) -> SelectSelector:
     """Return the choice between any address and those of this machine (address: interface)."""
     options = [SelectOptionDict(value=BIND_ANY, label=BIND_ANY)]
     options.extend(
-        SelectOptionDict(value=address, label=f"{address} ({interface})") for address, interface in addresses.items()
+        SelectOptionDict(value=address, label=f"{address} ({interface})" if interface else address)
+        for address, interface in addresses.items()
     )
     return SelectSelector(
-        SelectSelectorConfig(
-            options=options,
-            translation_key=CONF_BIND_ADDRESS,
-            mode=SelectSelectorMode.DROPDOWN,
-            custom_value=True,
-        )
+        SelectSelectorConfig(options=options, translation_key=CONF_BIND_ADDRESS, mode=SelectSelectorMode.DROPDOWN)
     )
 
 

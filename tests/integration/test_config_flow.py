@@ -290,7 +290,6 @@ async def test_what_else_can_go_wrong_is_told_too(
         ({"network": {"nat": "manual", "public_address": "home"}}, SECTION_NETWORK, "public_address_invalid"),
         ({"network": {"public_address": "203.0.113.7"}}, SECTION_NETWORK, "public_address_not_used"),
         ({"network": {"keep_alive": 4}}, SECTION_NETWORK, "keep_alive_range"),
-        ({"network": {"bind_address": "192.0.2.99"}}, SECTION_NETWORK, "bind_address_unknown"),
         ({"timers": {"session_expires": 100, "min_se": 101}}, SECTION_TIMERS, "session_expires_too_short"),
     ],
 )
@@ -403,6 +402,20 @@ async def test_a_change_that_breaks_a_rule_is_not_tried(
     )
     assert result["errors"] == {SECTION_NETWORK: "keep_alive_range"}
     check.assert_not_awaited()
+
+
+async def test_an_address_that_this_machine_lost_has_to_be_replaced(
+    hass: HomeAssistant, phones: Phones, check: AsyncMock
+) -> None:
+    entry = make_entry(TYPED | {"network": {"bind_address": "192.0.2.99"}})
+    entry.add_to_hass(hass)
+    result = await entry.start_reconfigure_flow(hass)
+    for address, errors in (("192.0.2.99", {SECTION_NETWORK: "bind_address_unknown"}), ("192.0.2.7", None)):
+        typed = {CONF_SERVER: "fritz.box", "servers": {}, "network": {"bind_address": address}, "timers": {}}
+        result = await hass.config_entries.flow.async_configure(result["flow_id"], typed)
+        assert result.get("errors") == errors
+    assert entry.data[SECTION_NETWORK]["bind_address"] == "192.0.2.7"
+    await hass.async_block_till_done()
 
 
 async def test_an_account_cannot_become_one_that_is_there_already(
