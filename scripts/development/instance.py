@@ -35,11 +35,17 @@ history:
 logbook:
 media_source:
 tts:
+automation: !include automations.yaml
+script: !include scripts.yaml
+scene: !include scenes.yaml
 logger:
   default: warning
   logs:
     custom_components.sip_ua: info
 """
+
+# What Home Assistant's own editors write, and what it holds before they do.
+EDITED = {"automations.yaml": "[]\n", "scripts.yaml": "{}\n", "scenes.yaml": "[]\n"}
 
 
 def free_port(host: str, wanted: int) -> int:
@@ -75,6 +81,9 @@ class Instance:
         media = self.folder / "media"
         media.mkdir(parents=True, exist_ok=True)
         (self.folder / "configuration.yaml").write_text(CONFIGURATION.format(media=media), encoding="utf-8")
+        for name, empty in EDITED.items():
+            if not (self.folder / name).exists():
+                (self.folder / name).write_text(empty, encoding="utf-8")
         link = self.folder / "custom_components"
         if not link.is_symlink():
             link.symlink_to(Path("..") / "custom_components", target_is_directory=True)
