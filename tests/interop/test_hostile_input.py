@@ -1,13 +1,17 @@
 """Bad input on the wire against a phone in a running Home Assistant: nothing logged, changed, or told to strangers."""
 
+import asyncio
+import contextlib
 import logging
+from itertools import islice
 
 import pytest
 from homeassistant.core import HomeAssistant, State
 
 from . import hostile
 from .home import Home, set_up
-from .wire import STRANGER, Wire, answer, offer, request, wire
+from .peers import LOOPBACK
+from .wire import STRANGER, StreamWire, Wire, acknowledge, answer, offer, request, stream_wire, wire
 
 pytestmark = [pytest.mark.interop]
 
@@ -33,12 +37,16 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
     ]
 
 
+STREAM_STEP = 7
+"""A connection for each seventh of the bad messages: a kind is the same in each."""
 SETUP_WARNINGS = ("We found a custom integration",)
 
 
-async def phone_of(server: Wire, hass: HomeAssistant) -> tuple[Home, tuple[str, int]]:
+async def phone_of(
+    server: Wire | StreamWire, hass: HomeAssistant, transport: str = "udp"
+) -> tuple[Home, tuple[str, int]]:
     """Set up an account that is registered at `server`, and return its address on the wire too."""
-    home = await set_up(hass, port=server.port, password="hapw")
+    home = await set_up(hass, port=server.port, password="hapw", transport=transport)
     await home.until_state("registration", "registered")
     assert server.phone is not None
     return home, server.phone
@@ -76,7 +84,7 @@ async def test_bad_input_changes_nothing(
             server.address,
             call_id="after@test",
             extra="Content-Type: application/sdp\r\n",
-            body=offer("127.0.0.1", 4000),
+            body=offer(LOOPBACK, 4000),
         )
         server.send(invite, phone)
         await home.until_event("incoming")
@@ -87,6 +95,89 @@ async def test_bad_input_changes_nothing(
         refused = await server.until_answer("after@test", "INVITE")
         await home.until_event("missed")
         assert refused
+
+
+@pytest.mark.parametrize("kind", hostile.KINDS)
+@pytest.mark.parametrize("host", [LOOPBACK, STRANGER], ids=["from the server's host", "from a stranger"])
+async def test_bad_streams_change_nothing(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture, kind: str, host: str
+) -> None:
+    async with stream_wire() as server:
+        home, phone = await phone_of(server, hass, transport="tcp")
+        before = values(home)
+        registers = len(server.requests("REGISTER"))
+        caplog.clear()
+        told = bytearray()
+        for data in islice(hostile.KINDS[kind](phone, f"{host}:5060"), 0, None, STREAM_STEP):
+            reader, writer = await asyncio.open_connection(*phone, local_addr=(host, 0))
+            # The phone may have closed it long before the end.
+            with contextlib.suppress(ConnectionError):
+                writer.write(data.replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP"))
+                writer.write_eof()
+                told += await reader.read()
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+        await server.until_alive()
+        await hass.async_block_till_done()
+
+        assert values(home) == before
+        assert home.events == []
+        assert complaints(caplog) == []
+        assert len(server.requests("REGISTER")) == registers
+        if host == STRANGER:
+            assert not told
+
+
+async def test_connections_without_a_word_do_not_keep_the_server_out(hass: HomeAssistant) -> None:
+    async with stream_wire() as server, contextlib.AsyncExitStack() as stack:
+        _, phone = await phone_of(server, hass, transport="tcp")
+        for number in range(80):
+            _, writer = await asyncio.open_connection(*phone, local_addr=(f"127.0.1.{number // 4 + 1}", 0))
+            stack.callback(writer.close)
+        assert await server.until_alive()
+        reader, writer = await asyncio.open_connection(*phone, local_addr=(LOOPBACK, 0))
+        stack.callback(writer.close)
+        writer.write(request("OPTIONS", phone, f"{LOOPBACK}:{server.port}", via="TCP"))
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 200 ")
+
+
+async def test_a_stranger_cannot_disturb_a_call(hass: HomeAssistant, caplog: pytest.LogCaptureFixture) -> None:
+    async with wire(registrar=True) as server, wire(STRANGER) as stranger:
+        home, phone = await phone_of(server, hass)
+        call_id = "talking@test"
+        extra = "Content-Type: application/sdp\r\n"
+        invite = request("INVITE", phone, server.address, call_id=call_id, extra=extra, body=offer(LOOPBACK, 4000))
+        server.send(invite, phone)
+        await home.until_event("incoming")
+        await home.call("answer")
+        accepted = await server.until_answer(call_id, "INVITE", code=200)
+        server.send(acknowledge(accepted, phone), phone)
+        await home.until_state("call_state", "talking")
+        caplog.clear()
+        before = values(home)
+
+        for method in ("BYE", "CANCEL", "INVITE", "UPDATE", "INFO", "ACK", "REFER"):
+            stranger.send(request(method, phone, stranger.address, call_id=call_id), phone)
+            # The tags are what a stranger cannot know.
+            stranger.send(
+                request(method, phone, stranger.address, call_id=call_id).replace(
+                    f"To: <sip:ha@{phone[0]}>".encode(), f"To: <sip:ha@{phone[0]}>;tag=guessed".encode()
+                ),
+                phone,
+            )
+        for kind in hostile.KINDS.values():
+            for data in islice(kind(phone, stranger.address), BATCH):
+                stranger.send(data, phone)
+            await server.until_alive(phone)
+        assert stranger.received == []
+        assert complaints(caplog) == []
+        assert values(home) == before
+        assert home.state("call_state").state == "talking"
+        await home.call("hangup")
+        bye = await server.until_request("BYE")
+        server.send(answer(bye, "200 OK", to_tag=""), phone)
+        await home.until_event("ended")
 
 
 @pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "BYE", "REGISTER", "MESSAGE", "FROBNICATE"])
@@ -131,9 +222,9 @@ async def test_a_flood_of_strangers_is_not_amplified(hass: HomeAssistant) -> Non
 async def test_a_final_answer_forged_by_a_stranger_is_not_believed(hass: HomeAssistant) -> None:
     async with wire(registrar=True) as server, wire(STRANGER) as stranger:
         home, phone = await phone_of(server, hass)
-        register = next(data for data in server.received if data.startswith(b"REGISTER "))
+        register = server.requests("REGISTER")[0]
         for status in ("401 Unauthorized", "403 Forbidden", "200 OK", "503 Busy"):
             stranger.send(answer(register, status, to_tag="forged"), phone)
         await server.until_alive(phone)
         assert home.state("registration").state == "registered"
-        assert len([data for data in server.received if data.startswith(b"REGISTER ")]) == 1
+        assert len(server.requests("REGISTER")) == 1

@@ -70,7 +70,7 @@ class Connections:
         if connection is None:
             if self._is_closed:
                 return
-            if len(self._open) >= MAX_CONNECTIONS:
+            if not self._make_room():
                 self._report(address, RegistrationFailure.NO_ANSWER, "too many connections are open")
                 return
             names = self._names(address) if address.transport is Transport.TLS else ()
@@ -153,12 +153,27 @@ class Connections:
         return Connection(None, received=self._received, closed=self._lost, opened=self._welcome)
 
     def _welcome(self, connection: Connection) -> bool:
-        """Take in a peer's connection, unless there are too many."""
+        """Take in a peer's connection, unless its host has too many."""
         address = connection.address
         from_host = sum(known.host == address.host for known in self._open)
-        if self._is_closed or len(self._open) >= MAX_CONNECTIONS or from_host >= MAX_CONNECTIONS_FROM_HOST:
+        if self._is_closed or from_host >= MAX_CONNECTIONS_FROM_HOST or not self._make_room():
             return False
         self._open[address] = connection
+        return True
+
+    def _make_room(self) -> bool:
+        """Close the peer's connection that has been silent the longest where there are too many, never one of ours.
+
+        Whoever fills the table with connections keeps neither the server nor us from making one.
+        """
+        if len(self._open) < MAX_CONNECTIONS:
+            return True
+        incoming = [connection for connection in self._open.values() if connection.incoming]
+        if not incoming:
+            return False
+        silent = min(incoming, key=lambda connection: connection.last_received)
+        del self._open[silent.address]
+        silent.close()
         return True
 
     def _lost(self, connection: Connection, error: Exception | None) -> None:
