@@ -1,5 +1,7 @@
 """Calls with baresip through a record-routing Kamailio: voice both ways, digits, refusals, holding."""
 
+import asyncio
+import struct
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,10 @@ from custom_components.sip_ua.sip.events import CallOutcome, CallState, CallStep
 
 from .agent import Agent, account_at
 from .conftest import Peers
-from .peers import Baresip, assert_record_routed, until
+from .peers import LOOPBACK, Baresip, assert_record_routed, until
 from .peers.baresip import TONE_DBFS
 from .tone import assert_tone, measure, read_wav, sine, wav_seconds, write_wav
+from .wire import STRANGER, wire
 
 pytestmark = [pytest.mark.interop, pytest.mark.peer("kamailio", "baresip")]
 
@@ -90,6 +93,36 @@ async def test_baresip_calls_us_and_both_hear_the_other(peers: Peers, tmp_path: 
         assert (ended.outcome, ended.ended_by) == (CallOutcome.ANSWERED, EndedBy.REMOTE)
         assert ours.phone.calls == {}
     assert_record_routed(kamailio)
+
+
+async def test_strangers_cannot_be_heard_in_a_call_nor_take_its_voice_away(peers: Peers, tmp_path: Path) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio, tone_hz=THEIR_HZ)
+    async with Agent(account_at(kamailio)) as ours, wire(STRANGER) as stranger:
+        await ours.until_registered()
+        call_id = await ours.phone.dial("bob")
+        await ours.until_state(call_id, CallState.TALKING)
+        await bob.until(lambda: bob.heard_seconds() > 0.2, "voice flows")
+        ports = range(ours.account.network.rtp_port_min, ours.account.network.rtp_port_max + 1)
+        loud = bytes([0x2A]) * 160
+        noise = [struct.pack("!BBHII", 0x80, 8, 7000 + number, 160 * number, 0xBAD) + loud for number in range(100)] + [
+            b"",
+            b"\x80",
+            b"\xff" * 1400,
+            bytes(12),
+            b"\x80\xc8\x00\x06" + bytes(24),
+            b"\x80\xcb\x00\x01" + bytes(4),
+        ]
+        checking = asyncio.create_task(assert_voice_both_ways(ours, call_id, bob, tmp_path))
+        while not checking.done():
+            for data in noise:
+                for port in ports:
+                    stranger.send(data, (LOOPBACK, port))
+                await asyncio.sleep(0.02)
+        await checking
+        assert stranger.received == []
+        await ours.phone.hangup(call_id)
+        await ours.until_ended(call_id)
 
 
 async def test_every_digit_arrives_in_both_directions(peers: Peers) -> None:
