@@ -58,6 +58,13 @@ def test_an_offer_names_all_codecs_in_order_and_the_digits() -> None:
     )
 
 
+def test_an_rtcp_port_that_is_not_the_next_one_is_told_to_the_peer() -> None:
+    theirs, ours = OfferAnswer(replace(THERE, rtcp_port=40001), 1), OfferAnswer(replace(HERE, rtcp_port=40009), 2)
+    answer, heard = ours.receive_offer(theirs.create_offer())
+    assert heard.remote_rtcp == ("192.0.2.2", 40001)
+    assert theirs.receive_answer(answer).remote_rtcp == ("192.0.2.1", 40009)
+
+
 def test_both_sides_agree_on_the_same_voice() -> None:
     ours, theirs = connected()
     assert ours.current is not None

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Final
 
@@ -12,7 +12,7 @@ from .media_clock import ClockStatistics
 from .media_link import MediaLink
 from .media_messages import AskClock, Notice, OpenStream
 from .media_stream import MediaStream
-from .ports import PortPool, PortRange
+from .ports import PortPair, PortPool, PortRange
 from .recorder import RecordedSides
 from .stream_events import StreamEvent
 from .worker_threads import WorkerThreads
@@ -62,17 +62,21 @@ class MediaEngine:
         ports: PortRange,
         on_event: Callable[[StreamEvent], None],
         config: RtpConfig | None = None,
+        on_bound: Callable[[PortPair], Awaitable[None]] | None = None,
     ) -> MediaStream:
         """Bind an even RTP port and the odd RTCP port after it; voice begins with `MediaStream.configure`.
 
         `bind_address` is numeric and decides between IPv4 and IPv6; "" is every IPv4 address. `on_event` is called in
-        the event loop. Raises `NoPortError`, and OSError when the address is not one of this machine.
+        the event loop. `on_bound` has the bound sockets for itself until it returns; what it raises ends the opening.
+        Raises `NoPortError`, and OSError when the address is not one of this machine.
         """
-        link, workers = self._settle()
         pair = self._ports.open(bind_address, ports)
         number, port = next(self._numbers), pair.port
         config = config or self._config
         try:
+            if on_bound is not None:
+                await on_bound(pair)
+            link, workers = self._settle()
             link.start()
             link.post(OpenStream(number, pair, config, os.urandom(12).hex()))
         except BaseException:

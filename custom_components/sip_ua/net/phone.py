@@ -28,13 +28,13 @@ from ..sip.events import (
     RegistrationChanged,
     RegistrationFailure,
 )
-from ..sip.offer_answer import LocalMedia, codecs_named
+from ..sip.offer_answer import Codec, codecs_named
 from ..sip.transaction import Timers
 from .audio import AudioSource
 from .errors import ResolutionError
 from .media import MediaEngine, RecordedSides
 from .phone_events import CallStatistics, MediaTimedOut, PhoneEvent, PlaybackFinished
-from .ports import PortRange
+from .ports import PortPair, PortRange
 from .resolver import Resolver
 from .stream_events import (
     DigitReceived,
@@ -164,12 +164,12 @@ class Phone:
 
         Raises LocalProtocolError for what cannot be dialled, NoPortError where no port is free for the voice.
         """
-        host = await self._local_host(target)
-        voice = await self._open_voice(host)
+        hop = await self._first_hop(target)
+        voice = await self._open_voice(hop)
         try:
             if source is not None:
                 voice.prepared = self._media.prepare(source)
-            media = self._local_media(host, voice)
+            media = voice.local_media(hop.local.host, self._codecs)
             voice.call_id = self._agent.dial(target, media, self._now, ring_timeout=ring_timeout)
         except BaseException:
             await voice.close()
@@ -180,15 +180,15 @@ class Phone:
 
     async def answer(self, call_id: str, *, source: AudioSource | None = None) -> None:
         """Take a call that rings here; `source` plays at once."""
-        host = self._agent.caller_hop(call_id).local.host
+        hop = self._agent.caller_hop(call_id)
         if call_id in self._voices:
             raise LocalProtocolError("the call is answered already")
-        voice = await self._open_voice(host)
+        voice = await self._open_voice(hop)
         voice.call_id = call_id
         try:
             if source is not None:
                 voice.prepared = self._media.prepare(source)
-            self._agent.answer(call_id, self._local_media(host, voice), self._now)
+            self._agent.answer(call_id, voice.local_media(hop.local.host, self._codecs), self._now)
         except BaseException:
             await voice.close()
             raise
@@ -250,27 +250,38 @@ class Phone:
             raise LocalProtocolError("the call is not connected")
         return voice
 
-    async def _open_voice(self, host: str) -> Voice:
+    async def _open_voice(self, hop: Hop) -> Voice:
         network = self.account.network
-        bind = network.bind_address or ("::" if ":" in host else "")
+        bind = network.bind_address or ("::" if ":" in hop.local.host else "")
         ports = PortRange(network.rtp_port_min, network.rtp_port_max)
         voice = Voice()
         voice.stream = await self._media.open(
-            bind_address=bind, ports=ports, on_event=partial(self._stream_event, voice)
+            bind_address=bind,
+            ports=ports,
+            on_event=partial(self._stream_event, voice),
+            on_bound=partial(self._ask_outside, voice, hop.remote),
         )
         return voice
 
-    def _local_media(self, host: str, voice: Voice) -> LocalMedia:
-        return LocalMedia(host, voice.stream.port, codecs_named(self.account.codecs))
+    async def _ask_outside(self, voice: Voice, remote: Address, pair: PortPair) -> None:
+        """Learn where a peer sees the sockets of a voice; raises LocalProtocolError where we are stopped meanwhile."""
+        transports = self._running
+        voice.seen_at = await transports.voice_address(pair, remote)
+        if transports is not self._transports:
+            raise LocalProtocolError("the telephone is switched off")
 
-    async def _local_host(self, target: str) -> str:
-        """Return our address as the first hop towards `target` reaches it."""
+    @property
+    def _codecs(self) -> tuple[Codec, ...]:
+        return codecs_named(self.account.codecs)
+
+    async def _first_hop(self, target: str) -> Hop:
+        """Return the first hop towards `target`, with our address as it is reached from there."""
         hop = self._agent.first_hop(target)
         lookup = Lookup(0, hop.host, hop.port, hop.transport, hop.srv)
         hops = self._running.locate_numeric(lookup)
         if hops is None:
             hops = await self._running.locate(lookup)
-        return hops[0].local.host
+        return hops[0]
 
     @property
     def _running(self) -> Transports:

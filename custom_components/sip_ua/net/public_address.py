@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
@@ -11,15 +13,26 @@ from ..sip.account import NatMode, NetworkSettings
 from ..sip.address import Address, HostPort
 from ..sip.stun_message import StunError
 from .errors import ResolutionError
+from .ports import PortPair
 from .resolver import Resolver
-from .stun import DEFAULT_PORT, StunClient
+from .stun import DEFAULT_PORT, StunClient, mapped_address
 
 REFRESH_INTERVAL: Final = 60.0
 """Often enough to keep the mapping of a usual NAT, which lives two minutes and more (RFC 4787 section 4.3)."""
 
 FIRST_ANSWER_TIMEOUT: Final = 3.0
+VOICE_TIMEOUT: Final = 1.0
 
 _LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceAddress:
+    """Where others see the two sockets of a voice; `rtcp_port` None means the port after `port`."""
+
+    host: str
+    port: int
+    rtcp_port: int | None
 
 
 class PublicAddress:
@@ -38,7 +51,7 @@ class PublicAddress:
         self._changed = changed
         self._client = StunClient(send)
         self._found: tuple[HostPort, ...] = ()
-        self._servers: frozenset[HostPort] = frozenset()
+        self._servers: tuple[HostPort, ...] = ()
         self._first = asyncio.Event()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -90,6 +103,30 @@ class PublicAddress:
                 return HostPort(address.host, address.port or port)
         return None
 
+    async def voice_address(self, pair: PortPair, remote: Address) -> VoiceAddress | None:
+        """Ask a STUN server where it sees the fresh sockets of a voice, for a second at most.
+
+        None means that the peer is to use the ports they are bound to, and the host that `address_for` tells.
+        """
+        if not self._servers or self.address_for(remote, pair.port) is None:
+            return None
+        rtp, rtcp = await asyncio.gather(self._seen(pair.rtp), self._seen(pair.rtcp))
+        if rtp is None:
+            return None
+        rtcp_port = None
+        if rtcp is not None and rtcp.host == rtp.host and rtcp.port != rtp.port + 1:
+            rtcp_port = rtcp.port
+        return VoiceAddress(rtp.host, rtp.port, rtcp_port)
+
+    async def _seen(self, bound: socket.socket) -> HostPort | None:
+        try:
+            async with asyncio.timeout(VOICE_TIMEOUT):
+                mapped = await mapped_address(bound, self._servers[0])
+        except (OSError, StunError) as error:
+            _LOGGER.debug("The public address of a voice cannot be found: %s", error)
+            return None
+        return mapped if mapped.port else None
+
     def _applies(self, mapped: str, remote: str) -> bool:
         """Tell whether a peer is beyond the NAT: one in the home is not, unless somebody says so by hand."""
         if self._network.nat is NatMode.MANUAL:
@@ -134,7 +171,7 @@ class PublicAddress:
         usable = [HostPort(host, server.port or DEFAULT_PORT) for host in hosts if (":" in host) == self._ipv6]
         if not usable:
             raise ResolutionError(server.host, f"the STUN server {server.host} has no address that can be used")
-        self._servers = frozenset(usable)
+        self._servers = tuple(usable)
         return (await self._client.mapped_address(usable[0]),)
 
 

@@ -13,7 +13,8 @@ from ..sip.stun_message import is_stun
 from .connections import Connections
 from .errors import LocalAddressError, LocalPortInUseError, ResolutionError
 from .failures import explain_number
-from .public_address import PublicAddress
+from .ports import PortPair
+from .public_address import PublicAddress, VoiceAddress
 from .resolver import Resolver, numeric_address, numeric_host
 from .tls import TlsContexts
 from .udp import UdpSocket, bind
@@ -132,6 +133,14 @@ class Transports:
             return public
         local = self._route(remote.host)
         return None if local is None else HostPort(local, self._port)
+
+    async def voice_address(self, pair: PortPair, remote: Address) -> VoiceAddress | None:
+        """Return where that peer is to send voice, None for the host of `local_for` and the ports as bound.
+
+        Takes a second at most, and time only with a STUN server and a peer beyond the NAT. Nobody else may read the
+        sockets meanwhile.
+        """
+        return await self._public.voice_address(pair, remote)
 
     def network_changed(self) -> None:
         """Forget what was true of another network; connections are made anew."""

@@ -1,8 +1,9 @@
 """The voice of one call: its stream, and the sound that waits for the answer."""
 
-from ..sip.offer_answer import NegotiatedMedia
+from ..sip.offer_answer import Codec, LocalMedia, NegotiatedMedia
 from .audio import PreparedAudio
 from .media_stream import MediaStream
+from .public_address import VoiceAddress
 
 
 class Voice:
@@ -16,6 +17,14 @@ class Voice:
         self.prepared: PreparedAudio | None = None
         self.playback_id: int | None = None
         self.running = False
+        self.seen_at: VoiceAddress | None = None
+
+    def local_media(self, host: str, codecs: tuple[Codec, ...]) -> LocalMedia:
+        """Return our end for the peer: where a STUN server sees it, else at `host` and the port it is bound to."""
+        seen = self.seen_at
+        if seen is None:
+            return LocalMedia(host, self.stream.port, codecs)
+        return LocalMedia(seen.host, seen.port, codecs, rtcp_port=seen.rtcp_port)
 
     def configure(self, media: NegotiatedMedia) -> None:
         """Start or change the voice as agreed; raises LocalProtocolError for an address that cannot be sent to."""

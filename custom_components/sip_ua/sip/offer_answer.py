@@ -61,13 +61,18 @@ _UNKNOWN: CodecIdentity = ("", 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class LocalMedia:
-    """Our end of the voice: numeric address and even RTP port, codecs in order of priority, packet time in ms."""
+    """Our end of the voice as the peer is to use it.
+
+    Numeric address and RTP port, codecs in order of priority, packet time in ms. `rtcp_port` is given where it is
+    not the port after `port`, as behind a NAT (RFC 3605).
+    """
 
     address: str
     port: int
     codecs: tuple[Codec, ...]
     dtmf: bool = True
     ptime: int = DEFAULT_PTIME
+    rtcp_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +293,8 @@ class OfferAnswer:
         attributes = [Attribute("rtpmap", codec.rtpmap) for codec in formats]
         attributes += [Attribute("fmtp", f"{codec.payload_type} {codec.fmtp}") for codec in formats if codec.fmtp]
         attributes += [Attribute("ptime", str(ptime)), Attribute(direction.value)]
+        if self._local.rtcp_port is not None:
+            attributes.append(Attribute("rtcp", str(self._local.rtcp_port)))
         return MediaDescription(
             media="audio",
             port=self._local.port,
