@@ -131,6 +131,9 @@ async def stay(client: Client, instance: Instance, progress: Progress) -> None:
     """Stay up until Home Assistant ends; a signal ends it from outside."""
     progress.say(f"dashboard: {client.url}/sip-phone  (user {USER}, password {PASSWORD}); Ctrl-C stops everything")
     while True:
+        if instance.wants_restart:
+            progress.say("Home Assistant restarts")
+            await instance.start()
         instance.check()
         await asyncio.sleep(1.0)
 

@@ -20,6 +20,7 @@ from .terminal import DevelopError
 REPO = Path(__file__).parents[2]
 HASS = REPO / ".venv-ha" / "bin" / "hass"
 STOP_SECONDS = 30.0
+RESTART_EXIT_CODE = 100
 PORTS_TRIED = 50
 RECORD_START = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+")
 OURS = re.compile(r"custom_components[./]sip_ua|custom integration '?sip_ua")
@@ -124,6 +125,11 @@ class Instance:
                 stderr=output,
                 start_new_session=True,
             )
+
+    @property
+    def wants_restart(self) -> bool:
+        """Whether somebody asked Home Assistant to restart, which it leaves to whoever started it."""
+        return self._process is not None and self._process.returncode == RESTART_EXIT_CODE
 
     def check(self) -> None:
         """Raise DevelopError where the process has ended."""
