@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from custom_components.sip_ua.sip.address import Address
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import (
     CallOutcome,
@@ -72,6 +73,33 @@ def test_a_call_goes_through_the_seven_steps(pair: Pair) -> None:
     assert pair.alice.ended.ended_by is EndedBy.LOCAL
     assert pair.bob.ended.ended_by is EndedBy.REMOTE
     assert pair.link.labels() == ["INVITE", "180", "200", "ACK", "BYE", "200"]
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "alice_uri", "bob_uri"),
+    [
+        (ALICE, BOB, "sip:alice@192.0.2.1", "sip:bob@192.0.2.2"),
+        (
+            replace(ALICE, host="2001:db8::1"),
+            replace(BOB, host="2001:db8::2"),
+            "sip:alice@[2001:db8::1]",
+            "sip:bob@[2001:db8::2]",
+        ),
+    ],
+    ids=["IPv4", "IPv6"],
+)
+def test_without_a_domain_we_are_known_by_our_address(
+    here: Address, there: Address, alice_uri: str, bob_uri: str
+) -> None:
+    link = Link()
+    alice = join(link, direct_account("alice", domain=""), here, 1)
+    bob = join(link, direct_account("bob", domain=""), there, 2, answer_at_once)
+    alice.dial(bob_uri)
+    link.run_until(lambda: "<ack" in bob.ladder)
+    (call,) = bob.agent.calls.values()
+    assert call.remote.uri == alice_uri
+    assert call.answered_by is not None
+    assert call.answered_by.uri == bob_uri
 
 
 def test_the_called_party_can_hang_up(pair: Pair) -> None:

@@ -113,9 +113,9 @@ class ReceivedCall(DialogCall):
         )
         response = self.core.respond(self._invite, 200, now, to_tag=self._tag, headers=headers, body=body)
         self.far_end.dialog.confirm(response)
-        self.answered(
-            now, Party(self.core.account.display_name, self.core.account.number, str(self.core.identity().uri))
-        )
+        account = self.core.account
+        identity = self.core.identity(self.hop.local.host)
+        self.answered(now, Party(account.display_name, account.number, str(identity.uri)))
         self.step(LadderStep.OK, now, sent=True, code=200, reason=response.reason)
         self.start_session_timer(response, now, uac=False)
         self.set_media(agreed, now)

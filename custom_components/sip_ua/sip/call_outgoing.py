@@ -46,7 +46,7 @@ class OutgoingCall(DialogCall):
             core, sip_call_id=call_id, direction=CallDirection.OUTGOING, remote=remote, called=remote.number, now=now
         )
         self._uri: SipUri | TelUri = uri
-        self._from = core.identity().with_tag(core.token())
+        self._from = core.identity(media.address).with_tag(core.token())
         self._to = NameAddr("", uri)
         self._cseq = 0
         self._session_expires = core.account.timing.session_expires

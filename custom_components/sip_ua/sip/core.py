@@ -140,9 +140,10 @@ class Core:
         """Return the scheme of our own URIs."""
         return "sips" if self.account.uri_type is UriType.SIPS else "sip"
 
-    def identity(self) -> NameAddr:
-        """Return who we are: number@domain, the address of record."""
-        uri = SipUri(scheme=self.scheme, user=self.account.number, password=None, host=self.account.domain)
+    def identity(self, local_host: str = "") -> NameAddr:
+        """Return who we are: number@domain, the address of record; without a domain we are at `local_host`."""
+        host = self.account.domain or local_host
+        uri = SipUri(scheme=self.scheme, user=self.account.number, password=None, host=host)
         return NameAddr(self.account.display_name, uri)
 
     def domain_uri(self) -> SipUri:
