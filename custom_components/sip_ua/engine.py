@@ -22,7 +22,7 @@ DATA_ENGINE: HassKey[SharedEngine] = HassKey(f"{DOMAIN}_engine")
 
 @callback
 def async_acquire_engine(hass: HomeAssistant) -> MediaEngine:
-    """Return the engine for one more account; its thread starts with the first call."""
+    """Return the engine for one more account, which starts it."""
     shared = hass.data.setdefault(DATA_ENGINE, SharedEngine(MediaEngine()))
     shared.users += 1
     return shared.engine

@@ -23,7 +23,7 @@ WORKER_TIMEOUT: Final = 2.0
 
 
 class MediaEngine:
-    """Lives in the event loop in which it is first used; its media thread runs while there is a stream."""
+    """Lives in the event loop in which it is first used; its media thread runs from `start` to `stop`."""
 
     def __init__(self, config: RtpConfig | None = None) -> None:
         """Hold the settings of RTP that a stream gets by default."""
@@ -35,8 +35,8 @@ class MediaEngine:
         self._workers: WorkerThreads | None = None
 
     async def start(self) -> None:
-        """Settle in the running event loop; `open` and `prepare` do it too."""
-        self._settle()
+        """Settle in the running event loop and start the thread, which sleeps while there is no stream."""
+        self._settle()[0].start()
 
     def _settle(self) -> tuple[MediaLink, WorkerThreads]:
         """Make what belongs to the running event loop."""
@@ -106,10 +106,8 @@ class MediaEngine:
         return len(self._streams)
 
     async def _forget(self, number: int) -> None:
-        """Forget a closed stream; the thread ends with the last one."""
+        """Forget a closed stream."""
         self._streams.pop(number, None)
-        if not self._streams and self._link is not None:
-            await self._link.stop()
 
     def _receive_notice(self, notice: Notice) -> None:
         """Hand an event to its stream."""
