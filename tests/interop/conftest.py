@@ -16,9 +16,11 @@ USERS = {"ha": "hapw", "alice": "alicepw", "bob": "bobpw"}
 class Peers:
     """Starts peers, each in a folder of its own, and remembers them."""
 
-    def __init__(self, folder: Path, started: list[PeerProcess]) -> None:
+    def __init__(self, folder: Path, started: list[PeerProcess], named: set[str]) -> None:
+        """Start into `folder` what the test has `named` by its marker `peer`."""
         self._folder = folder
         self._started = started
+        self._named = named
 
     def own(self) -> Path:
         """Return a folder that no other peer has."""
@@ -26,6 +28,8 @@ class Peers:
 
     async def start[Peer: PeerProcess](self, peer: Peer) -> Peer:
         """Start a peer that the test has made itself."""
+        # Unnamed, it would be missed as a failure where it is not installed, in place of being named as not run.
+        assert peer.program in self._named, f"the test does not name {peer.program} by its marker peer"
         self._started.append(peer)
         await peer.start()
         return peer
@@ -37,10 +41,18 @@ class Peers:
         min_expires: int = 0,
         max_expires: int = 3600,
         nonce_seconds: int = 120,
+        algorithm: str = "MD5",
     ) -> Kamailio:
         """Start a registrar."""
         return await self.start(
-            Kamailio(self.own(), users, min_expires=min_expires, max_expires=max_expires, nonce_seconds=nonce_seconds)
+            Kamailio(
+                self.own(),
+                users,
+                min_expires=min_expires,
+                max_expires=max_expires,
+                nonce_seconds=nonce_seconds,
+                algorithm=algorithm,
+            )
         )
 
     async def baresip(
@@ -96,7 +108,8 @@ async def peers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     """Start peers with this; they are stopped in the reverse order, whatever happens."""
     started: list[PeerProcess] = []
     request.node.stash[STARTED] = started
-    yield Peers(tmp_path, started)
+    named = {name for marker in request.node.iter_markers("peer") for name in marker.args}
+    yield Peers(tmp_path, started, named)
     async with AsyncExitStack() as stack:
         for peer in started:
             stack.push_async_callback(peer.stop)

@@ -82,6 +82,19 @@ async def test_too_brief_an_interval_is_lengthened_as_the_registrar_asks(peers: 
         assert all(event.failure is None for event in ours.registrations)
 
 
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+async def test_the_digest_algorithm_of_the_challenge_is_obeyed_by_register_and_invite(
+    peers: Peers, algorithm: str
+) -> None:
+    kamailio = await peers.kamailio(algorithm=algorithm)
+    async with Agent(account_at(kamailio)) as ours:
+        await ours.until_registered()
+        assert codes(kamailio) == [401, 200]
+        ended = await ours.until_ended(await ours.phone.dial("nobody"))
+        assert ended.code == 404
+        assert sorted(answer.code for answer in kamailio.answers("INVITE")) == [404, 407]
+
+
 async def test_a_stale_nonce_is_renewed_without_a_failure(peers: Peers) -> None:
     kamailio = await peers.kamailio(max_expires=4, nonce_seconds=1)
     async with Agent(account_at(kamailio)) as ours:

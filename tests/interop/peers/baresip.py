@@ -14,7 +14,7 @@ from typing import Any, override
 from tests.interop.tone import Tone, measure, read_wav, sine, wav_seconds, write_wav
 
 from .ports import LOOPBACK, free_ports
-from .process import PeerError, PeerProcess, require_program
+from .process import PeerError, PeerProcess
 
 MODULES = Path("/usr/lib/baresip/modules")
 CODEC_RATES = {"pcmu": 8_000, "pcma": 8_000, "G722/16000/1": 16_000}
@@ -48,6 +48,8 @@ class Baresip(PeerProcess):
     It sends a sine of `tone_hz` at `TONE_DBFS` in every call and dumps what it receives. With `answer`
     true it answers by itself, else `accept` does. It obeys `transport` towards the registrar.
     """
+
+    program = "baresip"
 
     def __init__(
         self,
@@ -138,7 +140,7 @@ class Baresip(PeerProcess):
         (self.folder / "config").write_text(self._configuration(tone))
         (self.folder / "accounts").write_text(self._account)
         (self.folder / "contacts").write_text("")
-        self.launch([require_program("baresip"), "-4", "-s", "-f", str(self.folder)])
+        self.launch("-4", "-s", "-f", str(self.folder))
         connection: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
         while not connection:
             self.require_alive("baresip opens its control port")

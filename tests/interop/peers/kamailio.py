@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, override
 
 from .ports import LOOPBACK, free_ports
-from .process import PeerError, PeerProcess, require_program
+from .process import PeerError, PeerProcess
 
 REALM = "sip.test"
 TEMPLATE = Path(__file__).with_name("kamailio.cfg")
@@ -64,8 +64,10 @@ class Kamailio(PeerProcess):
 
     `users` maps names to passwords. A REGISTER for less than `min_expires` seconds is refused with
     423; one for more than `max_expires` seconds is granted that long. A nonce is good for
-    `nonce_seconds`, then the next request gets stale=true.
+    `nonce_seconds`, then the next request gets stale=true. `algorithm` is the digest's, "MD5" or "SHA-256".
     """
+
+    program = "kamailio"
 
     def __init__(
         self,
@@ -75,6 +77,7 @@ class Kamailio(PeerProcess):
         min_expires: int = 0,
         max_expires: int = 3600,
         nonce_seconds: int = 120,
+        algorithm: str = "MD5",
     ) -> None:
         """Choose a port and write the configuration."""
         super().__init__("kamailio", folder)
@@ -83,6 +86,7 @@ class Kamailio(PeerProcess):
         self._min_expires = min_expires
         self._max_expires = max_expires
         self._nonce_seconds = nonce_seconds
+        self._algorithm = algorithm
         self._rpc_id = 0
 
     @property
@@ -98,6 +102,7 @@ class Kamailio(PeerProcess):
             "FOLDER": str(self.folder),
             "MIN_EXPIRES": str(self._min_expires),
             "MAX_EXPIRES": str(self._max_expires),
+            "ALGORITHM": self._algorithm,
             "NONCE_SECONDS": str(self._nonce_seconds),
             "USERS": "\n".join(f'    $sht(users=>{user}) = "{password}";' for user, password in self.users.items()),
         }.items():
@@ -111,11 +116,8 @@ class Kamailio(PeerProcess):
         path.write_text(self._configuration())
         (self.folder / "rpc.sock").unlink(missing_ok=True)
         self.launch(
-            [
-                require_program("kamailio"),
-                *("-f", str(path), "-Y", str(self.folder), "-w", str(self.folder)),
-                *("-DD", "-E", "-m", "32", "-M", "8"),
-            ]
+            *("-f", str(path), "-Y", str(self.folder), "-w", str(self.folder)),
+            *("-DD", "-E", "-m", "32", "-M", "8"),
         )
         await self.until(self._answers, "Kamailio answers on its control socket")
 

@@ -8,9 +8,9 @@ import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 LOG_TAIL_CHARACTERS = 6_000
 POLL_SECONDS = 0.02
@@ -62,6 +62,9 @@ async def until[Value](
 class PeerProcess(ABC):
     """One program, its folder and its log."""
 
+    program: ClassVar[str]
+    """The name of the program."""
+
     def __init__(self, name: str, folder: Path) -> None:
         """Prepare `folder` (made if absent) for the peer called `name` in failure messages."""
         self.name = name
@@ -70,18 +73,18 @@ class PeerProcess(ABC):
         self.log_path = self.folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def launch(self, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    def launch(self, *arguments: str) -> None:
         """Start the program as the leader of a session of its own, its output in the log."""
         if self.running:
             raise PeerError(f"{self.name} is already running")
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                list(arguments),
+                [require_program(self.program), *arguments],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "TERM": "xterm", **(environment or {})},
+                env={**os.environ, "TERM": "xterm"},
                 start_new_session=True,
             )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import override
 
 from .ports import LOOPBACK, free_ports
-from .process import PeerError, PeerProcess, require_program
+from .process import PeerError, PeerProcess
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 RUN_SECONDS = 45
@@ -30,6 +30,8 @@ class Sipp(PeerProcess):
     `target` is `host:port` of the next hop, needed by a caller. `calls` calls are made or taken, one
     after the other with `rate` a second at most, then it ends by itself. `keys` fill in [name] in the scenario.
     """
+
+    program = "sipp"
 
     def __init__(
         self,
@@ -73,7 +75,7 @@ class Sipp(PeerProcess):
     @override
     async def start(self) -> None:
         """Start the scenario; a called party listens on return."""
-        self.launch([require_program("sipp"), *self._arguments])
+        self.launch(*self._arguments)
         await self.until(lambda: self._statistics.exists() or not self.running, "SIPp runs its scenario")
 
     @override
