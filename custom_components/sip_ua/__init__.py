@@ -8,6 +8,7 @@ from homeassistant.helpers.typing import ConfigType
 
 from .const import CONF_LOCAL_PORT, DOMAIN, SECTION_NETWORK
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
+from .entity import async_follow_identity
 from .net.errors import LocalAddressError, LocalPortInUseError
 from .services import async_setup_services
 
@@ -44,6 +45,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> boo
         await coordinator.async_stop()
 
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
+    await async_follow_identity(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
 

@@ -1,13 +1,34 @@
 """The common ground of the entities: one service device for each account, and writes only where there is news."""
 
-from typing import override
+from typing import Final, override
 
-from homeassistant.core import callback
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
 
 from .const import DOMAIN
 from .coordinator import SipUaCoordinator
+
+_SEPARATOR: Final = "-"
+"""Between the account and the key of an entity; no key has it."""
+
+
+def unique_id_in(entry: ConfigEntry, key: str) -> str:
+    """Return an entity's unique id: an account that is removed and added again gets its entities back."""
+    return f"{entry.unique_id or entry.entry_id}{_SEPARATOR}{key}"
+
+
+async def async_follow_identity(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Let the entities keep their history where the account has become another number or domain."""
+
+    @callback
+    def follow(entity: er.RegistryEntry) -> dict[str, str] | None:
+        unique_id = unique_id_in(entry, entity.unique_id.rpartition(_SEPARATOR)[2])
+        return None if unique_id == entity.unique_id else {"new_unique_id": unique_id}
+
+    await er.async_migrate_entries(hass, entry.entry_id, follow)
 
 
 class SipUaEntity(Entity):
@@ -21,7 +42,7 @@ class SipUaEntity(Entity):
         entry = coordinator.config_entry
         self.coordinator = coordinator
         self.entity_description = description
-        self._attr_unique_id = f"{entry.entry_id}_{description.key}"
+        self._attr_unique_id = unique_id_in(entry, description.key)
         self._attr_device_info = DeviceInfo(
             identifiers={(DOMAIN, entry.entry_id)},
             entry_type=DeviceEntryType.SERVICE,

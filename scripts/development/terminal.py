@@ -7,6 +7,7 @@ from typing import Any
 WIDTH = 30
 STEP_NAMES = {
     "invite": "INVITE",
+    "challenge": "Login wanted",
     "trying": "Trying",
     "ringing": "Ringing",
     "progress": "Session Progress",
@@ -38,10 +39,7 @@ class Progress:
 
 
 def ladder(steps: Iterable[Mapping[str, Any]], far_end: str, voice: str) -> list[str]:
-    """Draw a call progression; times are seconds since the INVITE, the voice stands where the call is up.
-
-    The exchange demands a login of every caller it does not know yet: a second INVITE brings it.
-    """
+    """Draw a call progression; times are seconds since the INVITE, the voice stands where the call is up."""
     lines = [f"{'':10}{'Home Assistant':<{WIDTH + 6}}{far_end}"]
     start: float | None = None
     for step in steps:

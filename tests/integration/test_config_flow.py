@@ -10,6 +10,7 @@ from homeassistant.config_entries import SOURCE_USER, ConfigEntryState, ConfigFl
 from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
+from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.sip_ua.config_flow import BASE
@@ -342,6 +343,8 @@ async def test_several_mistakes_are_told_at_once(hass: HomeAssistant) -> None:
 async def test_server_and_network_can_be_changed(
     hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry, check: AsyncMock
 ) -> None:
+    registry = er.async_get(hass)
+    entities = {entity.entity_id for entity in er.async_entries_for_config_entry(registry, entry.entry_id)}
     result = await entry.start_reconfigure_flow(hass)
     assert result["step_id"] == "reconfigure"
     assert suggested(result)[CONF_SERVER] == "fritz.box"
@@ -359,6 +362,11 @@ async def test_server_and_network_can_be_changed(
     assert phone.did == [("stop",)]
     assert phones[-1] is not phone
     assert phones[-1].running
+    unique_ids = {entity.unique_id for entity in er.async_entries_for_config_entry(registry, entry.entry_id)}
+    assert "620@192.0.2.1-call_state" in unique_ids
+    assert entities == {entity.entity_id for entity in er.async_entries_for_config_entry(registry, entry.entry_id)}, (
+        "the entities stay who they are"
+    )
 
 
 async def test_changes_wait_for_the_end_of_the_last_call(

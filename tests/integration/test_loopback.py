@@ -80,7 +80,7 @@ async def test_an_account_is_registered_calls_and_is_called(
     steps = [event["step"] for event in events if event["type"] == "step"]
     # The first INVITE is challenged, so there are two.
     seen = dict.fromkeys(step for step in steps if step not in {"trying", "ringing"})
-    assert list(seen) == ["invite", "ok", "ack", "bye", "bye_ok"]
+    assert list(seen) == ["invite", "challenge", "ok", "ack", "bye", "bye_ok"]
 
     exchange.call("100", "555610")
     await until(lambda: state_of(hass, entry, "call_state").state == "ringing")

@@ -1,14 +1,17 @@
 """The integration in a real Home Assistant against Kamailio and baresip, through its entities and actions."""
 
+import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
 from homeassistant.const import CONF_PASSWORD
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.data_entry_flow import FlowResultType
 
-from custom_components.sip_ua.const import BIND_ANY, DOMAIN
+from custom_components.sip_ua.const import BIND_ANY, DOMAIN, EVENT_CALL
 
 from .conftest import Peers
 from .home import Home, set_up, typed_account
@@ -16,11 +19,12 @@ from .peers import Baresip, assert_record_routed, free_ports, open_descriptors, 
 from .peers.baresip import TONE_DBFS
 from .tone import assert_tone, measure, read_wav, sine, wav_seconds, write_wav
 
-pytestmark = [pytest.mark.interop, pytest.mark.peer("kamailio", "baresip")]
+pytestmark = [pytest.mark.interop, pytest.mark.peer("kamailio", "baresip", "sipp")]
 
 DIGITS = "0123456789*#ABCD"
 OUR_HZ, THEIR_HZ, OUR_DBFS, RATE = 1000.0, 440.0, -15.0, 8_000
 ENOUGH_SECONDS = 2.0
+FEW_CALLS, MANY_CALLS = 10, 100
 
 
 def our_tone(folder: Path) -> str:
@@ -159,6 +163,39 @@ async def test_an_unanswered_ring_is_a_missed_call(hass: HomeAssistant, peers: P
     await home.until_event("missed")
     await home.until_state("call_state", "idle")
     assert home.state("last_call").state == "missed"
+
+
+async def test_a_hundred_calls_in_a_row_leave_home_assistant_as_it_was(hass: HomeAssistant, peers: Peers) -> None:
+    kamailio = await peers.kamailio()
+    home = await set_up(hass, port=kamailio.port, password="hapw")
+    await home.until_state("registration", "registered")
+
+    answers: list[asyncio.Task[Mapping[str, Any]]] = []
+
+    @callback
+    def answer(event: Event) -> None:
+        if event.data["type"] == "incoming":
+            answers.append(hass.async_create_task(home.call("answer", call_id=event.data["call_id"])))
+
+    async def take_calls(calls: int) -> tuple[int, int]:
+        """Take so many calls and return how many descriptors and tasks there are afterwards."""
+        home.events.clear()
+        caller = await peers.sipp("uac_hangs_up", kamailio.address, calls=calls, rate=50, service="ha")
+        await caller.require_success(calls)
+        await until(lambda: home.kinds().count("ended") == calls, "every call has ended")
+        assert {event["outcome"] for event in home.events if event["type"] == "ended"} == {"answered"}
+        assert (home.state("call_state").state, home.state("calls_active").state) == ("idle", "0")
+        await asyncio.gather(*answers)
+        answers.clear()
+        await hass.async_block_till_done()
+        return open_descriptors(), len(asyncio.all_tasks())
+
+    hass.bus.async_listen(EVENT_CALL, answer)
+    before = await take_calls(FEW_CALLS)
+    await take_calls(MANY_CALLS)
+    await until(
+        lambda: (open_descriptors(), len(asyncio.all_tasks())) <= before, "no descriptor and no task is left over"
+    )
 
 
 async def test_the_steps_of_the_call_are_told_in_their_order(hass: HomeAssistant, peers: Peers) -> None:

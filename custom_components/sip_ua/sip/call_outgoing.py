@@ -74,7 +74,11 @@ class OutgoingCall(DialogCall):
         """Send the INVITE."""
         hop = self.core.server_hop() or self._direct_hop()
         handlers = Handlers(
-            final=self._final, failed=self._failed, provisional=self._provisional, sent=self._invite_left
+            final=self._final,
+            failed=self._failed,
+            provisional=self._provisional,
+            sent=self._invite_left,
+            challenged=self._challenged,
         )
         self._invite = ClientRequest(self.core, self._build_invite, handlers)
         self.core.locate(hop, self._located)
@@ -113,6 +117,9 @@ class OutgoingCall(DialogCall):
         headers.add("Min-SE", str(timing.min_se))
         headers.add("Content-Type", SDP_TYPE)
         return Request("INVITE", str(self._uri), headers, self._body)
+
+    def _challenged(self, response: Response, now: float) -> None:
+        self.step(LadderStep.CHALLENGE, now, sent=False, code=response.status, reason=response.reason)
 
     def _invite_left(self, now: float) -> None:
         self.step(LadderStep.INVITE, now, sent=True)

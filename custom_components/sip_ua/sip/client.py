@@ -23,7 +23,8 @@ _TRY_NEXT_SERVER = 503
 class Handlers:
     """Who is told about the answers: every provisional one, and exactly one of final and failed.
 
-    `sent` hears of every request that left. A login that cannot be had or is refused ends as the final 401 or 407.
+    `sent` hears of every request that left, `challenged` of every 401 or 407 that a login answers. A login that
+    cannot be had or is refused ends as the final 401 or 407.
     Further 2xx of an INVITE also come to `final` (RFC 3261 section 13.2.2.4).
     """
 
@@ -31,6 +32,7 @@ class Handlers:
     failed: Callable[[Failure, float], None]
     provisional: Callable[[Response, Hop, float], None] | None = None
     sent: Callable[[float], None] | None = None
+    challenged: Callable[[Response, float], None] | None = None
 
 
 class ClientRequest:
@@ -149,5 +151,7 @@ class ClientRequest:
             return False
         if self._stopped or self._logins > MAX_LOGIN_ROUNDS:
             return False
+        if self._handlers.challenged is not None:
+            self._handlers.challenged(response, now)
         self._send(now)
         return True

@@ -159,6 +159,7 @@ class LadderStep(StrEnum):
     """The steps of the call progression that people are shown."""
 
     INVITE = "invite"
+    CHALLENGE = "challenge"
     TRYING = "trying"
     RINGING = "ringing"
     PROGRESS = "progress"
