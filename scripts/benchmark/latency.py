@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO))
@@ -155,6 +155,7 @@ async def measure(calls: int) -> dict[str, list[float]]:
         told = json.loads(await peer.stdout.readline())
         figures["sip_ua.dial to INVITE on the wire"] = _milliseconds(dialled, told["arrived"])
         await peer.wait()
+        figures["bare datagram to a handler"] = await _bare_datagrams(calls)
         figures["bare state write"] = [_timed(_bare_write(hass, number)) for number in range(BARE_WRITES)]
         _insist(await hass.config_entries.async_unload(entry.entry_id), "the integration cannot be unloaded")
         await hass.async_stop(force=True)
@@ -178,6 +179,40 @@ def _insist(holds: bool, otherwise: str) -> None:  # noqa: FBT001
         raise RuntimeError(otherwise)
 
 
+class _Bare(asyncio.DatagramProtocol):
+    """Notes when a datagram has reached the event loop, and does nothing with it."""
+
+    def __init__(self) -> None:
+        self.arrived: list[int] = []
+
+    @override
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        self.arrived.append(time.monotonic_ns())
+
+
+async def _bare_datagrams(calls: int) -> list[float]:
+    """Return what a datagram from another process takes to a handler that does nothing: the floor of the rest."""
+    loop = asyncio.get_running_loop()
+    transport, bare = await loop.create_datagram_endpoint(_Bare, local_addr=(LOOPBACK, 0))
+    port = transport.get_extra_info("sockname")[1]
+    command = [sys.executable, __file__, "--floor", str(port), "--calls", str(calls)]
+    peer = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, limit=2**24)
+    output, _ = await peer.communicate()
+    transport.close()
+    return _milliseconds(json.loads(output), bare.arrived)
+
+
+def floor(port: int, calls: int) -> None:
+    """Send datagrams of an INVITE's size, and print when each left."""
+    own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    left: list[int] = []
+    for _ in range(calls):
+        time.sleep(2 * PAUSE)
+        left.append(time.monotonic_ns())
+        own.sendto(bytes(800), (LOOPBACK, port))
+    print(json.dumps(left))
+
+
 def _bare_write(hass: Any, number: int) -> Callable[[], None]:
     return lambda: hass.states.async_set("sensor.bare", str(number))
 
@@ -197,7 +232,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=500)
     parser.add_argument("--far-end", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--floor", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.floor:
+        floor(options.floor, options.calls)
+        return
     if options.far_end:
         far_end(options.far_end, options.calls)
         return
