@@ -321,15 +321,15 @@ class Phone:
         try:
             busy = True
             while busy:
-                busy = False
-                for send in agent.sends():
-                    transports.send(send.address, send.data)
-                for lookup in agent.lookups():
-                    busy = True
-                    self._look_up(lookup)
-                for event in agent.events():
-                    busy = True
+                events, lookups = agent.events(), agent.lookups()
+                for event in events:
                     self._deal_with(event)
+                for lookup in lookups:
+                    self._look_up(lookup)
+                sends = agent.sends()
+                for send in sends:
+                    transports.send(send.address, send.data)
+                busy = bool(events or lookups or sends)
         finally:
             self._pumping = False
         self._arm()

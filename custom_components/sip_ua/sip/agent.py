@@ -164,6 +164,9 @@ class UserAgent:
     def sends(self) -> list[Send]:
         """Return the messages to be sent since the last call, oldest first."""
         core = self._core
+        if core.afterwards:
+            for work in core.take_afterwards():
+                work()
         sends, core.sends = [*core.layer.sends(), *core.sends], []
         return sends
 
@@ -393,6 +396,9 @@ class UserAgent:
         if len(self._calls) >= MAX_CALLS:
             core.respond(transaction, 486, now, to_tag=core.token())
             return
+        if not _can_be_followed(request):
+            core.respond(transaction, 400, now, to_tag=core.token(), reason="Contact Or Record-Route Is No SIP URI")
+            return
         call = ReceivedCall(core, transaction, now)
         if call.session_too_short(transaction, now):
             return
@@ -403,9 +409,14 @@ class UserAgent:
             call.refuse_offer(transaction, error, now)
             return
         self._adopt(call)
-        call.ring(now)
+        call.begin(now)
 
     _handlers: ClassVar[dict[str, Callable[[UserAgent, ServerTransaction, Request, float], None]]] = {
         "INVITE": _on_invite,
         "OPTIONS": _on_options,
     }
+
+
+def _can_be_followed(request: Request) -> bool:
+    """Whether requests to the sender can go where Contact and Record-Route lead."""
+    return all(isinstance(address.uri, SipUri) for address in (*request.contacts[:1], *request.record_route))

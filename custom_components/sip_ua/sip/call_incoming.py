@@ -70,17 +70,23 @@ class ReceivedCall(DialogCall):
         """Return Call-ID and our tag."""
         return (self.snapshot.sip_call_id, self._tag)
 
-    def ring(self, now: float) -> None:
-        """Tell that somebody calls, and the caller that it rings here."""
+    def begin(self, now: float) -> None:
+        """Tell that somebody calls; that it rings here the caller is told after that."""
         request = self._invite.request
         shown = tuple((name, clean_text(value)) for name, value in request.headers if name.lower() in SHOWN_HEADERS)[
             :MAX_SHOWN_HEADERS
         ]
+        self.core.emit(IncomingCall(at=now, call=self.snapshot, headers=shown))
+        self.core.do_afterwards(lambda: self._ring(now))
+
+    def _ring(self, now: float) -> None:
+        if self.peer is not None or self.ended:
+            return
+        request = self._invite.request
         headers = (("Contact", self._contact), ("Allow", self.core.allow))
         response = self.core.respond(self._invite, 180, now, to_tag=self._tag, headers=headers)
         self._ring_alarm = self.core.alarms.set(now + self.core.account.timing.ring_timeout, self._rang_long_enough)
         self.peer = DialogPeer(self.core, Dialog.called(request, response))
-        self.core.emit(IncomingCall(at=now, call=self.snapshot, headers=shown))
         self.step(LadderStep.INVITE, now, sent=False)
         self.step(LadderStep.RINGING, now, sent=True, code=180, reason=response.reason)
 
@@ -90,6 +96,7 @@ class ReceivedCall(DialogCall):
         """Take the call; raises LocalProtocolError where it does not ring any more."""
         if self._accepted or self.ended:
             raise LocalProtocolError("the call does not ring any more")
+        self._ring(now)
         request = self._invite.request
         agreement = OfferAnswer(media, int.from_bytes(self.core.entropy(4)))
         agreed = None
@@ -127,6 +134,7 @@ class ReceivedCall(DialogCall):
             raise LocalProtocolError("the call does not ring any more")
         if code not in _DECLINED_CODES:
             raise LocalProtocolError("a call is rejected with a code from 400 to 699")
+        self._ring(now)
         self._refuse(code, CallOutcome.BUSY if code == STATUS_BUSY else CallOutcome.DECLINED, EndedBy.LOCAL, now)
 
     @override
@@ -156,6 +164,7 @@ class ReceivedCall(DialogCall):
         """Stop ringing: the caller gave up, or another phone took the call."""
         if self._accepted or self.ended:
             return
+        self._ring(now)
         self.step(LadderStep.CANCEL, now, sent=False)
         reason = reason_of(cancel.headers)
         elsewhere = reason == ANSWERED_ELSEWHERE

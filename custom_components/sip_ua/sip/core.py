@@ -66,6 +66,7 @@ class Core:
         self.lookups: list[Lookup] = []
         self.events: list[Event] = []
         self.sends: list[Send] = []
+        self.afterwards: list[Callable[[], None]] = []
         self.arrival = NOWHERE
         self.server_hosts: frozenset[str] = frozenset()
         self._hosts_of: dict[NextHop, frozenset[str]] = {}
@@ -77,6 +78,15 @@ class Core:
     def emit(self, event: Event) -> None:
         """Tell the user of the agent."""
         self.events.append(event)
+
+    def do_afterwards(self, work: Callable[[], None]) -> None:
+        """Do something when the events so far have been drained: people first, then the wire."""
+        self.afterwards.append(work)
+
+    def take_afterwards(self) -> list[Callable[[], None]]:
+        """Return what is left to be done, once."""
+        work, self.afterwards = self.afterwards, []
+        return work
 
     def token(self, size: int = 8) -> str:
         """Return `size` random bytes as hexadecimal digits, for tags, branches and Call-IDs."""

@@ -107,8 +107,22 @@ class _Offer:
 
 
 def check_offer(body: bytes, codecs: Iterable[Codec]) -> None:
-    """Tell early, before a port is open, whether an offer could be answered; raises SdpError or NegotiationError."""
-    _choose(parse_sdp(body), codecs, None)
+    """Tell early, before a port is open, whether an offer could be answered; raises SdpError or NegotiationError.
+
+    A look at the only audio line is enough where it names one of our static payload types; the answer reads it all.
+    """
+    codecs = tuple(codecs)
+    if not _plainly_fits(body, codecs):
+        _choose(parse_sdp(body), codecs, None)
+
+
+def _plainly_fits(body: bytes, codecs: tuple[Codec, ...]) -> bool:
+    lines = body.split(b"\nm=", 2)
+    fields = lines[1].partition(b"\n")[0].split() if len(lines) == 2 else []
+    if len(fields) < 4 or fields[0] != b"audio" or fields[2] != b"RTP/AVP" or not fields[1].isdigit():
+        return False
+    static = {b"%d" % codec.payload_type for codec in codecs if codec.payload_type < FIRST_DYNAMIC_PAYLOAD_TYPE}
+    return fields[1].strip(b"0") != b"" and not static.isdisjoint(fields[3:])
 
 
 class OfferAnswer:
