@@ -321,15 +321,16 @@ class Phone:
         try:
             busy = True
             while busy:
-                events, lookups = agent.events(), agent.lookups()
-                for event in events:
-                    self._deal_with(event)
+                lookups = agent.lookups()
                 for lookup in lookups:
                     self._look_up(lookup)
                 sends = agent.sends()
                 for send in sends:
                     transports.send(send.address, send.data)
-                busy = bool(events or lookups or sends)
+                events = agent.events()
+                for event in events:
+                    self._deal_with(event)
+                busy = bool(lookups or sends or events)
         finally:
             self._pumping = False
         self._arm()

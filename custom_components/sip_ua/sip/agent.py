@@ -162,9 +162,12 @@ class UserAgent:
         return min(deadlines, default=None)
 
     def sends(self) -> list[Send]:
-        """Return the messages to be sent since the last call, oldest first."""
+        """Return the messages to be sent since the last call, oldest first.
+
+        What can wait for the events to be drained, as telling a caller that it rings here, is done after that.
+        """
         core = self._core
-        if core.afterwards:
+        if core.afterwards and not core.events:
             for work in core.take_afterwards():
                 work()
         sends, core.sends = [*core.layer.sends(), *core.sends], []

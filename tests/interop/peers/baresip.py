@@ -248,9 +248,15 @@ class Baresip(PeerProcess):
         return 0.0 if dump is None else wav_seconds(dump, self._rate)
 
     async def until_heard(self, seconds: float) -> Tone:
-        """Wait until it has received that much sound in the latest call and return the measured tone."""
-        await self.until(lambda: self.heard_seconds() >= seconds, f"{self.name} hears {seconds:g} s of voice")
-        return measure(*self.heard())
+        """Wait until it has received a tone for so long in the latest call and return the measured tone."""
+        wanted = seconds
+        while True:
+            await self.until(partial(self._has_heard, wanted), f"{self.name} hears {seconds:g} s of a tone")
+            tone = measure(*self.heard())
+            if tone is not None and tone.seconds >= seconds:
+                return tone
+            # There was silence before it: that much more has to come.
+            wanted = self.heard_seconds() + max(seconds - (tone.seconds if tone else 0.0), 0.1)
 
     @override
     async def stop(self) -> None:

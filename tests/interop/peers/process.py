@@ -15,6 +15,7 @@ from typing import ClassVar, Self
 LOG_TAIL_CHARACTERS = 6_000
 POLL_SECONDS = 0.02
 STOP_SECONDS = 5.0
+ENDS_WITH_ITS_PARENT = ("setpriv", "--pdeathsig", "TERM", "--")
 PATIENCE_SECONDS = 30.0
 """How long a condition may take before it counts as not coming; generous, for machines are shared."""
 
@@ -79,7 +80,8 @@ class PeerProcess(ABC):
             raise PeerError(f"{self.name} is already running")
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [require_program(self.program), *arguments],
+                # Should the tests be killed, the program is to go with them.
+                [*ENDS_WITH_ITS_PARENT, require_program(self.program), *arguments],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
