@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, override
 
@@ -249,14 +249,19 @@ class Baresip(PeerProcess):
 
     async def until_heard(self, seconds: float) -> Tone:
         """Wait until it has received a tone for so long in the latest call and return the measured tone."""
-        wanted = seconds
+        wanted, found = seconds, 0.0
         while True:
-            await self.until(partial(self._has_heard, wanted), f"{self.name} hears {seconds:g} s of a tone")
-            tone = measure(*self.heard())
-            if tone is not None and tone.seconds >= seconds:
-                return tone
-            # There was silence before it: that much more has to come.
-            wanted = self.heard_seconds() + max(seconds - (tone.seconds if tone else 0.0), 0.1)
+            await self.until(partial(self._has_heard, wanted), f"{self.name} hears a tone for {seconds:g} s")
+            # Silence so far is no failure yet: the tone may begin late.
+            with contextlib.suppress(ValueError):
+                tone = measure(*self.heard())
+                if tone.seconds >= seconds:
+                    return tone
+                found = tone.seconds
+            wanted = self.heard_seconds() + max(seconds - found, 0.2)
+
+    def _has_heard(self, seconds: float) -> bool:
+        return self.heard_seconds() >= seconds
 
     @override
     async def stop(self) -> None:

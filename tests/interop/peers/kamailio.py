@@ -68,6 +68,8 @@ class Kamailio(PeerProcess):
     """
 
     program = "kamailio"
+    # It passes this one on to its workers.
+    orphan_signal = "TERM"
 
     def __init__(
         self,

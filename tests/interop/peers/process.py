@@ -15,7 +15,6 @@ from typing import ClassVar, Self
 LOG_TAIL_CHARACTERS = 6_000
 POLL_SECONDS = 0.02
 STOP_SECONDS = 5.0
-ENDS_WITH_ITS_PARENT = ("setpriv", "--pdeathsig", "TERM", "--")
 PATIENCE_SECONDS = 30.0
 """How long a condition may take before it counts as not coming; generous, for machines are shared."""
 
@@ -65,6 +64,8 @@ class PeerProcess(ABC):
 
     program: ClassVar[str]
     """The name of the program."""
+    orphan_signal: ClassVar[str] = "KILL"
+    """What ends the program where the tests are killed before they could stop it."""
 
     def __init__(self, name: str, folder: Path) -> None:
         """Prepare `folder` (made if absent) for the peer called `name` in failure messages."""
@@ -81,7 +82,7 @@ class PeerProcess(ABC):
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 # Should the tests be killed, the program is to go with them.
-                [*ENDS_WITH_ITS_PARENT, require_program(self.program), *arguments],
+                ["setpriv", "--pdeathsig", self.orphan_signal, "--", require_program(self.program), *arguments],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
