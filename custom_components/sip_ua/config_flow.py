@@ -116,8 +116,7 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
         if (bound := entry.data[SECTION_NETWORK][CONF_BIND_ADDRESS]) != BIND_ANY:
             addresses = {bound: ""} | addresses
         schema = reconfigure_schema(addresses, self._opened, direct=is_direct(entry.data))
-        stored = {key: value for key, value in entry.data.items() if key != CONF_PASSWORD}
-        return self._show("reconfigure", schema, user_input or stored)
+        return self._show("reconfigure", schema, user_input or entry.data)
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Ask for a new login after the server has refused the stored one."""
@@ -143,10 +142,9 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
         return {mistake.place for mistake in self._mistakes}.intersection(SECTIONS)
 
     def _show(self, step_id: str, schema: vol.Schema, values: Mapping[str, Any] | None) -> ConfigFlowResult:
-        """Show a form with what was typed before and what is wrong with it."""
+        """Show a form with what was typed before, the password left out, and what is wrong with it."""
         places = {marker.schema for marker in schema.schema}
-        if values is not None and any(mistake.place == CONF_PASSWORD for mistake in self._mistakes):
-            values = {key: value for key, value in values.items() if key != CONF_PASSWORD}
+        values = {key: value for key, value in (values or {}).items() if key != CONF_PASSWORD}
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, values),

@@ -216,7 +216,7 @@ async def test_a_failed_registration_says_why_where_it_is_put_right_and_goes_on(
     }
     values = suggested(result)
     assert (values[CONF_NUMBER], values[CONF_SERVER], values[CONF_AUTH_USER]) == ("100", "pbx.example", "login")
-    assert (CONF_PASSWORD in values) is (failure is not RegistrationFailure.LOGIN_REFUSED)
+    assert CONF_PASSWORD not in values, "a password is never sent back"
 
     check.return_value = REGISTERED
     result = await hass.config_entries.flow.async_configure(result["flow_id"], FULL)
@@ -300,6 +300,7 @@ async def test_a_broken_rule_has_its_own_text_and_opens_its_section(
     result = await submit(hass, **fields)
     assert result["errors"] == {place: key}
     assert opened(result) == {place}.intersection(SECTIONS)
+    assert CONF_PASSWORD not in suggested(result)
     check.assert_not_awaited()
 
 
@@ -398,6 +399,7 @@ async def test_a_change_that_does_not_register_is_not_kept(
     )
     assert result["errors"] == {BASE: "number_unknown"}
     assert suggested(result)[CONF_SERVER] == "192.0.2.1"
+    assert CONF_PASSWORD not in suggested(result)
     assert entry.data == before
 
 
@@ -509,4 +511,4 @@ async def test_a_failure_that_the_login_form_has_no_field_for_is_told_at_its_hea
     check.return_value = failed(RegistrationFailure.NO_ANSWER)
     result = await hass.config_entries.flow.async_configure(result["flow_id"], {CONF_PASSWORD: "battery"})
     assert result["errors"] == {BASE: "no_answer"}
-    assert suggested(result) == {CONF_PASSWORD: "battery"}
+    assert suggested(result) == {}
