@@ -58,16 +58,13 @@ class Baresip(PeerProcess):
         user: str,
         password: str,
         registrar: str,
-        domain: str | None = None,
         tone_hz: float = 440.0,
         codecs: Sequence[str] = ("pcma", "pcmu"),
         answer: bool = True,
         transport: str = "udp",
         register_seconds: int = 60,
-        dtmf: str = "rtpevent",
-        extra: str = "",
     ) -> None:
-        """Choose ports; `registrar` is `host:port`, `domain` the identity's where it is another."""
+        """Choose ports; `registrar` is `host:port`, and the domain of the identity."""
         super().__init__(f"baresip-{user}", folder)
         self.user = user
         self.tone_hz = tone_hz
@@ -77,12 +74,12 @@ class Baresip(PeerProcess):
         self.control_port = free_ports()
         self.rtp_port = free_ports(RTP_PORTS, step=2)
         self._rate = CODEC_RATES[codecs[0]]
-        identity = f"sip:{user}@{domain or registrar}"
+        identity = f"sip:{user}@{registrar}"
         outbound = f';outbound="sip:{registrar};transport={transport}"'
         self._account = (
             f"<{identity};transport={transport}>;auth_user={user};auth_pass={password}"
             f"{outbound};answermode={'auto' if answer else 'manual'};regint={register_seconds}"
-            f";audio_codecs={','.join(codecs)};dtmfmode={dtmf}{extra}\n"
+            f";audio_codecs={','.join(codecs)};dtmfmode=rtpevent\n"
         )
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._token = 0

@@ -1,7 +1,6 @@
 """SIPp: call flows of our own, message for message, as caller or as called party."""
 
 import csv
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import override
@@ -28,7 +27,7 @@ class Sipp(PeerProcess):
     """One run of a scenario file from `tests/interop/scenarios`.
 
     `target` is `host:port` of the next hop, needed by a caller. `calls` calls are made or taken, one
-    after the other with `rate` a second at most, then it ends by itself. `keys` fill in [name] in the scenario.
+    after the other with `rate` a second at most, then it ends by itself.
     """
 
     program = "sipp"
@@ -43,8 +42,6 @@ class Sipp(PeerProcess):
         rate: int = 10,
         simultaneous: int = 1,
         service: str = "service",
-        keys: Mapping[str, str] | None = None,
-        transport: str = "u1",
         seconds: int = RUN_SECONDS,
     ) -> None:
         """Choose a port; nothing runs yet."""
@@ -56,14 +53,12 @@ class Sipp(PeerProcess):
         self._arguments = [
             *("-sf", str(self._scenario), "-i", LOOPBACK, "-p", str(self.port)),
             *("-m", str(calls), "-l", str(simultaneous), "-r", str(rate)),
-            *("-s", service, "-t", transport, "-mi", LOOPBACK, "-mp", str(free_ports(4, step=2))),
+            *("-s", service, "-t", "u1", "-mi", LOOPBACK, "-mp", str(free_ports(4, step=2))),
             *("-nostdin", "-default_behaviors", "all,-bye", "-timeout", str(seconds), "-timeout_error"),
             *("-trace_stat", "-stf", str(self._statistics), "-fd", "1"),
             *("-trace_err", "-error_file", str(self._errors)),
             *("-trace_msg", "-message_file", str(folder / f"{scenario}-messages.log")),
         ]
-        for name, value in (keys or {}).items():
-            self._arguments += ["-key", name, value]
         if target is not None:
             self._arguments.append(target)
 
