@@ -260,6 +260,34 @@ def test_a_connection_lost_while_registered_registers_anew_once() -> None:
     assert states[-3:] == [RegistrationState.REGISTERING, RegistrationState.REGISTERED, RegistrationState.FAILED]
 
 
+def test_a_server_that_answers_and_hangs_up_makes_no_storm() -> None:
+    alice = Connected()
+    now = 0.0
+    alice.agent.register(now)
+    while now < 600:
+        alice.work(now)
+        answered = len(alice.sent)
+        alice.answer(now)
+        alice.fail(now + 0.001)
+        due = alice.agent.next_timer()
+        assert due is not None
+        while len(alice.sent) == answered and due is not None:
+            now = max(now, due)
+            alice.agent.handle_timer(now)
+            alice.work(now)
+            due = alice.agent.next_timer()
+    assert len([request for request in alice.sent if request.method == "REGISTER"]) < 60
+
+
+@pytest.mark.parametrize("granted", [0, 1])
+def test_a_registration_granted_for_no_time_makes_no_storm(granted: int) -> None:
+    home = Home()
+    home.server.login = False
+    home.server.script = [(200, {"Expires": str(granted)})] * 10_000
+    home.start(100)
+    assert 10 < len(home.server.registers()) <= 51
+
+
 def test_the_address_that_the_server_sees_is_registered() -> None:
     home = Home()
     public = Address(ALICE.transport, "203.0.113.7", 61000)

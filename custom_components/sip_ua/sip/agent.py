@@ -19,7 +19,7 @@ from .call_incoming import ReceivedCall
 from .call_outgoing import OutgoingCall
 from .client import ClientRequest
 from .core import ALLOWED_METHODS, SDP_TYPE, SUPPORTED_EXTENSIONS, Core, Entropy, Failure, NextHop
-from .dialog import DialogKey
+from .dialog import DialogKey, check_targets
 from .dialog_call import DialogCall
 from .errors import LocalProtocolError, MessageError, RemoteProtocolError
 from .events import CallSnapshot, Event, RegistrationChanged, RegistrationFailure, RegistrationState
@@ -205,7 +205,7 @@ class UserAgent:
         lost = address.transport.reliable and address == self._registration.server
         # A connection that was only being made is a failed attempt, and the next one has its time.
         if lost and self._registration.status.state is RegistrationState.REGISTERED:
-            self._registration.refresh(now)
+            self._registration.connection_lost(now)
             self._work(now)
 
     # Commands
@@ -399,8 +399,10 @@ class UserAgent:
         if len(self._calls) >= MAX_CALLS:
             core.respond(transaction, 486, now, to_tag=core.token())
             return
-        if not _can_be_followed(request):
-            core.respond(transaction, 400, now, to_tag=core.token(), reason="Contact Or Record-Route Is No SIP URI")
+        try:
+            check_targets(request)
+        except RemoteProtocolError as error:
+            core.respond(transaction, error.status, now, to_tag=core.token())
             return
         call = ReceivedCall(core, transaction, now)
         if call.session_too_short(transaction, now):
@@ -418,8 +420,3 @@ class UserAgent:
         "INVITE": _on_invite,
         "OPTIONS": _on_options,
     }
-
-
-def _can_be_followed(request: Request) -> bool:
-    """Whether requests to the sender can go where Contact and Record-Route lead."""
-    return all(isinstance(address.uri, SipUri) for address in (*request.contacts[:1], *request.record_route))

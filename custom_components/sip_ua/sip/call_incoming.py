@@ -63,6 +63,7 @@ class ReceivedCall(DialogCall):
         self._acked = False
         self._hang_up_when_acked = False
         self._ring_alarm: Alarm | None = None
+        self._expiry: Alarm | None = None
 
     @property
     @override
@@ -86,6 +87,8 @@ class ReceivedCall(DialogCall):
         headers = (("Contact", self._contact), ("Allow", self.core.allow))
         response = self.core.respond(self._invite, 180, now, to_tag=self._tag, headers=headers)
         self._ring_alarm = self.core.alarms.set(now + self.core.account.timing.ring_timeout, self._rang_long_enough)
+        if request.expires is not None:
+            self._expiry = self.core.alarms.set(now + request.expires, self._expired)
         self.peer = DialogPeer(self.core, Dialog.called(request, response))
         self.step(LadderStep.INVITE, now, sent=False)
         self.step(LadderStep.RINGING, now, sent=True, code=180, reason=response.reason)
@@ -158,6 +161,10 @@ class ReceivedCall(DialogCall):
     def _rang_long_enough(self, now: float) -> None:
         self._refuse(STATUS_NOT_NOW, CallOutcome.MISSED, EndedBy.LOCAL, now)
 
+    def _expired(self, now: float) -> None:
+        """Give up with the time that the caller granted (section 13.3.1)."""
+        self._refuse(487, CallOutcome.MISSED, EndedBy.REMOTE, now, "the caller waits no longer")
+
     # What they do
 
     def cancelled(self, cancel: Request, now: float) -> None:
@@ -191,8 +198,7 @@ class ReceivedCall(DialogCall):
             super().ack_missing(now)
 
     @override
-    def close_pending(self, now: float) -> None:
-        super().close_pending(now)
+    def overtaken(self, now: float) -> None:
         self.core.layer.acked(self._invite, now)
         if not self._accepted:
             self.core.respond(self._invite, 487, now, to_tag=self._tag)
@@ -205,6 +211,9 @@ class ReceivedCall(DialogCall):
         if self._ring_alarm is not None:
             self._ring_alarm.cancel()
             self._ring_alarm = None
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
 
     @override
     def stop_timers(self) -> None:

@@ -205,6 +205,12 @@ class Dialog:
         self.remote_target = _contact(message) or self.remote_target
 
 
+def check_targets(request: Request) -> None:
+    """Tell early whether a dialog with the sender could be had; raises RemoteProtocolError as `Dialog.called` does."""
+    _contact(request)
+    _routes(request.record_route)
+
+
 def _contact(message: Request | Response) -> Uri | None:
     """Return where requests to the sender of a message are to be sent; None where it does not say."""
     contacts = message.contacts

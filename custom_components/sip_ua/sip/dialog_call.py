@@ -19,7 +19,7 @@ from .info import parse_dtmf
 from .message import Request, Response
 from .offer_answer import MediaDirection, OfferAnswer
 from .outcome import reason_of
-from .session_timer import SessionExpires, SessionTimer, parse_session_expires
+from .session_timer import SessionExpires, SessionTimer, parse_min_se, parse_session_expires
 from .transaction import ServerTransaction
 
 GLARE_RETRY_OWNER = (2.1, 1.9)
@@ -38,10 +38,10 @@ class DialogCall(Call, ABC):
     agreement: OfferAnswer | None = None
     released: Callable[[DialogCall], None] | None = None
     _offering: ClientRequest | None = None
-    _answering: ServerTransaction | None = None
     _retry: Alarm | None = None
     _guard: Alarm | None = None
     _bye_sent = False
+    _interval = 0
     _timer: SessionTimer | None = None
 
     @property
@@ -87,7 +87,7 @@ class DialogCall(Call, ABC):
         self.release()
 
     def _hung_up(self, now: float) -> None:
-        self.end(CallOutcome.ANSWERED, now, by=EndedBy.LOCAL)
+        self.end(CallOutcome.CANCELLED, now, by=EndedBy.LOCAL)
 
     def release(self) -> None:
         """Let go of the dialog: nothing of it is expected any more."""
@@ -124,15 +124,13 @@ class DialogCall(Call, ABC):
         agreement = self.agreement
         if agreement is None or not self.established or self._bye_sent:
             return
-        if self._offering is not None or self._answering is not None:
+        if self._offering is not None:
             self._set_retry(now, GLARE_RETRY_OTHER)
             return
         body = agreement.create_offer(MediaDirection.SENDONLY if self.held else MediaDirection.SENDRECV)
         timing = self.core.account.timing
-        headers = (
-            ("Session-Expires", str(SessionExpires(timing.session_expires, "uac"))),
-            ("Min-SE", str(timing.min_se)),
-        )
+        interval = self._interval or timing.session_expires
+        headers = (("Session-Expires", str(SessionExpires(interval, "uac"))), ("Min-SE", str(timing.min_se)))
         handlers = Handlers(final=self._reinvite_final, failed=self._reinvite_failed)
         self._offering = self.far_end.request("INVITE", handlers, now, headers=headers, body=body)
 
@@ -144,7 +142,12 @@ class DialogCall(Call, ABC):
                 self.far_end.repeat_ack(response.cseq.number)
                 return
             self._offering = None
-            self.far_end.dialog.update_target(response)
+            try:
+                self.far_end.dialog.update_target(response)
+            except RemoteProtocolError as error:
+                self.far_end.acknowledge(response, client.transaction.request, now)
+                self.fail(now, error.status, str(error))
+                return
             self.far_end.acknowledge(response, client.transaction.request, now)
             self._take_answer(agreement, response, now)
             return
@@ -156,6 +159,9 @@ class DialogCall(Call, ABC):
             self._set_retry(now, GLARE_RETRY_OWNER if owner else GLARE_RETRY_OTHER)
         elif status in STATUS_DIALOG_GONE:
             self.fail(now, status, response.reason)
+        elif status == STATUS_INTERVAL_TOO_SMALL and self._interval < parse_min_se(response.headers):
+            self._interval = parse_min_se(response.headers)
+            self._renegotiate(now)
         else:
             self.held = agreement is not None and agreement.direction is not MediaDirection.SENDRECV
 
@@ -189,6 +195,7 @@ class DialogCall(Call, ABC):
         if agreed is None:
             self._timer.stop()
             return
+        self._interval = agreed.seconds
         ours = agreed.refresher == ("uac" if uac else "uas") or not agreed.refresher
         self._timer.restart(agreed.seconds, now, ours=ours)
 
@@ -208,7 +215,8 @@ class DialogCall(Call, ABC):
         minimum = self.core.account.timing.min_se
         if asked is None or asked.seconds >= minimum:
             return False
-        self.core.respond(transaction, STATUS_INTERVAL_TOO_SMALL, now, headers=(("Min-SE", str(minimum)),))
+        headers = (("Min-SE", str(minimum)),)
+        self.core.respond(transaction, STATUS_INTERVAL_TOO_SMALL, now, to_tag=self.dialog_key[1], headers=headers)
         return True
 
     def _session_expired(self, now: float) -> None:
@@ -224,7 +232,9 @@ class DialogCall(Call, ABC):
             self.core.respond(transaction, error.status, now)
             return
         handler = self._handlers.get(request.method)
-        if handler is None:
+        if self._bye_sent and request.method != "BYE":
+            self.core.respond(transaction, 481, now)
+        elif handler is None:
             self.core.respond(transaction, 405, now, headers=(("Allow", self.core.allow),))
         else:
             handler(self, transaction, request, now)
@@ -233,16 +243,15 @@ class DialogCall(Call, ABC):
         self.step(LadderStep.BYE, now, sent=False)
         self.core.respond(transaction, 200, now)
         self.step(LadderStep.BYE_OK, now, sent=True, code=200, reason="OK")
-        self.close_pending(now)
-        self.end(CallOutcome.ANSWERED, now, by=EndedBy.REMOTE, reason=reason_of(request.headers))
+        self.overtaken(now)
+        incoming = self.snapshot.direction is CallDirection.INCOMING
+        unanswered = CallOutcome.MISSED if incoming else CallOutcome.FAILED
+        self.end(unanswered, now, by=EndedBy.REMOTE, reason=reason_of(request.headers))
         if not self._bye_sent:
             self.release()
 
-    def close_pending(self, now: float) -> None:
-        """Answer an INVITE that a BYE overtook (section 15.1.2)."""
-        if self._answering is not None:
-            self.core.respond(self._answering, 487, now)
-            self._answering = None
+    def overtaken(self, now: float) -> None:
+        """Deal with an INVITE that a BYE overtook (section 15.1.2)."""
 
     def _on_options(self, transaction: ServerTransaction, _request: Request, now: float) -> None:
         self.core.respond(
@@ -266,7 +275,7 @@ class DialogCall(Call, ABC):
     def _on_offer(self, transaction: ServerTransaction, request: Request, now: float) -> None:
         """Answer a re-INVITE or UPDATE."""
         agreement = self.agreement
-        if agreement is None or self._answering is not None:
+        if agreement is None:
             self.core.respond(transaction, 500, now, headers=(("Retry-After", str(self.core.entropy(1)[0] % 11)),))
             return
         if self._offering is not None or agreement.has_local_offer:
@@ -303,7 +312,7 @@ class DialogCall(Call, ABC):
         code = error.warning if isinstance(error, NegotiationError) else WARNING_MISCELLANEOUS
         text = str(error).replace('"', "'")
         warning = (("Warning", f'{code} {WARNING_AGENT} "{text}"'),)
-        self.core.respond(transaction, error.status, now, headers=warning)
+        self.core.respond(transaction, error.status, now, to_tag=self.dialog_key[1], headers=warning)
 
     def ack_received(self, transaction: ServerTransaction, ack: Request, now: float) -> None:
         """Take the ACK of a 2xx of ours, with the answer where the 2xx held the offer."""

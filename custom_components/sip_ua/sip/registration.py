@@ -20,6 +20,8 @@ from .text import clean_text
 from .uri import uri_equal
 
 REFRESH_MARGIN = 90.0
+SHORTEST_REFRESH = 2.0
+LASTING_CONNECTION = 5.0
 RETRY_FIRST = 2.0
 RETRY_JITTER = 0.2
 REFUSALS_AFTER_SUCCESS = 3
@@ -28,18 +30,25 @@ EXPIRES_MAX = 2**31
 TOO_BRIEF_LIMIT = 2
 STATUS_TOO_BRIEF = 423
 
-# What a final answer other than 2xx means; other codes go by their class.
+# What a final answer other than 2xx means; any other code is the server's own trouble.
 FAILURE_BY_STATUS: dict[int, RegistrationFailure] = {
     401: RegistrationFailure.LOGIN_REFUSED,
     403: RegistrationFailure.LOGIN_REFUSED,
     404: RegistrationFailure.NUMBER_UNKNOWN,
     407: RegistrationFailure.LOGIN_REFUSED,
     410: RegistrationFailure.NUMBER_UNKNOWN,
+    408: RegistrationFailure.SERVER_BUSY,
     416: RegistrationFailure.WRONG_DOMAIN,
+    429: RegistrationFailure.SERVER_BUSY,
+    476: RegistrationFailure.WRONG_DOMAIN,
+    478: RegistrationFailure.WRONG_DOMAIN,
+    480: RegistrationFailure.SERVER_BUSY,
     484: RegistrationFailure.NUMBER_UNKNOWN,
     485: RegistrationFailure.NUMBER_UNKNOWN,
-    488: RegistrationFailure.SERVER_ERROR,
+    486: RegistrationFailure.SERVER_BUSY,
+    491: RegistrationFailure.SERVER_BUSY,
     503: RegistrationFailure.SERVER_BUSY,
+    504: RegistrationFailure.SERVER_BUSY,
     604: RegistrationFailure.NUMBER_UNKNOWN,
 }
 # A server that comes back is to be found within five seconds; what reaches nobody burdens nobody.
@@ -77,6 +86,8 @@ class Registration:
         self._again = False
         self._bound = False
         self._moves = 0
+        self._losses = 0
+        self._sent_at = 0.0
         self._request: ClientRequest | None = None
         self._alarm: Alarm | None = None
         self._too_brief = 0
@@ -122,6 +133,20 @@ class Registration:
         if self._wanted and not self.in_flight and self.status.state is not RegistrationState.REFUSED:
             self._attempt(_Purpose.REGISTER, now)
 
+    def connection_lost(self, now: float) -> None:
+        """Register over a new connection: at once, and with growing pauses where connections do not last."""
+        if not self._wanted or self.in_flight or self.status.state is not RegistrationState.REGISTERED:
+            return
+        if now - self._sent_at > LASTING_CONNECTION:
+            self._losses = 0
+            self.refresh(now)
+            return
+        self._losses += 1
+        pause = min(RETRY_FIRST * (1 << min(self._losses, 16)), float(self._core.account.timing.resend))
+        self._cancel_alarm()
+        self._alarm = self._core.alarms.set(now + pause, self.refresh)
+        self._change(replace(self.status, at=now, next_attempt_at=now + pause))
+
     # One REGISTER
 
     def _attempt(self, purpose: _Purpose, now: float) -> None:
@@ -131,6 +156,7 @@ class Registration:
         self._cancel_alarm()
         self._purpose = purpose
         self._again = False
+        self._sent_at = now
         if purpose is _Purpose.UNREGISTER:
             self._change(RegistrationChanged(at=now, state=RegistrationState.UNREGISTERING))
         elif self.status.state not in _SHOWN_WHILE_TRYING:
@@ -187,7 +213,7 @@ class Registration:
         self._bound = self._ever_registered = True
         self._too_brief = self._refusals = 0
         granted = self._granted(response)
-        refresh_at = now + granted - min(REFRESH_MARGIN, granted / 2)
+        refresh_at = now + max(granted - min(REFRESH_MARGIN, granted / 2), SHORTEST_REFRESH)
         if self._moved(hop):
             refresh_at = now
         self._change(
@@ -236,9 +262,7 @@ class Registration:
     def _refused(self, response: Response, hop: Hop, now: float) -> None:
         status = response.status
         request = self._request
-        ours = 400 <= status < 500
-        other = RegistrationFailure.WRONG_DOMAIN if ours else RegistrationFailure.SERVER_ERROR
-        failure = FAILURE_BY_STATUS.get(status, other)
+        failure = FAILURE_BY_STATUS.get(status, RegistrationFailure.SERVER_ERROR)
         error = request.login_error if request is not None else None
         if error is not None and error.failure is AuthenticationFailure.UNSUPPORTED_ALGORITHM:
             failure = RegistrationFailure.NO_DIGEST_ALGORITHM
