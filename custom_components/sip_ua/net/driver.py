@@ -1,0 +1,191 @@
+"""Drives the user agent of one account in the event loop: datagrams and clock in, messages, lookups and events out.
+
+Whatever happens, the user agent is told first; then everything it wants is done (`pump`): messages leave, servers are
+looked up, events are dealt with, the next timer is set. All of that is synchronous: an INVITE has reached the listener
+before the datagram's callback returns.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+
+from ..sip.account import Account
+from ..sip.address import Address, Hop, Lookup
+from ..sip.agent import UserAgent
+from ..sip.errors import LocalProtocolError
+from ..sip.events import Event, RegistrationFailure
+from .errors import ResolutionError
+from .resolver import Resolver
+from .transport import TransportHandlers, Transports
+
+_LOGGER = logging.getLogger(__name__)
+
+GOODBYE_TIMEOUT = 2.0
+
+
+class Driver:
+    """Joins a user agent to transports, server location and clock; used in the event loop of `start` only."""
+
+    def __init__(
+        self, account: Account, agent: UserAgent, deal_with: Callable[[Event], None], resolver: Resolver | None
+    ) -> None:
+        """Make it; nothing is bound or sent before `start`. A resolver that is handed in stays the caller's."""
+        self._account = account
+        self._agent = agent
+        self._deal_with = deal_with
+        self._own_resolver = resolver is None
+        self._resolver = resolver
+        self._transports: Transports | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._pumping = False
+        self._idle = asyncio.Event()
+
+    @property
+    def now(self) -> float:
+        """Return the reading of the event loop's clock."""
+        return asyncio.get_running_loop().time()
+
+    @property
+    def started(self) -> bool:
+        """Whether the port is bound."""
+        return self._transports is not None
+
+    @property
+    def transports(self) -> Transports:
+        """Return the ways in and out; raises LocalProtocolError where there are none."""
+        if self._transports is None:
+            raise LocalProtocolError("the telephone is switched off")
+        return self._transports
+
+    async def start(self) -> None:
+        """Bind the port; raises LocalPortInUseError or LocalAddressError."""
+        self._resolver = self._resolver or Resolver()
+        handlers = TransportHandlers(self._receive, self._transport_failed, self._address_changed)
+        transports = Transports(self._account, self._resolver, handlers)
+        try:
+            await transports.start()
+        except BaseException:
+            await self._close_network(transports)
+            raise
+        self._transports = transports
+
+    async def close(self) -> None:
+        """Free every socket, port and task."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        transports, self._transports = self._transports, None
+        if transports is not None:
+            await self._close_network(transports)
+
+    async def _close_network(self, transports: Transports) -> None:
+        await transports.close()
+        if self._own_resolver and self._resolver is not None:
+            await self._resolver.close()
+            self._resolver = None
+
+    async def settled(self) -> None:
+        """Wait until nobody owes us an answer, for a bounded time."""
+        self._idle.clear()
+        if self._agent.idle:
+            return
+        try:
+            async with asyncio.timeout(GOODBYE_TIMEOUT):
+                await self._idle.wait()
+        except TimeoutError:
+            _LOGGER.debug("%s: no answer to the goodbye in time", self._account.domain)
+
+    def network_changed(self) -> None:
+        """Register again at once: our addresses may have changed."""
+        if self._transports is not None:
+            self._transports.network_changed()
+        self._address_changed()
+
+    async def first_hop(self, target: str) -> Hop:
+        """Return the first hop towards `target`, with our address as it is reached from there."""
+        hop = self._agent.first_hop(target)
+        lookup = Lookup(0, hop.host, hop.port, hop.transport, hop.srv)
+        hops = self.transports.locate_numeric(lookup)
+        if hops is None:
+            hops = await self.transports.locate(lookup)
+        return hops[0]
+
+    # What happens
+
+    def _receive(self, data: bytes, hop: Hop) -> None:
+        self._agent.receive(data, hop, self.now)
+        self.pump()
+
+    def _transport_failed(self, address: Address, failure: RegistrationFailure, text: str) -> None:
+        self._agent.transport_failed(address, failure, text, self.now)
+        self.pump()
+
+    def _address_changed(self) -> None:
+        self._agent.network_changed(self.now)
+        self.pump()
+
+    def _timer_fired(self) -> None:
+        self._timer = None
+        self._agent.handle_timer(self.now)
+        self.pump()
+
+    # The pump
+
+    def pump(self) -> None:
+        """Do what the agent wants until it wants nothing more; commands of the listener are part of it."""
+        if self._pumping:
+            return
+        agent, transports = self._agent, self.transports
+        self._pumping = True
+        try:
+            busy = True
+            while busy:
+                lookups = agent.lookups()
+                for lookup in lookups:
+                    self._look_up(lookup)
+                sends = agent.sends()
+                for send in sends:
+                    transports.send(send.address, send.data)
+                events = agent.events()
+                for event in events:
+                    self._deal_with(event)
+                busy = bool(lookups or sends or events)
+        finally:
+            self._pumping = False
+        self._arm()
+        if agent.idle:
+            self._idle.set()
+
+    def _arm(self) -> None:
+        """Set the one timer to the agent's next deadline."""
+        when = self._agent.next_timer()
+        if self._timer is not None:
+            if when == self._timer.when():
+                return
+            self._timer.cancel()
+        self._timer = None if when is None else asyncio.get_running_loop().call_at(when, self._timer_fired)
+
+    def _look_up(self, lookup: Lookup) -> None:
+        hops = self.transports.locate_numeric(lookup)
+        if hops is None:
+            self._spawn(self._locate(lookup), f"sip_ua look up {lookup.host}")
+        else:
+            self._agent.looked_up(lookup.token, hops, self.now)
+
+    async def _locate(self, lookup: Lookup) -> None:
+        try:
+            hops = await self.transports.locate(lookup)
+        except ResolutionError as error:
+            self._agent.lookup_failed(lookup.token, RegistrationFailure.NAME_NOT_FOUND, str(error), self.now)
+        else:
+            self._agent.looked_up(lookup.token, hops, self.now)
+        self.pump()
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,172 @@
+"""The voices of one telephone's calls: opened before a call is told of, following offer and answer, closed at its end.
+
+RFC 3264 decides when voice flows; RFC 3261 section 15.1.1 when it ends.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from ..sip.account import Account
+from ..sip.address import Hop
+from ..sip.agent import UserAgent
+from ..sip.errors import LocalProtocolError
+from ..sip.events import (
+    CallEnded,
+    CallSnapshot,
+    CallState,
+    CallStateChanged,
+    DigitMethod,
+    DigitReceived as CallDigitReceived,
+    Event,
+    MediaChanged,
+)
+from ..sip.offer_answer import LocalMedia, codecs_named
+from .audio import AudioSource
+from .media import MediaEngine
+from .phone_events import CallStatistics, MediaTimedOut, PhoneEvent, PlaybackFinished
+from .ports import PortPair, PortRange
+from .stream_events import (
+    DigitReceived,
+    MediaTimedOut as StreamTimedOut,
+    PlaybackFinished as StreamPlaybackFinished,
+    StreamEvent,
+    StreamFailed,
+)
+from .voice import Voice
+
+_LOGGER = logging.getLogger(__name__)
+
+STATUS_TIMEOUT = 408
+STATUS_OUR_FAULT = 500
+
+type AskOutside = Callable[[Voice, Hop, PortPair], Awaitable[None]]
+
+
+class Voices:
+    """Finds the voice of a call, and lets each follow its call."""
+
+    def __init__(
+        self,
+        account: Account,
+        agent: UserAgent,
+        media: MediaEngine,
+        tell: Callable[[PhoneEvent], None],
+        fail: Callable[[str, int, str], None],
+    ) -> None:
+        """Have no voice yet; `tell` never raises, `fail` hangs up a call with a code and a reason."""
+        self._account = account
+        self._agent = agent
+        self._media = media
+        self._tell = tell
+        self._fail = fail
+        self._voices: dict[str, Voice] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def find(self, call_id: str) -> Voice | None:
+        """Return the voice of a call, whether or not anything is heard yet."""
+        return self._voices.get(call_id)
+
+    def connected(self, call_id: str) -> Voice:
+        """Return the voice of a connected call; raises LocalProtocolError where there is none."""
+        voice = self._voices.get(call_id)
+        if voice is None or not voice.running:
+            raise LocalProtocolError("the call is not connected")
+        return voice
+
+    async def open(self, hop: Hop, source: AudioSource | None, ask_outside: AskOutside) -> Voice:
+        """Bind the ports for a call by way of `hop` and make a sound ready; it is nobody's before `keep`.
+
+        `ask_outside` may ask over the bound ports where the peer sees them. Raises NoPortError or AudioError.
+        """
+        network = self._account.network
+        voice = Voice()
+        voice.stream = await self._media.open(
+            bind_address=network.bind_address or ("::" if ":" in hop.local.host else ""),
+            ports=PortRange(network.rtp_port_min, network.rtp_port_max),
+            on_event=partial(self._stream_event, voice),
+            on_bound=partial(ask_outside, voice, hop),
+        )
+        if source is not None:
+            try:
+                voice.prepared = self._media.prepare(source)
+            except BaseException:
+                await voice.close()
+                raise
+        return voice
+
+    def local_media(self, voice: Voice, hop: Hop) -> LocalMedia:
+        """Return our end of a voice as the peer beyond `hop` is told of it."""
+        return voice.local_media(hop.local.host, codecs_named(self._account.codecs))
+
+    def keep(self, call_id: str, voice: Voice) -> None:
+        """Let a voice be the one of a call from now on."""
+        voice.call_id = call_id
+        self._voices[call_id] = voice
+
+    async def close(self) -> None:
+        """Free every port."""
+        for voice in tuple(self._voices.values()):
+            await voice.close()
+        self._voices.clear()
+        for task in tuple(self._closing):
+            task.cancel()
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    # What calls do
+
+    def before(self, event: Event) -> None:
+        """Do what an event of a call means for its voice before the listener is told."""
+        match event:
+            case MediaChanged():
+                self._follow(event)
+            case CallStateChanged(call=CallSnapshot(state=CallState.TALKING) as call):
+                voice = self._voices.get(call.id)
+                if voice is not None:
+                    voice.play_prepared()
+
+    def after(self, event: Event) -> None:
+        """Do what is to be done once the listener has been told."""
+        if isinstance(event, CallEnded):
+            voice = self._voices.pop(event.call.id, None)
+            if voice is not None:
+                task = asyncio.get_running_loop().create_task(
+                    self._end(event.call.id, voice), name=f"sip_ua end voice {event.call.id}"
+                )
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+
+    def _follow(self, event: MediaChanged) -> None:
+        voice = self._voices.get(event.call.id)
+        if voice is None or event.media is None:
+            return
+        try:
+            voice.configure(event.media)
+        except LocalProtocolError as error:
+            _LOGGER.warning("The voice of a call cannot be sent: %s", error)
+            self._fail(event.call.id, STATUS_OUR_FAULT, str(error))
+
+    async def _end(self, call_id: str, voice: Voice) -> None:
+        await voice.close()
+        self._tell(CallStatistics(call_id, voice.stream.statistics_at_end))
+
+    # What the media thread tells
+
+    def _stream_event(self, voice: Voice, event: StreamEvent) -> None:
+        """Turn what the media thread tells into what the telephone tells."""
+        call = self._agent.call(voice.call_id)
+        if call is None:
+            return
+        match event:
+            case DigitReceived(digit=digit, duration_ms=duration):
+                now = asyncio.get_running_loop().time()
+                method = DigitMethod.RFC4733
+                self._tell(CallDigitReceived(at=now, call=call, digit=digit, duration=duration, method=method))
+            case StreamPlaybackFinished(playback_id=number, error=error, stopped=stopped):
+                self._tell(PlaybackFinished(call.id, number, error, stopped=stopped))
+            case StreamTimedOut() if call.state is CallState.TALKING:
+                self._tell(MediaTimedOut(call.id))
+                self._fail(call.id, STATUS_TIMEOUT, "no voice arrives")
+            case StreamFailed(error=error):
+                self._fail(call.id, STATUS_OUR_FAULT, error)
