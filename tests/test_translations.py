@@ -17,6 +17,7 @@ from custom_components.sip_ua.const import WaitFor
 from custom_components.sip_ua.event import CALL
 from custom_components.sip_ua.sensor import REGISTRATION_SENSORS, SENSORS
 from custom_components.sip_ua.sip.events import RegistrationFailure
+from custom_components.sip_ua.templates import FACTS
 
 ROOT = Path(__file__).parents[1] / "custom_components" / "sip_ua"
 LANGUAGES = sorted(path.stem for path in (ROOT / "translations").glob("*.json"))
@@ -84,6 +85,7 @@ def test_a_language_has_every_text_with_the_same_placeholders(language: str, eng
 def test_form_errors_are_those_that_the_flow_can_show(english: dict[str, Any]) -> None:
     rules = [*validation.FIELD_RULES, *(rule for rules in validation.SECTION_RULES.values() for rule in rules)]
     shown = {key for key, _, _ in rules} | {"bind_address_unknown", config_flow.UNKNOWN}
+    shown |= {key for facts in FACTS.values() for key in facts.texts.values()}
     assert set(english["config"]["error"]) == shown | {failure.value for failure in RegistrationFailure}
 
 

@@ -33,6 +33,7 @@ from .net.errors import LocalAddressError
 from .net.registration_check import check_registration
 from .settings import account_of, identity_of, is_direct, normalize, unique_id_of
 from .sip.events import RegistrationChanged, RegistrationFailure, RegistrationState
+from .templates import facts_of
 from .validation import Mistake, find_mistakes
 
 _LOGGER = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def _mistake_of(result: RegistrationChanged, data: Mapping[str, Any]) -> Mistake
     servers = data[SECTION_SERVERS]
     if failure is RegistrationFailure.NAME_NOT_FOUND and (servers[CONF_OUTBOUND_PROXY] or servers[CONF_REGISTRAR]):
         place = SECTION_SERVERS
-    return Mistake(failure.value, place)
+    return Mistake(facts_of(data[CONF_TEMPLATE]).texts.get(failure, failure.value), place)
 
 
 class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):

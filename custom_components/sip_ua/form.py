@@ -53,8 +53,9 @@ from .const import (
     SECTION_TIMERS,
     TRANSPORT_AUTOMATIC,
 )
-from .settings import NUMBER_FIELDS, Template
+from .settings import NUMBER_FIELDS
 from .sip.account import NatMode, Transport, UriType
+from .templates import Template
 
 TEXT = TextSelector()
 PASSWORD = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="current-password"))

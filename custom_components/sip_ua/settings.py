@@ -5,7 +5,6 @@ Entry data has the shape of the form: the fields of the first step, and one mapp
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from homeassistant.const import CONF_PASSWORD
@@ -44,25 +43,7 @@ from .const import (
     TRANSPORT_AUTOMATIC,
 )
 from .sip.account import Account, NatMode, NetworkSettings, ServerAddress, Timing, Transport, UriType
-
-
-class Template(StrEnum):
-    """The exchanges and providers whose known facts fill what a person leaves empty."""
-
-    GENERIC = "generic"
-    FRITZBOX = "fritzbox"
-    ASTERISK = "asterisk"
-    THREE_CX = "3cx"
-    UNIFI_TALK = "unifi_talk"
-    SIPGATE = "sipgate"
-    DIRECT = "direct"
-
-
-TEMPLATE_SERVERS: Mapping[Template, str] = {
-    Template.FRITZBOX: "fritz.box",
-    Template.SIPGATE: "sipgate.de",
-}
-"""Server addresses that are the same for everybody."""
+from .templates import Template, facts_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +126,7 @@ def normalize(user_input: Mapping[str, Any]) -> dict[str, Any]:
 
     server = user_input.get(CONF_SERVER, "")
     if not server.strip() and template is not Template.DIRECT:
-        server = TEMPLATE_SERVERS.get(template) or typed_domain
+        server = facts_of(template).server or typed_domain
     server = _take_port(server, servers, CONF_SERVER_PORT)
     for host, port in ((CONF_REGISTRAR, CONF_REGISTRAR_PORT), (CONF_OUTBOUND_PROXY, CONF_OUTBOUND_PROXY_PORT)):
         servers[host] = _take_port(servers[host], servers, port)

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
+from homeassistant.const import CONF_PASSWORD
+
 from .const import (
     BIND_ANY,
+    CONF_AUTH_USER,
     CONF_BIND_ADDRESS,
     CONF_KEEP_ALIVE,
     CONF_LOCAL_PORT,
@@ -26,6 +29,7 @@ from .const import (
     CONF_SESSION_EXPIRES,
     CONF_SIP_DOMAIN,
     CONF_STUN_SERVER,
+    CONF_TEMPLATE,
     CONF_TRANSPORT,
     CONF_URL_TYPE,
     CONF_USE_SRV,
@@ -35,6 +39,7 @@ from .const import (
 )
 from .settings import is_direct, split_host_port
 from .sip.account import NatMode, Transport, UriType
+from .templates import Template, facts_of
 
 NUMBER_LENGTH_MAX = 127
 KEEP_ALIVE_MIN = 5
@@ -89,6 +94,16 @@ FIELD_RULES: tuple[Rule, ...] = (
         CONF_NUMBER,
         lambda data, _: bool(data[CONF_NUMBER]) and not _NUMBER.fullmatch(data[CONF_NUMBER]),
     ),
+    (
+        "number_is_no_sip_id",
+        CONF_NUMBER,
+        lambda data, _: data[CONF_TEMPLATE] == Template.SIPGATE and data[CONF_NUMBER].startswith(("0", "+")),
+    ),
+    (
+        "server_required_unifi_talk",
+        CONF_SERVER,
+        lambda data, _: data[CONF_TEMPLATE] == Template.UNIFI_TALK and not data[CONF_SERVER],
+    ),
     ("server_required", CONF_SERVER, lambda data, _: not is_direct(data) and not data[CONF_SERVER]),
     ("server_not_used", CONF_SERVER, lambda data, _: is_direct(data) and bool(data[CONF_SERVER])),
     ("server_invalid", CONF_SERVER, lambda data, _: bool(data[CONF_SERVER]) and not is_host(data[CONF_SERVER])),
@@ -96,6 +111,16 @@ FIELD_RULES: tuple[Rule, ...] = (
         "domain_invalid",
         CONF_SIP_DOMAIN,
         lambda data, _: bool(data[CONF_SIP_DOMAIN]) and not is_host(data[CONF_SIP_DOMAIN]),
+    ),
+    (
+        "password_required",
+        CONF_PASSWORD,
+        lambda data, _: facts_of(data[CONF_TEMPLATE]).needs_password and not data[CONF_PASSWORD],
+    ),
+    (
+        "auth_user_required",
+        CONF_AUTH_USER,
+        lambda data, _: facts_of(data[CONF_TEMPLATE]).needs_auth_user and not data[CONF_AUTH_USER],
     ),
 )
 

@@ -29,6 +29,7 @@ from custom_components.sip_ua.const import (
 from custom_components.sip_ua.net.errors import LocalAddressError
 from custom_components.sip_ua.settings import account_of, normalize
 from custom_components.sip_ua.sip.events import RegistrationChanged, RegistrationFailure, RegistrationState
+from custom_components.sip_ua.templates import FACTS, Template
 
 from .conftest import OTHER_TYPED, TYPED, make_entry
 from .phone import FakePhone, Phones
@@ -223,6 +224,35 @@ async def test_a_failed_registration_says_why_where_it_is_put_right_and_goes_on(
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
+@pytest.mark.parametrize(
+    ("template", "failure", "place", "key"),
+    [
+        ("fritzbox", RegistrationFailure.NAME_NOT_FOUND, CONF_SERVER, "name_not_found_fritzbox"),
+        ("fritzbox", RegistrationFailure.LOGIN_REFUSED, CONF_PASSWORD, "login_refused_fritzbox"),
+        ("asterisk", RegistrationFailure.LOGIN_REFUSED, CONF_PASSWORD, "login_refused_asterisk"),
+        ("asterisk", RegistrationFailure.NO_ANSWER, SECTION_SERVERS, "no_answer_asterisk"),
+        ("asterisk", RegistrationFailure.CONNECTION_REFUSED, SECTION_SERVERS, "no_answer_asterisk"),
+        ("3cx", RegistrationFailure.LOGIN_REFUSED, CONF_PASSWORD, "login_refused_3cx"),
+        ("unifi_talk", RegistrationFailure.LOGIN_REFUSED, CONF_PASSWORD, "login_refused_unifi_talk"),
+        ("sipgate", RegistrationFailure.LOGIN_REFUSED, CONF_PASSWORD, "login_refused_sipgate"),
+        ("sipgate", RegistrationFailure.NUMBER_UNKNOWN, CONF_NUMBER, "number_unknown"),
+    ],
+)
+async def test_a_template_knows_better_what_to_do_after_a_failure(
+    hass: HomeAssistant, check: AsyncMock, template: str, failure: RegistrationFailure, place: str, key: str
+) -> None:
+    check.return_value = failed(failure)
+    result = await submit(hass, template=template, auth_user="login")
+    assert result["errors"] == {place: key}
+
+
+@pytest.mark.parametrize(
+    "template", [template for template in Template if template not in {Template.GENERIC, Template.DIRECT}]
+)
+def test_every_template_changes_something(template: Template) -> None:
+    assert FACTS[template] != FACTS[Template.GENERIC]
+
+
 def test_every_failure_of_a_registration_has_a_case_above() -> None:
     cases = test_a_failed_registration_says_why_where_it_is_put_right_and_goes_on.pytestmark[0].args[1]  # type: ignore[attr-defined]
     assert {failure for failure, _, _ in cases} == set(RegistrationFailure)
@@ -268,6 +298,14 @@ async def test_what_else_can_go_wrong_is_told_too(
         ({"server": "192.168.1.300"}, CONF_SERVER, "server_invalid"),
         ({"server": "pbx.example:99999"}, CONF_SERVER, "server_invalid"),
         ({"template": "direct"}, CONF_SERVER, "server_not_used"),
+        ({"template": "unifi_talk", "server": ""}, CONF_SERVER, "server_required_unifi_talk"),
+        ({"template": "sipgate", "server": "", "number": "0301234567"}, CONF_NUMBER, "number_is_no_sip_id"),
+        ({"template": "sipgate", "server": "", "number": "+49301234567"}, CONF_NUMBER, "number_is_no_sip_id"),
+        ({"template": "sipgate", "server": "", "password": ""}, CONF_PASSWORD, "password_required"),
+        ({"template": "fritzbox", "server": "", "password": ""}, CONF_PASSWORD, "password_required"),
+        ({"template": "unifi_talk", "password": ""}, CONF_PASSWORD, "password_required"),
+        ({"template": "3cx", "auth_user": "aBc123", "password": ""}, CONF_PASSWORD, "password_required"),
+        ({"template": "3cx"}, CONF_AUTH_USER, "auth_user_required"),
         ({"sip_domain": "ho me"}, CONF_SIP_DOMAIN, "domain_invalid"),
         (
             {"template": "direct", "server": "", "servers": {"registrar": "a.example"}},
@@ -488,7 +526,7 @@ async def test_a_refused_login_can_be_put_right(
     result = await hass.config_entries.flow.async_configure(
         flow["flow_id"], {CONF_PASSWORD: "wrong", CONF_AUTH_USER: " login "}
     )
-    assert result["errors"] == {CONF_PASSWORD: "login_refused"}
+    assert result["errors"] == {CONF_PASSWORD: "login_refused_fritzbox"}
     assert suggested(result) == {CONF_AUTH_USER: " login "}
 
     check.return_value = REGISTERED
