@@ -105,7 +105,7 @@ class MediaEngine:
         """How many streams are open."""
         return len(self._streams)
 
-    async def _forget(self, number: int) -> None:
+    def _forget(self, number: int) -> None:
         """Forget a closed stream."""
         self._streams.pop(number, None)
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Final, override
@@ -59,9 +59,9 @@ class MediaStream:
         port: int,
         config: RtpConfig,
         on_event: Callable[[StreamEvent], None],
-        on_closed: Callable[[int], Awaitable[None]],
+        on_closed: Callable[[int], None],
     ) -> None:
-        """Stand for the stream of that number in the media thread; `on_closed` is awaited with the number."""
+        """Stand for the stream of that number in the media thread; `on_closed` gets the number."""
         self.port = port
         self.statistics_at_end: RtpStatistics | None = None
         self._link = link
@@ -185,14 +185,16 @@ class MediaStream:
         if self._closed:
             return
         self._closed = True
-        with contextlib.suppress(MediaStoppedError):
-            reply = await self._link.ask(lambda token: CloseStream(self._number, token))
-            if isinstance(reply, RtpStatistics):
-                self.statistics_at_end = reply
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(RECORDING_TIMEOUT):
-                await self._recorded.wait()
-        await self._on_closed(self._number)
+        try:
+            with contextlib.suppress(MediaStoppedError):
+                reply = await self._link.ask(lambda token: CloseStream(self._number, token))
+                if isinstance(reply, RtpStatistics):
+                    self.statistics_at_end = reply
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RECORDING_TIMEOUT):
+                    await self._recorded.wait()
+        finally:
+            self._on_closed(self._number)
 
     def receive_event(self, event: StreamEvent | VoiceHeard) -> None:
         """Pass on what the media thread tells; an error of the listener is logged and harms nobody else."""

@@ -40,6 +40,8 @@ _LOGGER = logging.getLogger(__name__)
 
 STATUS_TIMEOUT = 408
 STATUS_OUR_FAULT = 500
+CLOSING_TIMEOUT = 8.0
+"""Seconds; a stream gives up its figures and its recording before that."""
 
 type AskOutside = Callable[[Voice, Hop, PortPair], Awaitable[None]]
 
@@ -106,13 +108,14 @@ class Voices:
         self._voices[call_id] = voice
 
     async def close(self) -> None:
-        """Free every port."""
-        for voice in tuple(self._voices.values()):
-            await voice.close()
-        self._voices.clear()
-        for task in tuple(self._closing):
-            task.cancel()
-        await asyncio.gather(*self._closing, return_exceptions=True)
+        """Free every port, in bounded time; the figures of each voice are told."""
+        for call_id in tuple(self._voices):
+            self._end(call_id)
+        if closing := tuple(self._closing):
+            _, late = await asyncio.wait(closing, timeout=CLOSING_TIMEOUT)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     # What calls do
 
@@ -129,13 +132,7 @@ class Voices:
     def after(self, event: Event) -> None:
         """Do what is to be done once the listener has been told."""
         if isinstance(event, CallEnded):
-            voice = self._voices.pop(event.call.id, None)
-            if voice is not None:
-                task = asyncio.get_running_loop().create_task(
-                    self._end(event.call.id, voice), name=f"sip_ua end voice {event.call.id}"
-                )
-                self._closing.add(task)
-                task.add_done_callback(self._closing.discard)
+            self._end(event.call.id)
 
     def _follow(self, event: MediaChanged) -> None:
         voice = self._voices.get(event.call.id)
@@ -147,9 +144,19 @@ class Voices:
             _LOGGER.warning("The voice of a call cannot be sent: %s", error)
             self._fail(event.call.id, STATUS_OUR_FAULT, str(error))
 
-    async def _end(self, call_id: str, voice: Voice) -> None:
-        await voice.close()
-        self._tell(CallStatistics(call_id, voice.stream.statistics_at_end))
+    def _end(self, call_id: str) -> None:
+        voice = self._voices.pop(call_id, None)
+        if voice is None:
+            return
+
+        async def end() -> None:
+            await voice.close()
+            self._tell(CallStatistics(call_id, voice.stream.statistics_at_end))
+
+        # Begun at once, so that the media thread knows of it before anything else happens.
+        task = asyncio.get_running_loop().create_task(end(), name=f"sip_ua end voice {call_id}", eager_start=True)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     # What the media thread tells
 

@@ -1,0 +1,110 @@
+"""The telephone as a whole: two of them on loopback that share the media engine, as the accounts of one machine do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from custom_components.sip_ua.net.audio import ToneSource
+from custom_components.sip_ua.net.media import MediaEngine
+from custom_components.sip_ua.net.phone import CallStatistics, Phone, PhoneEvent
+from custom_components.sip_ua.net.resolver import Resolver
+from custom_components.sip_ua.sip.account import Account, NetworkSettings
+from custom_components.sip_ua.sip.events import CallEnded, CallOutcome, CallState, IncomingCall
+from custom_components.sip_ua.sip.transaction import Timers
+
+from .media_support import open_stream
+from .transport_support import ACCOUNT, HOME, eventually, free_port
+
+# Nobody waits long for a goodbye that is not answered: T2 is what an unanswered BYE is given.
+TIMERS = Timers(t1=0.1, t2=0.8)
+
+
+@dataclass
+class End:
+    """A telephone without a server, and all that it told."""
+
+    account: Account
+    phone: Phone = field(init=False)
+    told: list[PhoneEvent] = field(default_factory=list)
+    on_event: Callable[[PhoneEvent], None] | None = None
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def uri(self) -> str:
+        return f"sip:12@{HOME}:{self.account.network.local_port}"
+
+    def hear(self, event: PhoneEvent) -> None:
+        self.told.append(event)
+        if self.on_event is not None:
+            self.on_event(event)
+
+    def answer_all(self) -> None:
+        def answer(event: PhoneEvent) -> None:
+            if isinstance(event, IncomingCall):
+                self.tasks.append(asyncio.create_task(self.phone.answer(event.call.id, source=ToneSource(440.0))))
+
+        self.on_event = answer
+
+    def heard[Told: PhoneEvent](self, kind: type[Told]) -> list[Told]:
+        return [event for event in self.told if isinstance(event, kind)]
+
+
+type Start = Callable[[], Awaitable[End]]
+
+
+@pytest.fixture
+async def start(engine: MediaEngine, resolver: Resolver) -> AsyncIterator[Start]:
+    """Give a function that starts telephones, which are stopped after the test."""
+    ends: list[End] = []
+
+    async def start_one() -> End:
+        network = NetworkSettings(bind_address=HOME, local_port=free_port())
+        end = End(replace(ACCOUNT, server=None, domain="home.example", allow_direct_calls=True, network=network))
+        end.phone = Phone(end.account, engine, end.hear, resolver=resolver, timers=TIMERS)
+        ends.append(end)
+        await end.phone.start()
+        return end
+
+    yield start_one
+    for end in ends:
+        await end.phone.stop()
+
+
+async def talk(alice: End, bob: End) -> str:
+    """Let Alice call Bob and return her id of the call once both talk."""
+    bob.answer_all()
+    call_id = await alice.phone.dial(bob.uri, source=ToneSource(300.0))
+    await eventually(lambda: is_talking(alice) and is_talking(bob))
+    return call_id
+
+
+def is_talking(end: End) -> bool:
+    return any(call.state is CallState.TALKING for call in end.phone.calls.values())
+
+
+async def test_a_telephone_that_is_stopped_in_a_call_leaves_no_voice_and_tells_its_figures(
+    start: Start, engine: MediaEngine
+) -> None:
+    alice, bob = await start(), await start()
+    call_id = await talk(alice, bob)
+    await asyncio.sleep(0.1)
+    await alice.phone.stop()
+    await eventually(lambda: bob.heard(CallStatistics))
+    assert engine.streams == 0
+    assert [event.call_id for event in alice.heard(CallStatistics)] == [call_id]
+    figures = alice.heard(CallStatistics)[0].statistics
+    assert figures is not None
+    assert figures.packets_sent > 0
+    assert [event.call.outcome for event in alice.heard(CallEnded)] == [CallOutcome.ANSWERED]
+
+
+async def test_a_stream_whose_closing_is_cancelled_is_forgotten(engine: MediaEngine) -> None:
+    stream = await open_stream(engine)
+    closing = asyncio.create_task(stream.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert engine.streams == 0
