@@ -116,6 +116,11 @@ _NETWORK: dict[vol.Marker, Any] = {
     **_numbers(SECTION_NETWORK, CONF_KEEP_ALIVE),
 }
 
+SERVER_FIELDS = frozenset(
+    {CONF_SERVER_PORT, CONF_REGISTRAR, CONF_REGISTRAR_PORT, CONF_USE_SRV, CONF_EXPIRATION, CONF_RESEND}
+)
+"""Fields of sections that do nothing where there is no server to register with."""
+
 _TIMERS = _numbers(SECTION_TIMERS, CONF_EXPIRATION, CONF_RESEND, CONF_SESSION_EXPIRES, CONF_MIN_SE, CONF_RING_TIMEOUT)
 
 
@@ -137,24 +142,33 @@ def account_schema(addresses: Mapping[str, str], opened: Collection[str] = ()) -
 def reconfigure_schema(
     addresses: Mapping[str, str], opened: Collection[str] = (), *, direct: bool = False
 ) -> vol.Schema:
-    """Return the form that changes server and network of an account; its number stays."""
-    server: dict[vol.Marker, Any] = {
-        vol.Required(CONF_SERVER): TEXT,
+    """Return the form that changes server and network of an account; its number stays.
+
+    An account without a server is asked only for what serves direct calls.
+    """
+    server: dict[vol.Marker, Any] = {} if direct else {vol.Required(CONF_SERVER): TEXT}
+    identity: dict[vol.Marker, Any] = {
         vol.Optional(CONF_PASSWORD): PASSWORD,
         vol.Optional(CONF_SIP_DOMAIN): TEXT,
         vol.Optional(CONF_AUTH_USER): TEXT,
     }
-    return vol.Schema({**({} if direct else server), **_sections(addresses, opened)})
+    hidden = SERVER_FIELDS if direct else frozenset[str]()
+    return vol.Schema({**server, **identity, **_sections(addresses, opened, hidden)})
 
 
 REAUTH_SCHEMA = vol.Schema({vol.Required(CONF_PASSWORD): PASSWORD, vol.Optional(CONF_AUTH_USER): TEXT})
 
 
-def _sections(addresses: Mapping[str, str], opened: Collection[str]) -> dict[vol.Marker, Any]:
-    """Return the sections, collapsed where nothing is to be put right."""
+def _sections(
+    addresses: Mapping[str, str], opened: Collection[str], hidden: Collection[str] = ()
+) -> dict[vol.Marker, Any]:
+    """Return the sections without the fields that are `hidden`, collapsed where nothing is to be put right."""
     network = _NETWORK | {vol.Required(CONF_BIND_ADDRESS, default=BIND_ANY): _bind_choice(addresses)}
     fields = {SECTION_SERVERS: _SERVERS, SECTION_NETWORK: network, SECTION_TIMERS: _TIMERS}
     return {
-        vol.Required(name): section(vol.Schema(content), {"collapsed": name not in opened})
+        vol.Required(name): section(
+            vol.Schema({marker: field for marker, field in content.items() if marker.schema not in hidden}),
+            {"collapsed": name not in opened},
+        )
         for name, content in fields.items()
     }

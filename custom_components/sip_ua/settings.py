@@ -183,6 +183,11 @@ def _take_port(address: str, section: dict[str, Any], port_key: str) -> str:
     return host
 
 
+def is_default(name: str, key: str, section: Mapping[str, Any]) -> bool:
+    """Return whether a number of a section is what it is where nobody types anything."""
+    return bool(section[key] == NUMBER_FIELDS[name][key].default)
+
+
 def is_direct(data: Mapping[str, Any]) -> bool:
     """Return whether the account works without any server."""
     return bool(data[CONF_TEMPLATE] == Template.DIRECT)

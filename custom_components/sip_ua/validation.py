@@ -12,6 +12,7 @@ from .const import (
     BIND_ANY,
     CONF_AUTH_USER,
     CONF_BIND_ADDRESS,
+    CONF_EXPIRATION,
     CONF_KEEP_ALIVE,
     CONF_LOCAL_PORT,
     CONF_MIN_SE,
@@ -22,6 +23,7 @@ from .const import (
     CONF_PUBLIC_ADDRESS,
     CONF_REGISTRAR,
     CONF_REGISTRAR_PORT,
+    CONF_RESEND,
     CONF_RTP_PORT_END,
     CONF_RTP_PORT_START,
     CONF_SERVER,
@@ -37,7 +39,7 @@ from .const import (
     SECTION_SERVERS,
     SECTION_TIMERS,
 )
-from .settings import is_direct, split_host_port
+from .settings import is_default, is_direct, split_host_port
 from .sip.account import NatMode, Transport, UriType
 from .templates import Template, facts_of
 
@@ -127,6 +129,12 @@ FIELD_RULES: tuple[Rule, ...] = (
 SECTION_RULES: Mapping[str, tuple[Rule, ...]] = {
     SECTION_SERVERS: (
         (
+            "server_port_not_used",
+            CONF_SERVER_PORT,
+            lambda section, data: is_direct(data) and section.get(CONF_SERVER_PORT) is not None,
+        ),
+        ("srv_needs_server", CONF_USE_SRV, lambda section, data: is_direct(data) and section[CONF_USE_SRV]),
+        (
             "registrar_not_used",
             CONF_REGISTRAR,
             lambda section, data: is_direct(data) and bool(section[CONF_REGISTRAR] or section.get(CONF_REGISTRAR_PORT)),
@@ -214,6 +222,16 @@ SECTION_RULES: Mapping[str, tuple[Rule, ...]] = {
         ("keep_alive_range", CONF_KEEP_ALIVE, lambda section, _: 0 < section[CONF_KEEP_ALIVE] < KEEP_ALIVE_MIN),
     ),
     SECTION_TIMERS: (
+        (
+            "expiration_not_used",
+            CONF_EXPIRATION,
+            lambda section, data: is_direct(data) and not is_default(SECTION_TIMERS, CONF_EXPIRATION, section),
+        ),
+        (
+            "resend_not_used",
+            CONF_RESEND,
+            lambda section, data: is_direct(data) and not is_default(SECTION_TIMERS, CONF_RESEND, section),
+        ),
         (
             "session_expires_too_short",
             CONF_SESSION_EXPIRES,

@@ -13,6 +13,7 @@ from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.sip_ua import form
 from custom_components.sip_ua.config_flow import BASE
 from custom_components.sip_ua.const import (
     CONF_AUTH_USER,
@@ -313,6 +314,14 @@ async def test_what_else_can_go_wrong_is_told_too(
             "registrar_not_used",
         ),
         ({"template": "direct", "server": "", "servers": {"url_type": "tel"}}, SECTION_SERVERS, "tel_needs_server"),
+        (
+            {"template": "direct", "server": "", "servers": {"server_port": 5070}},
+            SECTION_SERVERS,
+            "server_port_not_used",
+        ),
+        ({"template": "direct", "server": "", "servers": {"use_srv": True}}, SECTION_SERVERS, "srv_needs_server"),
+        ({"template": "direct", "server": "", "timers": {"expiration": 60}}, SECTION_TIMERS, "expiration_not_used"),
+        ({"template": "direct", "server": "", "timers": {"resend": 60}}, SECTION_TIMERS, "resend_not_used"),
         ({"servers": {"registrar": "a b"}}, SECTION_SERVERS, "registrar_invalid"),
         ({"servers": {"outbound_proxy": "a b"}}, SECTION_SERVERS, "outbound_proxy_invalid"),
         ({"servers": {"outbound_proxy_port": 5060}}, SECTION_SERVERS, "outbound_proxy_required"),
@@ -495,14 +504,20 @@ async def test_the_trial_leaves_out_the_local_port_that_the_phone_itself_holds(
     await hass.async_block_till_done()
 
 
-async def test_an_account_without_server_has_no_server_to_change(hass: HomeAssistant, check: AsyncMock) -> None:
+async def test_an_account_without_server_is_asked_only_for_what_serves_direct_calls(
+    hass: HomeAssistant, check: AsyncMock
+) -> None:
     check.return_value = RegistrationChanged(at=1.0, state=RegistrationState.UNREGISTERED)
     entry = make_entry({"template": "direct", CONF_NUMBER: "home"})
     entry.add_to_hass(hass)
     result = await entry.start_reconfigure_flow(hass)
     schema = result["data_schema"]
     assert schema is not None
-    assert [str(marker) for marker in schema.schema] == list(SECTIONS)
+    assert [str(marker) for marker in schema.schema] == [CONF_PASSWORD, CONF_SIP_DOMAIN, CONF_AUTH_USER, *SECTIONS]
+    shown = {str(marker) for name in SECTIONS for marker in schema.schema[name].schema.schema}
+    complete = form.reconfigure_schema({}).schema
+    everything = {str(marker) for name in SECTIONS for marker in complete[name].schema.schema}
+    assert everything - shown == {"server_port", "registrar", "registrar_port", "use_srv", "expiration", "resend"}
     result = await hass.config_entries.flow.async_configure(
         result["flow_id"], {"servers": {}, "network": {"keep_alive": 0}, "timers": {}}
     )
