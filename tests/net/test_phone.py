@@ -108,3 +108,29 @@ async def test_a_stream_whose_closing_is_cancelled_is_forgotten(engine: MediaEng
     with pytest.raises(asyncio.CancelledError):
         await closing
     assert engine.streams == 0
+
+
+async def test_no_voice_follows_our_goodbye_even_where_nobody_answers_it(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = await start(), await start()
+    call_id = await talk(alice, bob)
+    while not await packets_heard(bob):  # noqa: ASYNC110 - nobody tells it
+        await asyncio.sleep(0.02)
+    monkeypatch.setattr(bob.phone._agent, "receive", lambda *_: None)  # noqa: SLF001
+    await alice.phone.hangup(call_id)
+    await asyncio.sleep(0.1)
+    before = await packets_heard(bob)
+    await asyncio.sleep(0.3)
+    assert await packets_heard(bob) == before
+    assert call_id in alice.phone.calls
+    assert not alice.heard(CallStatistics)
+    await eventually(lambda: alice.heard(CallStatistics))
+    assert isinstance(alice.told[-2], CallEnded)
+    assert alice.heard(CallStatistics)[0].statistics is not None
+
+
+async def packets_heard(end: End) -> int:
+    figures = await end.phone.statistics(next(iter(end.phone.calls)))
+    assert figures is not None
+    return figures.packets_received

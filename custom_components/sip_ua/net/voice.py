@@ -1,5 +1,7 @@
 """The voice of one call: its stream, and the sound that waits for the answer."""
 
+import asyncio
+
 from ..sip.offer_answer import Codec, LocalMedia, NegotiatedMedia
 from .audio import PreparedAudio
 from .media_stream import MediaStream
@@ -17,6 +19,7 @@ class Voice:
         self.prepared: PreparedAudio | None = None
         self.playback_id: int | None = None
         self.running = False
+        self.closing: asyncio.Task[None] | None = None
         self.seen_at: VoiceAddress | None = None
 
     def local_media(self, host: str, codecs: tuple[Codec, ...]) -> LocalMedia:

@@ -5,7 +5,7 @@ RFC 3264 decides when voice flows; RFC 3261 section 15.1.1 when it ends.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 
 from ..sip.account import Account
@@ -22,7 +22,7 @@ from ..sip.events import (
     Event,
     MediaChanged,
 )
-from ..sip.offer_answer import LocalMedia, codecs_named
+from ..sip.offer_answer import LocalMedia, NegotiatedMedia, codecs_named
 from .audio import AudioSource
 from .media import MediaEngine
 from .phone_events import CallStatistics, MediaTimedOut, PhoneEvent, PlaybackFinished
@@ -122,8 +122,10 @@ class Voices:
     def before(self, event: Event) -> None:
         """Do what an event of a call means for its voice before the listener is told."""
         match event:
-            case MediaChanged():
-                self._follow(event)
+            case MediaChanged(media=None):
+                self._hush(event.call.id)
+            case MediaChanged(media=NegotiatedMedia() as media):
+                self._follow(event.call.id, media)
             case CallStateChanged(call=CallSnapshot(state=CallState.TALKING) as call):
                 voice = self._voices.get(call.id)
                 if voice is not None:
@@ -134,29 +136,38 @@ class Voices:
         if isinstance(event, CallEnded):
             self._end(event.call.id)
 
-    def _follow(self, event: MediaChanged) -> None:
-        voice = self._voices.get(event.call.id)
-        if voice is None or event.media is None:
-            return
-        try:
-            voice.configure(event.media)
-        except LocalProtocolError as error:
-            _LOGGER.warning("The voice of a call cannot be sent: %s", error)
-            self._fail(event.call.id, STATUS_OUR_FAULT, str(error))
-
-    def _end(self, call_id: str) -> None:
-        voice = self._voices.pop(call_id, None)
+    def _follow(self, call_id: str, media: NegotiatedMedia) -> None:
+        voice = self._voices.get(call_id)
         if voice is None:
             return
+        try:
+            voice.configure(media)
+        except LocalProtocolError as error:
+            _LOGGER.warning("The voice of a call cannot be sent: %s", error)
+            self._fail(call_id, STATUS_OUR_FAULT, str(error))
 
-        async def end() -> None:
-            await voice.close()
-            self._tell(CallStatistics(call_id, voice.stream.statistics_at_end))
+    def _hush(self, call_id: str) -> None:
+        """End the voice of a call, even though it waits for the answer to our BYE or CANCEL (section 15.1.1)."""
+        voice = self._voices.get(call_id)
+        if voice is not None and voice.closing is None:
+            voice.closing = self._begin(voice.close(), f"sip_ua close voice {call_id}")
 
-        # Begun at once, so that the media thread knows of it before anything else happens.
-        task = asyncio.get_running_loop().create_task(end(), name=f"sip_ua end voice {call_id}", eager_start=True)
-        self._closing.add(task)
+    def _end(self, call_id: str) -> None:
+        self._hush(call_id)
+        voice = self._voices.pop(call_id, None)
+        if voice is not None and voice.closing is not None:
+            figures = self._tell_figures(call_id, voice, voice.closing)
+            self._closing.add(self._begin(figures, f"sip_ua figures of {call_id}"))
+
+    async def _tell_figures(self, call_id: str, voice: Voice, closing: asyncio.Task[None]) -> None:
+        await closing
+        self._tell(CallStatistics(call_id, voice.stream.statistics_at_end))
+
+    def _begin(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        # At once, so that the media thread knows of it before anything else happens.
+        task = asyncio.get_running_loop().create_task(work, name=name, eager_start=True)
         task.add_done_callback(self._closing.discard)
+        return task
 
     # What the media thread tells
 
