@@ -89,6 +89,12 @@ def test_form_errors_are_those_that_the_flow_can_show(english: dict[str, Any]) -
     assert set(english["config"]["error"]) == shown | {failure.value for failure in RegistrationFailure}
 
 
+def test_every_reason_that_ends_a_flow_has_a_text(english: dict[str, Any]) -> None:
+    # All are given by the base class: by async_set_unique_id, _abort_if_unique_id_configured, async_update_and_abort.
+    reasons = {"already_configured", "already_in_progress", "reauth_successful", "reconfigure_successful"}
+    assert set(english["config"]["abort"]) == reasons
+
+
 def test_error_texts_name_only_what_the_flow_gives(english: dict[str, Any]) -> None:
     given = {"identity", "number", "server", "local_port", "answer", "detail"}
     for text in english["config"]["error"].values():

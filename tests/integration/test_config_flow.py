@@ -183,6 +183,14 @@ async def test_the_same_account_is_not_set_up_twice(hass: HomeAssistant, check: 
     check.assert_not_awaited()
 
 
+async def test_an_account_is_not_set_up_in_two_forms_at_once(hass: HomeAssistant, check: AsyncMock) -> None:
+    check.return_value = failed(RegistrationFailure.NO_ANSWER)
+    first = await submit(hass)
+    assert first["type"] is FlowResultType.FORM
+    second = await submit(hass, number="sip:100@PBX.example", server="")
+    assert (second["type"], second["reason"]) == (FlowResultType.ABORT, "already_in_progress")
+
+
 @pytest.mark.parametrize(
     ("failure", "place", "code"),
     [
