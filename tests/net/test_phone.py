@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
 from custom_components.sip_ua.net.audio import ToneSource
-from custom_components.sip_ua.net.media import MediaEngine
+from custom_components.sip_ua.net.media import MediaEngine, MediaStream
 from custom_components.sip_ua.net.phone import CallStatistics, Phone, PhoneEvent
 from custom_components.sip_ua.net.resolver import Resolver
 from custom_components.sip_ua.sip.account import Account, NetworkSettings
-from custom_components.sip_ua.sip.events import CallEnded, CallOutcome, CallState, IncomingCall
+from custom_components.sip_ua.sip.errors import LocalProtocolError
+from custom_components.sip_ua.sip.events import CallEnded, CallOutcome, CallState, IncomingCall, MediaChanged
 from custom_components.sip_ua.sip.transaction import Timers
 
 from .media_support import open_stream
@@ -110,14 +112,12 @@ async def test_a_stream_whose_closing_is_cancelled_is_forgotten(engine: MediaEng
     assert engine.streams == 0
 
 
-async def test_no_voice_follows_our_goodbye_even_where_nobody_answers_it(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_voice_follows_our_goodbye_even_where_nobody_answers_it(start: Start) -> None:
     alice, bob = await start(), await start()
     call_id = await talk(alice, bob)
     while not await packets_heard(bob):  # noqa: ASYNC110 - nobody tells it
         await asyncio.sleep(0.02)
-    monkeypatch.setattr(bob.phone._agent, "receive", lambda *_: None)  # noqa: SLF001
+    deafen(bob)
     await alice.phone.hangup(call_id)
     await asyncio.sleep(0.1)
     before = await packets_heard(bob)
@@ -134,3 +134,73 @@ async def packets_heard(end: End) -> int:
     figures = await end.phone.statistics(next(iter(end.phone.calls)))
     assert figures is not None
     return figures.packets_received
+
+
+async def test_a_call_that_comes_while_the_telephone_is_stopped_is_refused(start: Start) -> None:
+    alice, bob, carol = await start(), await start(), await start()
+    await talk(alice, bob)
+    deafen(alice)
+    stopping = asyncio.create_task(bob.phone.stop())
+    await eventually(lambda: any(isinstance(event, MediaChanged) and event.media is None for event in bob.told))
+    await carol.phone.dial(bob.uri)
+    await eventually(lambda: carol.heard(CallEnded))
+    ended = carol.heard(CallEnded)[0].call
+    assert (ended.code, ended.outcome) == (480, CallOutcome.NO_ANSWER)
+    assert len(bob.heard(IncomingCall)) == 1
+    await stopping
+
+
+@pytest.mark.parametrize("while_stopping", [True, False])
+async def test_nobody_is_called_from_a_telephone_that_is_stopped(
+    start: Start, engine: MediaEngine, *, while_stopping: bool
+) -> None:
+    alice, bob = await start(), await start()
+    if while_stopping:
+        await talk(alice, bob)
+        deafen(bob)
+    stopping = asyncio.create_task(alice.phone.stop())
+    await asyncio.sleep(0)
+    for _ in range(1 if while_stopping else 2):
+        with pytest.raises(LocalProtocolError, match="switched off"):
+            await alice.phone.dial(bob.uri)
+        await stopping
+    assert not alice.phone.calls
+    await bob.phone.stop()
+    assert engine.streams == 0
+
+
+async def test_a_call_that_is_being_dialled_when_the_telephone_stops_begins_no_more(
+    start: Start, engine: MediaEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = await start(), await start()
+    opening, go_on = asyncio.Event(), asyncio.Event()
+    really_open = engine.open
+
+    async def open_slowly(**how: Any) -> MediaStream:
+        opening.set()
+        await go_on.wait()
+        return await really_open(**how)
+
+    monkeypatch.setattr(engine, "open", open_slowly)
+    dialling = asyncio.create_task(alice.phone.dial(bob.uri))
+    await opening.wait()
+    stopping = asyncio.create_task(alice.phone.stop())
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(LocalProtocolError, match="switched off"):
+        await dialling
+    await stopping
+    assert engine.streams == 0
+    assert not alice.heard(CallEnded)
+
+
+async def test_a_telephone_can_be_started_again(start: Start) -> None:
+    alice, bob = await start(), await start()
+    await bob.phone.stop()
+    await bob.phone.start()
+    await talk(alice, bob)
+
+
+def deafen(end: End) -> None:
+    """Let a telephone hear nothing more, as one whose network is gone."""
+    end.phone._agent.receive = lambda *_: None  # type: ignore[method-assign]  # noqa: SLF001

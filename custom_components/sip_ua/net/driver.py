@@ -47,11 +47,6 @@ class Driver:
         return asyncio.get_running_loop().time()
 
     @property
-    def started(self) -> bool:
-        """Whether the port is bound."""
-        return self._transports is not None
-
-    @property
     def transports(self) -> Transports:
         """Return the ways in and out; raises LocalProtocolError where there are none."""
         if self._transports is None:
@@ -103,7 +98,7 @@ class Driver:
         """Register again at once: our addresses may have changed."""
         if self._transports is not None:
             self._transports.network_changed()
-        self._address_changed()
+            self._address_changed()
 
     async def first_hop(self, target: str) -> Hop:
         """Return the first hop towards `target`, with our address as it is reached from there."""
@@ -137,9 +132,9 @@ class Driver:
 
     def pump(self) -> None:
         """Do what the agent wants until it wants nothing more; commands of the listener are part of it."""
-        if self._pumping:
+        agent, transports = self._agent, self._transports
+        if self._pumping or transports is None:
             return
-        agent, transports = self._agent, self.transports
         self._pumping = True
         try:
             busy = True

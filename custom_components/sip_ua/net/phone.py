@@ -1,5 +1,6 @@
 """The telephone of one account: what people do with it, over a driven user agent and the voices of its calls."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -44,6 +45,8 @@ class Phone:
         self.account = account
         self._agent = UserAgent(account, entropy=os.urandom, timers=timers)
         self._listener = listener
+        self._on = False
+        self._switching = asyncio.Lock()
         self._driver = Driver(account, self._agent, self._deal_with, resolver)
         self._voices = Voices(account, self._agent, media, self._tell, self._fail)
 
@@ -51,24 +54,39 @@ class Phone:
 
     async def start(self) -> None:
         """Bind the port and begin to register; raises LocalPortInUseError or LocalAddressError."""
-        await self._driver.start()
-        self._agent.register(self._driver.now)
-        self._driver.pump()
+        async with self._switching:
+            await self._driver.start()
+            self._on = True
+            self._agent.refuses_calls = False
+            self._agent.register(self._driver.now)
+            self._driver.pump()
 
     async def stop(self) -> None:
         """Hang up, unregister as far as the server answers in time, and free every socket, port and task."""
-        driver = self._driver
-        if not driver.started:
-            return
-        for call_id in tuple(self._agent.calls):
-            self._agent.hangup(call_id, driver.now)
+        async with self._switching:
+            if self._on:
+                self._on = False
+                self._agent.refuses_calls = True
+                try:
+                    await self._say_goodbye()
+                finally:
+                    await self._voices.close()
+                    await self._driver.close()
+
+    async def _say_goodbye(self) -> None:
+        agent, driver = self._agent, self._driver
+        for call_id in tuple(agent.calls):
+            agent.hangup(call_id, driver.now)
         driver.pump()
         await driver.settled()
-        self._agent.unregister(driver.now)
+        agent.unregister(driver.now)
         driver.pump()
         await driver.settled()
-        await self._voices.close()
-        await driver.close()
+
+    def _check_on(self) -> None:
+        """Raise LocalProtocolError where the telephone is off, or about to be: no call may begin then."""
+        if not self._on:
+            raise LocalProtocolError("the telephone is switched off")
 
     # What is known
 
@@ -94,9 +112,11 @@ class Phone:
 
         Raises LocalProtocolError for what cannot be dialled, NoPortError where no port is free for the voice.
         """
+        self._check_on()
         hop = await self._driver.first_hop(target)
         voice = await self._voices.open(hop, source, self._ask_outside)
         try:
+            self._check_on()
             media = self._voices.local_media(voice, hop)
             call_id = self._agent.dial(target, media, self._driver.now, ring_timeout=ring_timeout)
         except BaseException:
@@ -108,11 +128,13 @@ class Phone:
 
     async def answer(self, call_id: str, *, source: AudioSource | None = None) -> None:
         """Take a call that rings here; `source` plays at once."""
+        self._check_on()
         hop = self._agent.caller_hop(call_id)
         if self._voices.find(call_id) is not None:
             raise LocalProtocolError("the call is answered already")
         voice = await self._voices.open(hop, source, self._ask_outside)
         try:
+            self._check_on()
             self._agent.answer(call_id, self._voices.local_media(voice, hop), self._driver.now)
         except BaseException:
             await voice.close()
@@ -168,10 +190,9 @@ class Phone:
 
     async def _ask_outside(self, voice: Voice, hop: Hop, pair: PortPair) -> None:
         """Learn where a peer sees the sockets of a voice; raises LocalProtocolError where we are stopped meanwhile."""
-        transports = self._driver.transports
-        voice.seen_at = await transports.voice_address(pair, hop.remote)
-        if not self._driver.started:
-            raise LocalProtocolError("the telephone is switched off")
+        self._check_on()
+        voice.seen_at = await self._driver.transports.voice_address(pair, hop.remote)
+        self._check_on()
 
     # Events
 

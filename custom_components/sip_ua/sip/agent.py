@@ -69,9 +69,10 @@ class UserAgent:
     """A SIP user agent for one account (RFC 3261)."""
 
     def __init__(self, account: Account, *, entropy: Entropy, timers: Timers | None = None) -> None:
-        """Start silent: nothing is sent before `register` or `dial`."""
+        """Start silent: nothing is sent before `register` or `dial`; `refuses_calls` lets no new call ring here."""
         core = Core(account, entropy, timers or Timers())
         self.counters = Counters()
+        self.refuses_calls = False
         self._core = core
         self._calls: OrderedDict[str, DialogCall] = OrderedDict()
         self._dialogs: dict[tuple[str, str], DialogCall] = {}
@@ -396,8 +397,8 @@ class UserAgent:
         if request.body and request.content_type != SDP_TYPE:
             core.respond(transaction, 415, now, to_tag=core.token(), headers=(("Accept", SDP_TYPE),))
             return
-        if len(self._calls) >= MAX_CALLS:
-            core.respond(transaction, 486, now, to_tag=core.token())
+        if self.refuses_calls or len(self._calls) >= MAX_CALLS:
+            core.respond(transaction, 480 if self.refuses_calls else 486, now, to_tag=core.token())
             return
         try:
             check_targets(request)
