@@ -28,6 +28,8 @@ _RANK: dict[CallState, int] = {
     CallState.ENDED: -1,
 }
 
+STATUS_OK = 200
+
 _CONNECTED = frozenset({CallState.TALKING, CallState.HELD, CallState.REMOTE_HELD})
 
 
@@ -95,12 +97,18 @@ def call_data(call: CallSnapshot) -> dict[str, Any]:
 
 
 def outcome_data(call: CallSnapshot) -> dict[str, Any]:
-    """Return how a call went so far: outcome, last answer, who ended or answered it, and durations in seconds."""
+    """Return how a call went so far: outcome, final answer, who ended or answered it, and durations in seconds.
+
+    The final answer of an answered call is 200 OK, unless the core knows why the call broke; a reason that the
+    far end gave for its end stands in place of "OK" (RFC 3326).
+    """
     ended_at = call.ended_at
     rung_until = call.answered_at or ended_at
     outcome, code, reason = call.outcome, call.code, call.reason
     if outcome is None and is_connected(call):
-        outcome, code, reason = CallOutcome.ANSWERED, code or 200, reason or "OK"
+        outcome = CallOutcome.ANSWERED
+    if outcome is CallOutcome.ANSWERED and not code:
+        code, reason = STATUS_OK, reason or "OK"
     return {
         "outcome": outcome.value if outcome else None,
         "code": code,

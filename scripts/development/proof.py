@@ -180,7 +180,8 @@ class Proof:
         for line in ladder(self._calls.steps(call["call_id"]), f"{extension} at the exchange", voice):
             print(line)
         talked = "" if call["talk_duration"] is None else f", talked for {call['talk_duration']:.1f} s"
-        answer = f" ({call['code']} {call['reason']})" if call["code"] else ""
+        refused = call["code"] and call["outcome"] != "answered"
+        answer = f" ({call['code']} {call['reason']})" if refused else ""
         print(f"{'':10}outcome: {call['outcome']}{answer}{talked}", flush=True)
 
     def _expect(self, what: str, found: object, wanted: object) -> None:

@@ -128,6 +128,26 @@ async def test_dial_waits_for_the_end_and_the_figures_of_the_voice(
     assert call_events[-1].data[CALL_STATISTICS]["mos"] == 4.3
 
 
+@pytest.mark.parametrize(
+    ("ended", "code", "reason"),
+    [
+        ({}, 200, "OK"),
+        ({"reason": "Call completed elsewhere"}, 200, "Call completed elsewhere"),
+        ({"code": 408, "reason": "Request Timeout", "by": EndedBy.NETWORK}, 408, "Request Timeout"),
+        ({"outcome": CallOutcome.CANCELLED}, 0, ""),
+    ],
+)
+async def test_the_final_answer_of_an_answered_call_stays_when_it_ends(
+    hass: HomeAssistant, phone: FakePhone, call_events: list[Event], ended: dict[str, Any], code: int, reason: str
+) -> None:
+    call_id = phone.ring()
+    phone.enter(call_id, CallState.TALKING)
+    phone.end(call_id, **ended)
+    await hass.async_block_till_done()
+    data = call_events[-1].data
+    assert (data["type"], data["code"], data["reason"]) == ("ended", code, reason)
+
+
 async def test_figures_that_came_at_once_are_kept_for_the_answer(hass: HomeAssistant, phone: FakePhone) -> None:
     task = hass.async_create_task(act(hass, "dial", number="612", wait="ended"))
     await asyncio.sleep(0)
