@@ -28,7 +28,15 @@ from .call_view import (
     transition,
     wall_clock,
 )
-from .const import CALL_STATISTICS, CALL_STEP, EVENT_CALL, EVENT_REGISTRATION, CallEventType, WaitFor
+from .const import (
+    ATTR_PLAYBACK_ERROR,
+    CALL_STATISTICS,
+    CALL_STEP,
+    EVENT_CALL,
+    EVENT_REGISTRATION,
+    CallEventType,
+    WaitFor,
+)
 from .engine import async_acquire_engine, async_release_engine
 from .net.audio import AudioSource
 from .net.phone import CallStatistics, MediaTimedOut, Phone, PhoneEvent, PlaybackFinished
@@ -81,6 +89,7 @@ class SipUaCoordinator:
         self._waiting: dict[str, list[tuple[WaitFor, asyncio.Future[CallSnapshot]]]] = {}
         self._playing: dict[tuple[str, int], asyncio.Future[str | None]] = {}
         self._hangup_after: set[str] = set()
+        self._playback_errors: dict[str, str] = {}
         self._lost = False
         self._stopped = False
         self._reload_when_idle = False
@@ -177,7 +186,9 @@ class SipUaCoordinator:
             self.calls.pop(call.id, None)
             self.last_call = self._ended[call.id] = call
             if len(self._ended) > ENDED_CALLS_KEPT:
-                del self._ended[next(iter(self._ended))]
+                oldest = next(iter(self._ended))
+                del self._ended[oldest]
+                self._playback_errors.pop(oldest, None)
         else:
             self.calls[call.id] = call
         self.shown = most_relevant(self.calls.values()) if self.calls else None
@@ -193,7 +204,7 @@ class SipUaCoordinator:
     def _handle_ended(self, call: CallSnapshot) -> None:
         """Tell how a call ended."""
         self._hangup_after.discard(call.id)
-        outcome = outcome_data(call)
+        outcome = self.outcome(call)
         if call.outcome is CallOutcome.MISSED:
             self._tell(CallEventType.MISSED, call, **outcome)
         self._tell(CallEventType.ENDED, call, **outcome)
@@ -208,6 +219,8 @@ class SipUaCoordinator:
     def _handle_playback_finished(self, event: PlaybackFinished) -> None:
         """Tell that a sound has been played or could not be, and hang up where that was asked for."""
         self._finish_playback((event.call_id, event.playback_id), event.error)
+        if event.error and self.find(event.call_id) is not None:
+            self._playback_errors[event.call_id] = event.error
         if (call := self.calls.get(event.call_id)) is None:
             return
         if event.error:
@@ -352,6 +365,11 @@ class SipUaCoordinator:
         future: asyncio.Future[str | None] = self.hass.loop.create_future()
         self._playing[call_id, playback_id] = future
         return await future
+
+    @callback
+    def outcome(self, call: CallSnapshot) -> dict[str, Any]:
+        """Return how a call went so far, and why its last sound that failed was not heard (None: none failed)."""
+        return outcome_data(call) | {ATTR_PLAYBACK_ERROR: self._playback_errors.get(call.id)}
 
     @callback
     def find(self, call_id: str) -> CallSnapshot | None:

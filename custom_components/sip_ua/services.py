@@ -13,7 +13,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv, service
 
 from .action_errors import translated_errors, validation_error
-from .call_view import call_data, outcome_data
+from .call_view import call_data
 from .const import (
     ATTR_CALL_ID,
     ATTR_CODE,
@@ -283,4 +283,4 @@ def _response(
     if not call.return_response:
         return None
     head: dict[str, Any] = {ATTR_CONFIG_ENTRY_ID: coordinator.config_entry.entry_id, ATTR_CALL_ID: call_id}
-    return head if snapshot is None else head | call_data(snapshot) | outcome_data(snapshot)
+    return head if snapshot is None else head | call_data(snapshot) | coordinator.outcome(snapshot)

@@ -55,11 +55,18 @@ async def test_a_key_that_a_caller_presses_switches_the_light(hass: HomeAssistan
     assert len(lights) == 1
 
 
-@pytest.mark.parametrize(("outcome", "notices_wanted"), [("answered", 0), ("no_answer", 1)])
-async def test_the_water_alarm_tells_when_nobody_was_reached(
-    hass: HomeAssistant, outcome: str, notices_wanted: int
+@pytest.mark.parametrize(
+    ("outcome", "code", "reason", "playback_error", "wanted"),
+    [
+        ("answered", 200, "OK", None, []),
+        ("no_answer", 480, "Temporarily Unavailable", None, ["no_answer (480 Temporarily Unavailable)"]),
+        ("answered", 200, "OK", "the speech engine failed", ["the speech engine failed (200 OK)"]),
+    ],
+)
+async def test_the_water_alarm_tells_when_nobody_heard_it(
+    hass: HomeAssistant, outcome: str, code: int, reason: str, playback_error: str | None, wanted: list[str]
 ) -> None:
-    response: JsonObjectType = {"outcome": outcome, "code": 480, "reason": "Temporarily Unavailable"}
+    response: JsonObjectType = {"outcome": outcome, "code": code, "reason": reason, "playback_error": playback_error}
     dials = async_mock_service(
         hass, DOMAIN, "dial", schema=DIAL_SCHEMA, response=response, supports_response=SupportsResponse.OPTIONAL
     )
@@ -69,9 +76,7 @@ async def test_the_water_alarm_tells_when_nobody_was_reached(
     await hass.services.async_call("script", "water_alarm", blocking=True)
 
     assert [dial.data["number"] for dial in dials] == ["**611"]
-    assert len(notices) == notices_wanted
-    if notices:
-        assert notices[0].data["message"] == "Nobody was told of the water: no_answer (480 Temporarily Unavailable)"
+    assert [notice.data["message"] for notice in notices] == [f"Nobody was told of the water: {why}" for why in wanted]
 
 
 def test_every_action_of_the_table_exists(hass: HomeAssistant) -> None:

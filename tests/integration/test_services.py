@@ -279,6 +279,61 @@ async def test_the_other_side_may_hang_up_before_us(hass: HomeAssistant, phone: 
     await hass.async_block_till_done()
 
 
+async def test_a_message_that_nobody_heard_is_told_with_the_outcome(
+    hass: HomeAssistant, phone: FakePhone, sound: FileSource, call_events: list[Event]
+) -> None:
+    dial = act(hass, "dial", number="612", media=str(sound.path), hangup_after=True, wait="ended")
+    task = hass.async_create_task(dial)
+    await until(lambda: phone.calls)
+    (call_id,) = phone.calls
+    phone.enter(call_id, CallState.TALKING)
+    phone.finish(call_id, error="the file is no sound")
+    await until(lambda: not phone.calls)
+    phone.tell_statistics(call_id, FIGURES)
+    answer = await task
+    assert (answer["outcome"], answer["playback_error"]) == ("answered", "the file is no sound")
+    (ended,) = [event.data for event in call_events if event.data["type"] == "ended"]
+    assert (ended["outcome"], ended["playback_error"]) == ("answered", "the file is no sound")
+
+
+async def test_an_error_that_comes_with_the_end_of_the_call_is_told_to_who_waits(
+    hass: HomeAssistant, phone: FakePhone, sound: FileSource
+) -> None:
+    task = hass.async_create_task(act(hass, "dial", number="612", media=str(sound.path), wait="ended"))
+    await until(lambda: phone.calls)
+    (call_id,) = phone.calls
+    phone.enter(call_id, CallState.TALKING)
+    phone.end(call_id)
+    phone.finish(call_id, error="the address cannot be reached")
+    phone.tell_statistics(call_id, FIGURES)
+    assert (await task)["playback_error"] == "the address cannot be reached"
+
+
+async def test_a_sound_that_was_heard_leaves_no_error(hass: HomeAssistant, phone: FakePhone, sound: FileSource) -> None:
+    task = hass.async_create_task(act(hass, "dial", number="612", media=str(sound.path), wait="ended"))
+    await until(lambda: phone.calls)
+    (call_id,) = phone.calls
+    phone.enter(call_id, CallState.TALKING)
+    phone.finish("gone", error="the sound of a call that nobody knows")
+    phone.finish(call_id)
+    phone.end(call_id)
+    phone.tell_statistics(call_id, FIGURES)
+    assert (await task)["playback_error"] is None
+
+
+async def test_errors_of_sounds_are_forgotten_with_their_calls(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    calls = [phone.ring() for _ in range(40)]
+    for call_id in calls:
+        phone.enter(call_id, CallState.TALKING)
+        phone.finish(call_id, error="the file is no sound")
+    first = phone.calls[calls[0]]
+    for call_id in calls:
+        phone.end(call_id)
+    assert entry.runtime_data.outcome(first)["playback_error"] is None
+
+
 async def test_dial_without_registration_says_why(hass: HomeAssistant, phone: FakePhone) -> None:
     phone.fail(RegistrationFailure.SERVER_BUSY, 503, "Service Unavailable")
     with pytest.raises(HomeAssistantError) as raised:
