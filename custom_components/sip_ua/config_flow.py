@@ -44,6 +44,7 @@ UNKNOWN = "unknown"
 # Where a failure of the test REGISTER is to be put right; a section opens by itself.
 _FAILURE_PLACES: Mapping[RegistrationFailure, str] = {
     RegistrationFailure.NAME_NOT_FOUND: CONF_SERVER,
+    RegistrationFailure.NO_ROUTE: CONF_SERVER,
     RegistrationFailure.NO_ANSWER: SECTION_SERVERS,
     RegistrationFailure.CONNECTION_REFUSED: SECTION_SERVERS,
     RegistrationFailure.LOGIN_REFUSED: CONF_PASSWORD,
@@ -70,7 +71,7 @@ def _mistake_of(result: RegistrationChanged, data: Mapping[str, Any]) -> Mistake
         return Mistake(UNKNOWN, BASE)
     place = _FAILURE_PLACES.get(failure, BASE)
     servers = data[SECTION_SERVERS]
-    if failure is RegistrationFailure.NAME_NOT_FOUND and (servers[CONF_OUTBOUND_PROXY] or servers[CONF_REGISTRAR]):
+    if place == CONF_SERVER and (servers[CONF_OUTBOUND_PROXY] or servers[CONF_REGISTRAR]):
         place = SECTION_SERVERS
     return Mistake(facts_of(data[CONF_TEMPLATE]).texts.get(failure, failure.value), place)
 

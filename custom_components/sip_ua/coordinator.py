@@ -311,7 +311,7 @@ class SipUaCoordinator:
     ) -> str:
         """Place a call and return its id; `source` plays at the answer, and ends the call with `hangup_after`."""
         call_id = await self.phone.dial(target, source=source, ring_timeout=ring_timeout)
-        if hangup_after and source is not None:
+        if hangup_after and source is not None and call_id in self.calls:
             self._hangup_after.add(call_id)
         return call_id
 

@@ -195,6 +195,7 @@ async def test_an_account_is_not_set_up_in_two_forms_at_once(hass: HomeAssistant
     ("failure", "place", "code"),
     [
         (RegistrationFailure.NAME_NOT_FOUND, CONF_SERVER, 0),
+        (RegistrationFailure.NO_ROUTE, CONF_SERVER, 0),
         (RegistrationFailure.NO_ANSWER, SECTION_SERVERS, 0),
         (RegistrationFailure.CONNECTION_REFUSED, SECTION_SERVERS, 0),
         (RegistrationFailure.LOGIN_REFUSED, CONF_PASSWORD, 403),

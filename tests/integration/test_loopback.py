@@ -3,6 +3,7 @@
 import socket
 from collections.abc import AsyncGenerator
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryState, ConfigFlowResult
@@ -108,6 +109,22 @@ async def test_busy_and_unanswered_calls_say_so(hass: HomeAssistant, exchange: E
         assert answer["outcome"] == outcome
         if code:
             assert answer["code"] == code
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize("wait", ["no", "answered", "ended"])
+async def test_a_call_to_which_no_network_leads_is_unreachable(
+    hass: HomeAssistant, exchange: Exchange, wait: str
+) -> None:
+    result = await add_account(hass, exchange, template="direct", server="", password="")
+    entry = result["result"]
+    with patch("custom_components.sip_ua.net.transport._outgoing_address", return_value=None):
+        answer = await hass.services.async_call(
+            DOMAIN, "dial", {"number": "sip:bob@[2001:db8::1]", "wait": wait}, blocking=True, return_response=True
+        )
+    assert answer is not None
+    assert (answer["state"], answer["outcome"], answer["code"]) == ("ended", "unreachable", 503)
+    assert answer["reason"] == "this machine has no way to 2001:db8::1"
     await hass.config_entries.async_unload(entry.entry_id)
 
 

@@ -10,10 +10,21 @@ import pytest
 from custom_components.sip_ua.net.audio import ToneSource
 from custom_components.sip_ua.net.media import MediaEngine, MediaStream
 from custom_components.sip_ua.net.phone import CallStatistics, Phone, PhoneEvent
+from custom_components.sip_ua.net.registration_check import check_registration
 from custom_components.sip_ua.net.resolver import Resolver
-from custom_components.sip_ua.sip.account import Account, NetworkSettings
+from custom_components.sip_ua.sip.account import Account, NetworkSettings, ServerAddress
 from custom_components.sip_ua.sip.errors import LocalProtocolError
-from custom_components.sip_ua.sip.events import CallEnded, CallOutcome, CallState, IncomingCall, MediaChanged
+from custom_components.sip_ua.sip.events import (
+    CallEnded,
+    CallEvent,
+    CallOutcome,
+    CallState,
+    CallStateChanged,
+    EndedBy,
+    IncomingCall,
+    MediaChanged,
+    RegistrationFailure,
+)
 from custom_components.sip_ua.sip.transaction import Timers
 
 from .media_support import open_stream
@@ -204,3 +215,35 @@ async def test_a_telephone_can_be_started_again(start: Start) -> None:
 def deafen(end: End) -> None:
     """Let a telephone hear nothing more, as one whose network is gone."""
     end.phone._agent.receive = lambda *_: None  # type: ignore[method-assign]  # noqa: SLF001
+
+
+@pytest.mark.parametrize(
+    ("target", "reason", "code"),
+    [
+        ("sip:bob@[2001:db8::1]", "this machine has no way to 2001:db8::1", 503),
+        ("sip:bob@nobody.example", "no answer from the name server", 502),
+    ],
+)
+async def test_a_call_that_can_go_nowhere_begins_and_ends_as_unreachable(
+    start: Start, engine: MediaEngine, target: str, reason: str, code: int
+) -> None:
+    alice = await start()
+    call_id = await alice.phone.dial(target, source=ToneSource(300.0))
+    assert [type(event) for event in alice.told if isinstance(event, CallEvent)] == [CallStateChanged, CallEnded]
+    call = alice.heard(CallEnded)[0].call
+    assert (call.id, call.outcome, call.code, call.ended_by) == (
+        call_id,
+        CallOutcome.UNREACHABLE,
+        code,
+        EndedBy.NETWORK,
+    )
+    assert reason in call.reason
+    assert not alice.phone.calls
+    assert engine.streams == 0
+
+
+async def test_a_server_to_which_no_network_leads_is_told_from_one_that_does_not_answer() -> None:
+    account = replace(ACCOUNT, server=ServerAddress("2001:db8::1"), network=NetworkSettings(bind_address=HOME))
+    result = await check_registration(account)
+    assert result.failure is RegistrationFailure.NO_ROUTE
+    assert result.detail == "this machine has no way to 2001:db8::1"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from custom_components.sip_ua.net import transport, udp
-from custom_components.sip_ua.net.errors import LocalAddressError, LocalPortInUseError, ResolutionError
+from custom_components.sip_ua.net.errors import LocalAddressError, LocalPortInUseError, NoRouteError
 from custom_components.sip_ua.net.resolver import Resolver
 from custom_components.sip_ua.net.transport import TransportHandlers, Transports
 from custom_components.sip_ua.sip.account import NetworkSettings, Transport
@@ -106,9 +106,11 @@ async def test_a_machine_without_ipv6_does_with_ipv4(open_side: Open, monkeypatc
     assert side.transports.local_for(distant) is None
     side.transports.send(distant, MESSAGE)
     await side.inbox.until(lambda: side.inbox.failures)
-    assert side.inbox.failures == [(distant, RegistrationFailure.NO_ANSWER, "this machine has no way there")]
-    with pytest.raises(ResolutionError):
+    assert side.inbox.failures == [(distant, RegistrationFailure.NO_ROUTE, "this machine has no way there")]
+    with pytest.raises(NoRouteError, match="this machine has no way to ::1"):
         await side.transports.locate(Lookup(1, "::1", None, UDP))
+    with pytest.raises(NoRouteError):
+        side.transports.locate_numeric(Lookup(1, "::1", None, UDP))
 
 
 @pytest.mark.parametrize("kind", [UDP, TCP])
@@ -120,7 +122,7 @@ async def test_a_name_where_an_address_belongs_is_never_asked_of_the_system(
     monkeypatch.setattr(socket, "getaddrinfo", None)
     side.transports.send(name, MESSAGE)
     await side.inbox.until(lambda: side.inbox.failures)
-    assert side.inbox.failures == [(name, RegistrationFailure.NO_ANSWER, "this machine has no way there")]
+    assert side.inbox.failures == [(name, RegistrationFailure.NO_ROUTE, "this machine has no way there")]
     assert side.transports.local_for(name) is None
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from ..sip.account import Account
 from ..sip.address import Address, Hop, Lookup
 from ..sip.agent import UserAgent
+from ..sip.core import Failure
 from ..sip.errors import LocalProtocolError
 from ..sip.events import Event, RegistrationFailure
 from .errors import ResolutionError
@@ -100,14 +101,15 @@ class Driver:
             self._transports.network_changed()
             self._address_changed()
 
-    async def first_hop(self, target: str) -> Hop:
-        """Return the first hop towards `target`, with our address as it is reached from there."""
+    async def locate(self, target: str) -> list[Hop] | Failure:
+        """Return the first hops towards `target`, best first, with our address as it is reached from there."""
         hop = self._agent.first_hop(target)
         lookup = Lookup(0, hop.host, hop.port, hop.transport, hop.srv)
-        hops = self.transports.locate_numeric(lookup)
-        if hops is None:
-            hops = await self.transports.locate(lookup)
-        return hops[0]
+        try:
+            hops = self.transports.locate_numeric(lookup)
+            return await self.transports.locate(lookup) if hops is None else hops
+        except ResolutionError as error:
+            return Failure(error.failure, str(error))
 
     # What happens
 
@@ -165,7 +167,11 @@ class Driver:
         self._timer = None if when is None else asyncio.get_running_loop().call_at(when, self._timer_fired)
 
     def _look_up(self, lookup: Lookup) -> None:
-        hops = self.transports.locate_numeric(lookup)
+        try:
+            hops = self.transports.locate_numeric(lookup)
+        except ResolutionError as error:
+            self._agent.lookup_failed(lookup.token, error.failure, str(error), self.now)
+            return
         if hops is None:
             self._spawn(self._locate(lookup), f"sip_ua look up {lookup.host}")
         else:
@@ -175,7 +181,7 @@ class Driver:
         try:
             hops = await self.transports.locate(lookup)
         except ResolutionError as error:
-            self._agent.lookup_failed(lookup.token, RegistrationFailure.NAME_NOT_FOUND, str(error), self.now)
+            self._agent.lookup_failed(lookup.token, error.failure, str(error), self.now)
         else:
             self._agent.looked_up(lookup.token, hops, self.now)
         self.pump()

@@ -1,6 +1,9 @@
 """Errors of the runtime, in the one tree of `sip.errors`, so that a caller has a single base to catch."""
 
+from typing import ClassVar
+
 from ..sip.errors import SipError
+from ..sip.events import RegistrationFailure
 
 
 class NoPortError(SipError):
@@ -43,7 +46,20 @@ class LocalAddressError(SipError):
 class ResolutionError(SipError):
     """A server whose address cannot be found (RFC 3263); the text is for people."""
 
+    failure: ClassVar[RegistrationFailure] = RegistrationFailure.NAME_NOT_FOUND
+    """What that means for a registration."""
+
     def __init__(self, name: str, text: str) -> None:
         """Keep the name beside the text."""
         super().__init__(text)
         self.name = name
+
+
+class NoRouteError(ResolutionError):
+    """A server whose address is known, but to which no network of this machine leads."""
+
+    failure = RegistrationFailure.NO_ROUTE
+
+    def __init__(self, name: str, host: str) -> None:
+        """Name the server and its numeric address."""
+        super().__init__(name, f"this machine has no way to {host}")

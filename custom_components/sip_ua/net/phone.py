@@ -9,6 +9,7 @@ from pathlib import Path
 from ..sip.account import Account
 from ..sip.address import Hop
 from ..sip.agent import UserAgent
+from ..sip.core import Failure
 from ..sip.errors import LocalProtocolError
 from ..sip.events import CallSnapshot, Event, RegistrationChanged
 from ..sip.transaction import Timers
@@ -110,10 +111,14 @@ class Phone:
     async def dial(self, target: str, *, source: AudioSource | None = None, ring_timeout: float | None = None) -> str:
         """Call a number or SIP address and return the call's id; `source` is made ready now and plays at the answer.
 
+        A call whose server cannot be found, or to which no network leads, has ended as unreachable on return.
         Raises LocalProtocolError for what cannot be dialled, NoPortError where no port is free for the voice.
         """
         self._check_on()
-        hop = await self._driver.first_hop(target)
+        located = await self._driver.locate(target)
+        if isinstance(located, Failure):
+            return self._dial_in_vain(target, located)
+        hop = located[0]
         voice = await self._voices.open(hop, source, self._ask_outside)
         try:
             self._check_on()
@@ -123,6 +128,14 @@ class Phone:
             await voice.close()
             raise
         self._voices.keep(call_id, voice)
+        self._driver.pump()
+        return call_id
+
+    def _dial_in_vain(self, target: str, failure: Failure) -> str:
+        """Let a call begin and end that can go nowhere, for whoever follows the calls."""
+        self._check_on()
+        media = self._voices.no_media()
+        call_id = self._agent.dial(target, media, self._driver.now, failure=failure)
         self._driver.pump()
         return call_id
 

@@ -11,7 +11,7 @@ from ..sip.address import Address, Hop, HostPort, Lookup
 from ..sip.events import RegistrationFailure
 from ..sip.stun_message import is_stun
 from .connections import Connections
-from .errors import LocalAddressError, LocalPortInUseError, ResolutionError
+from .errors import LocalAddressError, LocalPortInUseError, NoRouteError
 from .failures import explain_number
 from .ports import PortPair
 from .public_address import PublicAddress, VoiceAddress
@@ -100,14 +100,17 @@ class Transports:
             return
         bound = self._sockets.get(":" in address.host)
         if self._route(address.host) is None or bound is None:
-            self._loop.call_soon(self._failed, address, RegistrationFailure.NO_ANSWER, "this machine has no way there")
+            self._loop.call_soon(self._failed, address, RegistrationFailure.NO_ROUTE, "this machine has no way there")
         elif address.transport is Transport.UDP:
             bound.send(data, address.host, address.port)
         else:
             self._connections.send(address, data)
 
     def locate_numeric(self, lookup: Lookup) -> list[Hop] | None:
-        """Return at once where a numeric host is; None where that is for `locate` to find out."""
+        """Return at once where a numeric host is; None where that is for `locate` to find out.
+
+        Raises NoRouteError.
+        """
         address = numeric_address(lookup)
         return None if address is None or self._public.is_pending else self._hops_to(lookup, [address])
 
@@ -115,16 +118,16 @@ class Transports:
         """Return where a server is and where it reaches us, best first (RFC 3263); raises ResolutionError."""
         addresses = await self._resolver.resolve(lookup)
         await self._public.ready()
-        hops = self._hops_to(lookup, addresses)
-        if not hops:
-            raise ResolutionError(lookup.host, f"this machine has no way to {addresses[0].host}")
-        return hops
+        return self._hops_to(lookup, addresses)
 
     def _hops_to(self, lookup: Lookup, addresses: list[Address]) -> list[Hop]:
         for address in addresses:
             if address.transport is Transport.TLS:
                 self._expect(address, lookup.host)
-        return [Hop(address, local) for address in addresses if (local := self.local_for(address)) is not None]
+        hops = [Hop(address, local) for address in addresses if (local := self.local_for(address)) is not None]
+        if not hops:
+            raise NoRouteError(lookup.host, addresses[0].host)
+        return hops
 
     def local_for(self, remote: Address) -> HostPort | None:
         """Return our address as that peer is to use it, None where this machine has no way there."""

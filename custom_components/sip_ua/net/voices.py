@@ -34,6 +34,7 @@ from .stream_events import (
     StreamEvent,
     StreamFailed,
 )
+from .transport import ANY_IPV4
 from .voice import Voice
 
 _LOGGER = logging.getLogger(__name__)
@@ -101,6 +102,10 @@ class Voices:
     def local_media(self, voice: Voice, hop: Hop) -> LocalMedia:
         """Return our end of a voice as the peer beyond `hop` is told of it."""
         return voice.local_media(hop.local.host, codecs_named(self._account.codecs))
+
+    def no_media(self) -> LocalMedia:
+        """Return an end of a voice that no peer is ever told of."""
+        return LocalMedia(self._account.network.bind_address or ANY_IPV4, 0, codecs_named(self._account.codecs))
 
     def keep(self, call_id: str, voice: Voice) -> None:
         """Let a voice be the one of a call from now on."""

@@ -228,14 +228,27 @@ class UserAgent:
         self._registration.refresh(now)
         self._work(now)
 
-    def dial(self, target: str, media: LocalMedia, now: float, *, ring_timeout: float | None = None) -> str:
-        """Call a number or URI and return the call's id; raises LocalProtocolError where it cannot be dialled."""
+    def dial(
+        self,
+        target: str,
+        media: LocalMedia,
+        now: float,
+        *,
+        ring_timeout: float | None = None,
+        failure: Failure | None = None,
+    ) -> str:
+        """Call a number or URI and return the call's id; raises LocalProtocolError where it cannot be dialled.
+
+        With the `failure` of a driver that has looked for `first_hop` in vain, the call ends as unreachable at once.
+        """
         if len(self._calls) >= MAX_CALLS:
             raise LocalProtocolError("too many calls at once")
         call = OutgoingCall(self._core, target, media, now, ring_timeout)
         self._adopt(call)
         call.announce(now)
         call.start()
+        if failure is not None:
+            self._core.located(self._core.lookups.pop().token, failure, now)
         self._work(now)
         return call.id
 

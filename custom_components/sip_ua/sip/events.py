@@ -24,6 +24,7 @@ class RegistrationFailure(StrEnum):
     """Why a registration is not there, as a person would tell it apart."""
 
     NAME_NOT_FOUND = "name_not_found"
+    NO_ROUTE = "no_route"
     NO_ANSWER = "no_answer"
     CONNECTION_REFUSED = "connection_refused"
     LOGIN_REFUSED = "login_refused"

@@ -53,6 +53,7 @@ FAILURE_BY_STATUS: dict[int, RegistrationFailure] = {
 }
 # A server that comes back is to be found within five seconds; what reaches nobody burdens nobody.
 LONGEST_PAUSE: dict[RegistrationFailure, float] = {
+    RegistrationFailure.NO_ROUTE: 4.0,
     RegistrationFailure.NO_ANSWER: 4.0,
     RegistrationFailure.CONNECTION_REFUSED: 4.0,
     RegistrationFailure.NAME_NOT_FOUND: 15.0,
