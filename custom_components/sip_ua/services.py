@@ -43,7 +43,7 @@ from .const import (
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .net.audio import AudioSource
 from .settings import plain_target
-from .sip.events import CallSnapshot
+from .sip.events import CallSnapshot, CallState
 from .sound import media_source_of, speech_source
 
 DIGITS = r"^[0-9A-Da-d*#,]{1,64}$"
@@ -79,6 +79,7 @@ SOUND_FIELDS = {
     vol.Optional(ATTR_TTS_LANGUAGE): cv.string,
     vol.Optional(ATTR_TTS_OPTIONS): dict,
 }
+SPEECH_FIELDS = frozenset({ATTR_TTS_ENGINE, ATTR_TTS_LANGUAGE, ATTR_TTS_OPTIONS})
 
 DIAL_SCHEMA = vol.Schema(
     {
@@ -173,7 +174,17 @@ def _find_call(
 
 async def _optional_sound(call: ServiceCall) -> AudioSource | None:
     """Return what an action wants to be heard, None where it wants nothing."""
-    return await _sound(call) if ATTR_MESSAGE in call.data or ATTR_MEDIA in call.data else None
+    if ATTR_MESSAGE in call.data or ATTR_MEDIA in call.data:
+        return await _sound(call)
+    _refuse_speech_fields(call)
+    return None
+
+
+@callback
+def _refuse_speech_fields(call: ServiceCall) -> None:
+    """Refuse what says how to speak where nothing is spoken."""
+    if fields := SPEECH_FIELDS & call.data.keys():
+        raise validation_error("speech_without_message", fields=", ".join(sorted(fields)))
 
 
 async def _sound(call: ServiceCall) -> AudioSource:
@@ -187,6 +198,7 @@ async def _sound(call: ServiceCall) -> AudioSource:
             language=data.get(ATTR_TTS_LANGUAGE),
             options=data.get(ATTR_TTS_OPTIONS),
         )
+    _refuse_speech_fields(call)
     return await media_source_of(call.hass, data[ATTR_MEDIA])
 
 
@@ -212,6 +224,8 @@ async def _dial(call: ServiceCall) -> ServiceResponse:
             },
         )
     source = await _optional_sound(call)
+    if source is None and call.data[ATTR_HANGUP_AFTER]:
+        raise validation_error("hangup_after_without_sound")
     with translated_errors():
         call_id = await coordinator.async_dial(
             target,
@@ -241,6 +255,8 @@ async def _answer(call: ServiceCall) -> ServiceResponse:
 async def _hangup(call: ServiceCall) -> ServiceResponse:
     """End a call, or refuse one that rings here; the other side has a moment to confirm it."""
     coordinator, snapshot = _find_call(call, lambda coordinator: coordinator.shown, "no_call")
+    if ATTR_CODE in call.data and snapshot.state is not CallState.RINGING:
+        raise validation_error("code_without_ringing", call_id=snapshot.id)
     with translated_errors():
         await coordinator.async_hangup(snapshot.id, call.data.get(ATTR_CODE))
     with contextlib.suppress(TimeoutError):
@@ -260,6 +276,8 @@ async def _send_dtmf(call: ServiceCall) -> None:
 
 async def _play(call: ServiceCall) -> None:
     """Play a sound or speak into a call, and wait for its end where asked to."""
+    if call.data[ATTR_WAIT] and call.data[ATTR_LOOP]:
+        raise validation_error("wait_with_loop")
     coordinator, snapshot = _find_call(call, SipUaCoordinator.find_audible, "no_audible_call")
     source = await _sound(call)
     with translated_errors():
@@ -268,7 +286,7 @@ async def _play(call: ServiceCall) -> None:
             source,
             loop=call.data[ATTR_LOOP],
             volume=call.data[ATTR_VOLUME],
-            wait=call.data[ATTR_WAIT] and not call.data[ATTR_LOOP],
+            wait=call.data[ATTR_WAIT],
         )
     if error is not None:
         raise HomeAssistantError(

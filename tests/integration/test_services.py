@@ -516,8 +516,32 @@ async def test_what_is_no_key_is_refused(hass: HomeAssistant, phone: FakePhone, 
 async def test_play_plays_without_waiting(hass: HomeAssistant, phone: FakePhone, sound: FileSource) -> None:
     call_id = phone.ring()
     phone.enter(call_id, CallState.TALKING)
-    await do(hass, "play", media=str(sound.path), loop=True, wait=True, volume=-6)
+    await do(hass, "play", media=str(sound.path), loop=True, volume=-6)
     assert phone.did == [("play", call_id, sound, True, -6.0)]
+
+
+@pytest.mark.parametrize(
+    ("action", "data", "key"),
+    [
+        ("hangup", {"code": 486}, "code_without_ringing"),
+        ("play", {"message": "Hello", "loop": True, "wait": True}, "wait_with_loop"),
+        ("dial", {"number": "612", "hangup_after": True}, "hangup_after_without_sound"),
+        ("dial", {"number": "612", "tts_language": "de"}, "speech_without_message"),
+        ("play", {"media": "gong.wav", "tts_engine": "tts.a"}, "speech_without_message"),
+        ("answer", {"tts_options": {"voice": "b"}}, "speech_without_message"),
+    ],
+)
+async def test_what_would_have_no_effect_is_refused(
+    hass: HomeAssistant, phone: FakePhone, action: str, data: dict[str, Any], key: str
+) -> None:
+    phone.enter(phone.ring(), CallState.TALKING)
+    ringing = phone.ring()
+    call_id = {"call_id": next(iter(phone.calls))} if action == "hangup" else {}
+    with pytest.raises(ServiceValidationError) as raised:
+        await do(hass, action, **data, **call_id)
+    assert raised.value.translation_key == key
+    assert phone.did == []
+    assert ringing in phone.calls
 
 
 @pytest.mark.parametrize("error", [None, "the file is no sound"])
