@@ -118,25 +118,34 @@ def split_identity(text: str) -> tuple[str, str]:
 
 
 def normalize(user_input: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the form's values as entry data: trimmed, typing slips put right, numbers whole, defaults filled in."""
+    """Return the form's values as entry data: trimmed, typing slips put right, numbers whole, defaults filled in.
+
+    What contradicts itself stays as it was typed, which the rules refuse.
+    """
     template = Template(user_input.get(CONF_TEMPLATE, Template.GENERIC))
     number, typed_domain = split_identity(user_input.get(CONF_NUMBER, ""))
     sections = {name: _normalize_section(name, user_input.get(name, {})) for name in NUMBER_FIELDS}
     servers = sections[SECTION_SERVERS]
 
+    sip_domain = _take_domain(user_input.get(CONF_SIP_DOMAIN, ""))
+    number_domain = _take_domain(typed_domain)
     server = user_input.get(CONF_SERVER, "")
-    if not server.strip() and template is not Template.DIRECT:
-        server = facts_of(template).server or typed_domain
+    left_empty = not server.strip() and template is not Template.DIRECT
+    if left_empty:
+        server = facts_of(template).server
+    if left_empty and not server:
+        server, number_domain = typed_domain, split_host_port(typed_domain)[0]
+    if sip_domain and number_domain and sip_domain.lower() != number_domain.lower():
+        number = f"{number}@{number_domain}"
     server = _take_port(server, servers, CONF_SERVER_PORT)
     for host, port in ((CONF_REGISTRAR, CONF_REGISTRAR_PORT), (CONF_OUTBOUND_PROXY, CONF_OUTBOUND_PROXY_PORT)):
         servers[host] = _take_port(servers[host], servers, port)
-    sip_domain = split_host_port(user_input.get(CONF_SIP_DOMAIN, ""))[0]
     return {
         CONF_TEMPLATE: template.value,
         CONF_NUMBER: number,
         CONF_SERVER: server,
         CONF_PASSWORD: user_input.get(CONF_PASSWORD, ""),
-        CONF_SIP_DOMAIN: sip_domain or split_host_port(typed_domain)[0],
+        CONF_SIP_DOMAIN: sip_domain or number_domain,
         CONF_AUTH_USER: user_input.get(CONF_AUTH_USER, "").strip(),
         **sections,
     }
@@ -176,11 +185,20 @@ def _normalize_section(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _take_port(address: str, section: dict[str, Any], port_key: str) -> str:
-    """Return the host of a typed address, and put its port where none was typed."""
+    """Return the host of a typed address, and put its port where none was typed.
+
+    Where another one was typed, the address keeps its own, so that the rules can tell of it.
+    """
     host, port = split_host_port(address)
-    if port is not None:
-        section.setdefault(port_key, port)
-    return host
+    if port is None:
+        return host
+    return host if section.setdefault(port_key, port) == port else without_scheme(address)
+
+
+def _take_domain(text: str) -> str:
+    """Return a typed domain without scheme and brackets; a port stays, so that the rules can tell of it."""
+    host, port = split_host_port(text)
+    return host if port is None else without_scheme(text)
 
 
 def is_default(name: str, key: str, section: Mapping[str, Any]) -> bool:

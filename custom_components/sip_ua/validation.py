@@ -74,6 +74,11 @@ def is_host(text: str) -> bool:
     return True
 
 
+def has_port(text: str) -> bool:
+    """Return whether a normalized address still has a port, which its own field contradicts."""
+    return split_host_port(text)[1] is not None
+
+
 def _is_number(name: str) -> bool:
     """Return whether a name is a misspelt IPv4 address, like 192.168.1 or 10.0.0.300."""
     return name.replace(".", "").isdigit()
@@ -91,6 +96,7 @@ def _is_address(text: str) -> bool:
 FIELD_RULES: tuple[Rule, ...] = (
     ("number_required", CONF_NUMBER, lambda data, _: not data[CONF_NUMBER]),
     ("number_too_long", CONF_NUMBER, lambda data, _: len(data[CONF_NUMBER]) > NUMBER_LENGTH_MAX),
+    ("domains_differ", CONF_NUMBER, lambda data, _: "@" in data[CONF_NUMBER]),
     (
         "number_invalid",
         CONF_NUMBER,
@@ -108,7 +114,9 @@ FIELD_RULES: tuple[Rule, ...] = (
     ),
     ("server_required", CONF_SERVER, lambda data, _: not is_direct(data) and not data[CONF_SERVER]),
     ("server_not_used", CONF_SERVER, lambda data, _: is_direct(data) and bool(data[CONF_SERVER])),
+    ("server_ports_differ", CONF_SERVER, lambda data, _: has_port(data[CONF_SERVER])),
     ("server_invalid", CONF_SERVER, lambda data, _: bool(data[CONF_SERVER]) and not is_host(data[CONF_SERVER])),
+    ("domain_with_port", CONF_SIP_DOMAIN, lambda data, _: has_port(data[CONF_SIP_DOMAIN])),
     (
         "domain_invalid",
         CONF_SIP_DOMAIN,
@@ -139,10 +147,16 @@ SECTION_RULES: Mapping[str, tuple[Rule, ...]] = {
             CONF_REGISTRAR,
             lambda section, data: is_direct(data) and bool(section[CONF_REGISTRAR] or section.get(CONF_REGISTRAR_PORT)),
         ),
+        ("registrar_ports_differ", CONF_REGISTRAR, lambda section, _: has_port(section[CONF_REGISTRAR])),
         (
             "registrar_invalid",
             CONF_REGISTRAR,
             lambda section, _: bool(section[CONF_REGISTRAR]) and not is_host(section[CONF_REGISTRAR]),
+        ),
+        (
+            "outbound_proxy_ports_differ",
+            CONF_OUTBOUND_PROXY,
+            lambda section, _: has_port(section[CONF_OUTBOUND_PROXY]),
         ),
         (
             "outbound_proxy_invalid",

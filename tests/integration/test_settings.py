@@ -80,9 +80,19 @@ def test_a_typed_port_of_the_server_becomes_the_server_port() -> None:
     assert (data[CONF_SERVER], data[SECTION_SERVERS][CONF_SERVER_PORT]) == ("pbx.example", 5080)
 
 
-def test_a_port_in_its_own_field_wins_over_one_in_the_address() -> None:
-    data = normalize(typed(server="pbx.example:5080", servers={"server_port": 5070.0}))
-    assert data[SECTION_SERVERS][CONF_SERVER_PORT] == 5070
+def test_a_port_may_be_typed_in_both_places() -> None:
+    data = normalize(typed(server="pbx.example:5080", servers={"server_port": 5080.0}))
+    assert (data[CONF_SERVER], data[SECTION_SERVERS][CONF_SERVER_PORT]) == ("pbx.example", 5080)
+
+
+def test_two_ports_that_differ_are_left_for_the_rules() -> None:
+    data = normalize(typed(server="sip:[2001:db8::1]:5080", servers={"server_port": 5070.0}))
+    assert (data[CONF_SERVER], data[SECTION_SERVERS][CONF_SERVER_PORT]) == ("[2001:db8::1]:5080", 5070)
+
+
+def test_a_domain_may_be_typed_with_the_number_too() -> None:
+    data = normalize(typed(number="620@Home.example", sip_domain="home.example"))
+    assert (data[CONF_NUMBER], data[CONF_SIP_DOMAIN]) == ("620", "home.example")
 
 
 def test_number_with_domain_alone_names_the_server_too() -> None:
