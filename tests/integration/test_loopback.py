@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -109,6 +110,34 @@ async def test_busy_and_unanswered_calls_say_so(hass: HomeAssistant, exchange: E
         assert answer["outcome"] == outcome
         if code:
             assert answer["code"] == code
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize("fault", ["unreachable", "no_sound"])
+async def test_an_answered_call_tells_that_its_message_was_not_heard(
+    hass: HomeAssistant, exchange: Exchange, tmp_path: Path, fault: str
+) -> None:
+    result = await add_account(hass, exchange)
+    entry = result["result"]
+    await until(lambda: state_of(hass, entry, "registration").state == "registered")
+    with socket.socket() as closed:
+        closed.bind((HOST, 0))
+        media = f"http://{HOST}:{closed.getsockname()[1]}/gong.wav"
+        if fault == "no_sound":
+            (tmp_path / "gong.wav").write_bytes(b"this is no sound")
+            hass.config.allowlist_external_dirs = {str(tmp_path)}
+            media = str(tmp_path / "gong.wav")
+        answer = await hass.services.async_call(
+            DOMAIN,
+            "dial",
+            {"number": "601", "media": media, "hangup_after": True, "wait": "ended"},
+            blocking=True,
+            return_response=True,
+        )
+    assert answer is not None
+    assert (answer["outcome"], answer["code"], answer["reason"]) == ("answered", 200, "OK")
+    assert answer["ended_by"] == "local"
+    assert answer["playback_error"]
     await hass.config_entries.async_unload(entry.entry_id)
 
 
