@@ -6,7 +6,7 @@ import pytest
 
 from custom_components.sip_ua.net.media import MediaEngine
 from custom_components.sip_ua.net.resolver import Resolver
-from custom_components.sip_ua.net.transport import TransportHandlers, Transports
+from custom_components.sip_ua.net.transport import Transports
 from custom_components.sip_ua.sip.account import Account
 from custom_components.sip_ua.sip.address import HostPort
 
@@ -44,8 +44,7 @@ async def open_side(resolver: Resolver) -> AsyncIterator[Open]:
 
     async def open_one(account: Account = ACCOUNT) -> Side:
         inbox = Inbox()
-        handlers = TransportHandlers(inbox.message, inbox.failed, inbox.address_changed)
-        side = Side(Transports(account, resolver, handlers), inbox)
+        side = Side(Transports(account, resolver, inbox.handlers), inbox)
         await side.transports.start()
         sides.append(side)
         return side

@@ -247,3 +247,20 @@ async def test_a_server_to_which_no_network_leads_is_told_from_one_that_does_not
     result = await check_registration(account)
     assert result.failure is RegistrationFailure.NO_ROUTE
     assert result.detail == "this machine has no way to 2001:db8::1"
+
+
+async def test_only_the_server_of_an_account_may_connect_to_it(engine: MediaEngine, resolver: Resolver) -> None:
+    server = "127.0.0.9"
+    network = NetworkSettings(bind_address=HOME, local_port=free_port())
+    end = End(replace(ACCOUNT, server=ServerAddress(server, free_port()), network=network))
+    end.phone = Phone(end.account, engine, end.hear, resolver=resolver, timers=TIMERS)
+    await end.phone.start()
+    await eventually(lambda: end.phone._agent.is_server(server))  # noqa: SLF001
+    welcome, writer = await asyncio.open_connection(HOME, network.local_port, local_addr=(server, 0))
+    refused, stranger = await asyncio.open_connection(HOME, network.local_port)
+    assert await asyncio.wait_for(refused.read(), 5) == b""
+    writer.write(b"\r\n\r\n")
+    assert await asyncio.wait_for(welcome.readexactly(2), 5) == b"\r\n"
+    for connection in (writer, stranger):
+        connection.close()
+    await end.phone.stop()

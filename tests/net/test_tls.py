@@ -14,6 +14,7 @@ from cryptography.x509 import DNSName, IPAddress, RFC822Name, UniformResourceIde
 from hypothesis import given, strategies as st
 
 from custom_components.sip_ua.net.certificate import CertificateNames, describe, identities, is_for
+from custom_components.sip_ua.net.connections import Admission
 from custom_components.sip_ua.net.resolver import Resolver
 from custom_components.sip_ua.net.tls import TlsContexts
 from custom_components.sip_ua.net.transport import TransportHandlers, Transports
@@ -77,12 +78,18 @@ async def talk(
         assert hop.remote == Address(Transport.TLS, HOME, port)
         told.put_nowait(data)
 
+    def nobody(_host: str) -> bool:
+        return False
+
     def failed(address: Address, failure: RegistrationFailure, text: str) -> None:
         assert address == Address(Transport.TLS, HOME, port)
         told.put_nowait((failure, text))
 
     transports = Transports(
-        account, resolver, TransportHandlers(message, failed, lambda: None), tls=TlsContexts(cafile)
+        account,
+        resolver,
+        TransportHandlers(message, failed, lambda: None, Admission(nobody, nobody)),
+        tls=TlsContexts(cafile),
     )
     await transports.start()
     try:

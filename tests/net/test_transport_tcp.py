@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -22,6 +23,7 @@ from .transport_support import (
     UDP,
     Inbox,
     Open,
+    Side,
     eventually,
     free_port,
     pool_of,
@@ -121,6 +123,44 @@ async def test_connections_from_one_host_are_bounded(open_side: Open, monkeypatc
         writer.close()
 
 
+async def test_connections_of_hosts_that_nobody_expects_are_refused(open_side: Open) -> None:
+    side = await open_side()
+    side.inbox.expected = {HOME}
+    refused, stranger = await asyncio.open_connection(HOME, side.transports.port, local_addr=("127.0.0.2", 0))
+    assert await asyncio.wait_for(refused.read(), 5) == b""
+    assert len(pool_of(side)) == 0
+    _, guest = await asyncio.open_connection(HOME, side.transports.port)
+    guest.write(MESSAGE)
+    await side.inbox.until(lambda: side.inbox.messages)
+    for writer in (stranger, guest):
+        writer.close()
+
+
+async def test_strangers_take_the_place_of_neither_the_server_nor_ourselves(
+    open_side: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
+    side, other = await open_side(), await open_side()
+    side.inbox.servers = {"127.0.0.2"}
+    streams = {}
+    for number, host in enumerate(("127.0.0.2", HOME, "127.0.0.3"), start=1):
+        streams[host] = await asyncio.open_connection(HOME, side.transports.port, local_addr=(host, 0))
+        streams[host][1].write(MESSAGE)
+        await side.inbox.until(partial(heard, side, number))
+    assert await asyncio.wait_for(streams[HOME][0].read(), 5) == b""
+    side.transports.send(other.address(TCP), MESSAGE)
+    await other.inbox.until(lambda: other.inbox.messages)
+    assert await asyncio.wait_for(streams["127.0.0.3"][0].read(), 5) == b""
+    assert side.inbox.failures == []
+    assert {address.host for address in pool_of(side)._open} == {"127.0.0.2", HOME}  # noqa: SLF001
+    for _reader, writer in streams.values():
+        writer.close()
+
+
+def heard(side: Side, messages: int) -> bool:
+    return len(side.inbox.messages) == messages
+
+
 async def test_connections_that_we_make_are_bounded(open_side: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 1)
     one, other = await open_side(), await open_side()
@@ -178,6 +218,7 @@ async def test_our_connections_are_kept_alive() -> None:
         received=lambda _data, _source: None,
         failed=inbox.failed,
         names=lambda _address: (),
+        admission=inbox.handlers.admission,
         tls=TlsContexts(),
         verify=True,
         keep_alive=0.03,

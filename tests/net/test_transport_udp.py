@@ -10,7 +10,7 @@ import pytest
 from custom_components.sip_ua.net import transport, udp
 from custom_components.sip_ua.net.errors import LocalAddressError, LocalPortInUseError, NoRouteError
 from custom_components.sip_ua.net.resolver import Resolver
-from custom_components.sip_ua.net.transport import TransportHandlers, Transports
+from custom_components.sip_ua.net.transport import Transports
 from custom_components.sip_ua.sip.account import NetworkSettings, Transport
 from custom_components.sip_ua.sip.address import Address, Hop, HostPort, Lookup
 from custom_components.sip_ua.sip.events import RegistrationFailure
@@ -133,8 +133,7 @@ async def test_a_port_in_use_is_told_by_its_number_and_nothing_stays_bound(resol
         port = busy.getsockname()[1]
         inbox = Inbox()
         account = replace(ACCOUNT, network=NetworkSettings(bind_address=HOME, local_port=port))
-        handlers = TransportHandlers(inbox.message, inbox.failed, inbox.address_changed)
-        transports = Transports(account, resolver, handlers)
+        transports = Transports(account, resolver, inbox.handlers)
         with pytest.raises(LocalPortInUseError) as caught:
             await transports.start()
         assert caught.value.port == port
@@ -177,7 +176,7 @@ async def test_a_chosen_port_is_used_and_free_again_afterwards(open_side: Open) 
 async def test_an_address_of_another_machine_is_told(resolver: Resolver) -> None:
     account = replace(ACCOUNT, network=NetworkSettings(bind_address="192.0.2.99"))
     inbox = Inbox()
-    transports = Transports(account, resolver, TransportHandlers(inbox.message, inbox.failed, inbox.address_changed))
+    transports = Transports(account, resolver, inbox.handlers)
     with pytest.raises(LocalAddressError, match=r"192\.0\.2\.99 is no address of this machine"):
         await transports.start()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import override
 
 from custom_components.sip_ua.net import connections
-from custom_components.sip_ua.net.transport import Transports
+from custom_components.sip_ua.net.transport import TransportHandlers, Transports
 from custom_components.sip_ua.sip.account import Account, NatMode, NetworkSettings, ServerAddress, Transport
 from custom_components.sip_ua.sip.address import Address, Hop, HostPort
 from custom_components.sip_ua.sip.events import RegistrationFailure
@@ -33,6 +33,8 @@ class Inbox:
     messages: list[tuple[bytes, Hop]] = field(default_factory=list)
     failures: list[tuple[Address, RegistrationFailure, str]] = field(default_factory=list)
     address_changes: int = 0
+    expected: set[str] = field(default_factory=lambda: {HOME, "127.0.0.2", "127.0.0.3"})
+    servers: set[str] = field(default_factory=set)
     told: asyncio.Event = field(default_factory=asyncio.Event)
 
     def message(self, data: bytes, hop: Hop) -> None:
@@ -42,6 +44,11 @@ class Inbox:
     def failed(self, address: Address, failure: RegistrationFailure, text: str) -> None:
         self.failures.append((address, failure, text))
         self.told.set()
+
+    @property
+    def handlers(self) -> TransportHandlers:
+        admission = connections.Admission(lambda host: host in self.expected, lambda host: host in self.servers)
+        return TransportHandlers(self.message, self.failed, self.address_changed, admission)
 
     def address_changed(self) -> None:
         self.address_changes += 1

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from ..sip.account import Transport
@@ -23,6 +24,14 @@ type Failed = Callable[[Address, RegistrationFailure, str], None]
 type Names = Callable[[Address], tuple[str, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who may connect to us: hosts that are expected, and among them the account's own servers before all others."""
+
+    expects: Callable[[str], bool]
+    is_server: Callable[[str], bool]
+
+
 class Connections:
     """Finds or makes the connection for an address; keeps each alive that we made."""
 
@@ -32,6 +41,7 @@ class Connections:
         received: Received,
         failed: Failed,
         names: Names,
+        admission: Admission,
         tls: TlsContexts,
         verify: bool,
         bind_address: str = "",
@@ -40,12 +50,14 @@ class Connections:
         """Deliver each message by `received` and each lost or failed connection, once, by `failed`.
 
         `names(address)` are those that the TLS certificate of an address may bear, the first one is asked for.
-        `keep_alive` is in seconds, 0 sends nothing; `bind_address` is numeric, "" for any.
+        `admission` decides who may connect to us. `keep_alive` is in seconds, 0 sends nothing; `bind_address` is
+        numeric, "" for any.
         """
         self._loop = asyncio.get_running_loop()
         self._received = received
         self._failed = failed
         self._names = names
+        self._admission = admission
         self._tls = tls
         self._verify = verify
         self._bind_address = bind_address
@@ -153,27 +165,32 @@ class Connections:
         return Connection(None, received=self._received, closed=self._lost, opened=self._welcome)
 
     def _welcome(self, connection: Connection) -> bool:
-        """Take in a peer's connection, unless its host has too many."""
+        """Take in a peer's connection, unless nobody expects it or its host has too many."""
         address = connection.address
+        if self._is_closed or not self._admission.expects(address.host):
+            return False
+        if (replaced := self._open.pop(address, None)) is not None:
+            replaced.abort()
         from_host = sum(known.host == address.host for known in self._open)
-        if self._is_closed or from_host >= MAX_CONNECTIONS_FROM_HOST or not self._make_room():
+        if from_host >= MAX_CONNECTIONS_FROM_HOST or not self._make_room():
             return False
         self._open[address] = connection
         return True
 
     def _make_room(self) -> bool:
-        """Close the peer's connection that has been silent the longest where there are too many, never one of ours.
+        """Drop the peer's connection that is missed the least where there are too many, never one of ours.
 
-        Whoever fills the table with connections keeps neither the server nor us from making one.
+        A server's goes last, and of others that which has been silent the longest: whoever fills the table with
+        connections keeps neither the server nor us from making one.
         """
         if len(self._open) < MAX_CONNECTIONS:
             return True
         incoming = [connection for connection in self._open.values() if connection.incoming]
         if not incoming:
             return False
-        silent = min(incoming, key=lambda connection: connection.last_received)
-        del self._open[silent.address]
-        silent.close()
+        least = min(incoming, key=lambda known: (self._admission.is_server(known.address.host), known.last_received))
+        del self._open[least.address]
+        least.abort()
         return True
 
     def _lost(self, connection: Connection, error: Exception | None) -> None:

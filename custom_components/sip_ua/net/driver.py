@@ -15,6 +15,7 @@ from ..sip.agent import UserAgent
 from ..sip.core import Failure
 from ..sip.errors import LocalProtocolError
 from ..sip.events import Event, RegistrationFailure
+from .connections import Admission
 from .errors import ResolutionError
 from .resolver import Resolver
 from .transport import TransportHandlers, Transports
@@ -57,7 +58,8 @@ class Driver:
     async def start(self) -> None:
         """Bind the port; raises LocalPortInUseError or LocalAddressError."""
         self._resolver = self._resolver or Resolver()
-        handlers = TransportHandlers(self._receive, self._transport_failed, self._address_changed)
+        admission = Admission(self._agent.expects, self._agent.is_server)
+        handlers = TransportHandlers(self._receive, self._transport_failed, self._address_changed, admission)
         transports = Transports(self._account, self._resolver, handlers)
         try:
             await transports.start()

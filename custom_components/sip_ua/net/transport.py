@@ -10,7 +10,7 @@ from ..sip.account import Account, Transport
 from ..sip.address import Address, Hop, HostPort, Lookup
 from ..sip.events import RegistrationFailure
 from ..sip.stun_message import is_stun
-from .connections import Connections
+from .connections import Admission, Connections
 from .errors import LocalAddressError, LocalPortInUseError, NoRouteError
 from .failures import explain_number
 from .ports import PortPair
@@ -36,12 +36,13 @@ class TransportHandlers:
 
     `message` gets each whole message with the hop that it came over, `failed` each address that could not be
     reached or whose connection was lost, with the cause in words. `address_changed` says that others see us at
-    another address than before.
+    another address than before. `admission` is asked who may connect to us.
     """
 
     message: Callable[[bytes, Hop], None]
     failed: Callable[[Address, RegistrationFailure, str], None]
     address_changed: Callable[[], None]
+    admission: Admission
 
 
 class Transports:
@@ -77,6 +78,7 @@ class Transports:
             received=self._received,
             failed=self._failed,
             names=self._expected_names,
+            admission=self._handlers.admission,
             tls=self._tls,
             verify=self._network.verify_tls,
             bind_address=self._network.bind_address,

@@ -131,7 +131,7 @@ class UserAgent:
 
         Whatever the bytes are, nothing is raised.
         """
-        known = self._expects(hop)
+        known = self._knows(hop.remote.host)
         if not known and not self._dialogs and not data.startswith(_RESPONSE_START):
             self.counters.strangers += 1
             return
@@ -316,9 +316,17 @@ class UserAgent:
 
     # Who may reach us
 
-    def _expects(self, hop: Hop) -> bool:
+    def is_server(self, host: str) -> bool:
+        """Whether a numeric host is one of the account's servers."""
+        return host in self._core.server_hosts
+
+    def expects(self, host: str) -> bool:
+        """Whether anything that a numeric host may send would be read."""
+        return bool(self._dialogs) or self._knows(host)
+
+    def _knows(self, host: str) -> bool:
         account = self._core.account
-        return account.allow_direct_calls or not account.registers or hop.remote.host in self._core.server_hosts
+        return account.allow_direct_calls or not account.registers or self.is_server(host)
 
     def _admitted(self, request: Request, hop: Hop, now: float, *, known: bool) -> bool:
         """Whether to deal with a request: the server's all, the far end's of a dialog, few of anybody else."""
