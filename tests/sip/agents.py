@@ -87,9 +87,9 @@ class AgentEnd:
 
     # Commands at the link's present time
 
-    def dial(self, target: str, **options: float) -> str:
+    def dial(self, target: str, *, ring_timeout: float | None = None) -> str:
         """Place a call."""
-        call_id = self.agent.dial(target, self.media, self.link.now, **options)
+        call_id = self.agent.dial(target, self.media, self.link.now, ring_timeout=ring_timeout)
         self.react(self.link.now)
         return call_id
 

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from custom_components.sip_ua.sip.account import Transport
 from custom_components.sip_ua.sip.address import Address
+from custom_components.sip_ua.sip.agent import UserAgent
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import (
     CallOutcome,
@@ -17,7 +19,7 @@ from custom_components.sip_ua.sip.events import (
 )
 from custom_components.sip_ua.sip.offer_answer import MediaDirection
 
-from .agents import ALICE, BOB, AgentEnd, direct_account, join
+from .agents import ALICE, BOB, AgentEnd, direct_account, entropy, join
 from .link import Faults, Link
 
 BOB_URI = f"sip:bob@{BOB.host}"
@@ -363,3 +365,11 @@ def test_states_of_a_caller_come_in_order(pair: Pair) -> None:
     pair.settle()
     states = [event.call.state for event in pair.alice.events(CallStateChanged)]
     assert states == [CallState.DIALING, CallState.ALERTING, CallState.TALKING]
+
+
+def test_a_direct_call_goes_by_the_transport_of_the_account(pair: Pair) -> None:
+    agent = UserAgent(direct_account("carol", transport=Transport.TCP), entropy=entropy(3))
+    agent.dial(BOB_URI, pair.alice.media, 0.0)
+    assert [lookup.transport for lookup in agent.lookups()] == [Transport.TCP]
+    agent.dial(f"{BOB_URI};transport=udp", pair.alice.media, 0.0)
+    assert [lookup.transport for lookup in agent.lookups()] == [Transport.UDP]

@@ -135,8 +135,9 @@ class Core:
             transport: Transport | None = Transport.TLS
         elif named is not None and named.lower() in Transport:
             transport = Transport(named.lower())
-        elif uri.host in self.server_hosts and self.account.transport is not None:
-            # A server that records its route without naming a transport means the one it was spoken to over.
+        elif self.account.transport is not None and (uri.host in self.server_hosts or not self.account.registers):
+            # A server that records its route without naming a transport means the one it was spoken to over, and
+            # without a server the account's transport is what a person wants.
             transport = self.account.transport
         else:
             transport = Transport.UDP
