@@ -48,6 +48,10 @@ class SdpError(RemoteProtocolError):
         super().__init__(message, 488)
 
 
+class EventBodyError(RemoteProtocolError):
+    """A body of a NOTIFY that is not what its event package sends (RFC 6665 section 4.1.3)."""
+
+
 class NegotiationError(RemoteProtocolError):
     """An offer or answer in which nothing fits (RFC 3264); answered by 488 with a Warning.
 

@@ -156,6 +156,15 @@ class CallEnded(CallEvent):
     """A call is over; outcome, code, reason and who ended it stand in `call`."""
 
 
+class WatchedState(StrEnum):
+    """What a watched line does, as the lamp beside a speed dial shows it; `TALKING` is any use, also dialling."""
+
+    IDLE = "idle"
+    RINGING = "ringing"
+    TALKING = "talking"
+    UNKNOWN = "unknown"
+
+
 class LadderStep(StrEnum):
     """The steps of the call progression that people are shown."""
 
@@ -206,4 +215,34 @@ class DigitReceived(CallEvent):
     method: DigitMethod
 
 
-type Event = RegistrationChanged | CallEvent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesWaiting:
+    """The voice mail box told of other messages than before (RFC 3842).
+
+    `new`, `old` and the urgent ones among them are None where the mail box does not count. `account` is the mail
+    box's address, "" where not said.
+    """
+
+    at: float
+    waiting: bool
+    new: int | None = None
+    old: int | None = None
+    new_urgent: int | None = None
+    old_urgent: int | None = None
+    account: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedStateChanged:
+    """A line that is watched does something else than before (RFC 4235, RFC 3863).
+
+    `id` is that of the watch, `uri` what it was asked to watch.
+    """
+
+    at: float
+    id: str
+    uri: str
+    state: WatchedState
+
+
+type Event = RegistrationChanged | CallEvent | MessagesWaiting | WatchedStateChanged
