@@ -90,7 +90,8 @@ class NetworkSettings:
 class Account:
     """One SIP account; `server` None means peer to peer, with no server at all.
 
-    `transport` None means automatic (RFC 3263).
+    `transport` None means automatic (RFC 3263). `mwi` asks for the messages waiting in the voice mail box (RFC 3842),
+    for `mwi_expiration` seconds at a time.
     """
 
     number: str
@@ -107,6 +108,8 @@ class Account:
     user_agent: str = "SIP Phone"
     allow_direct_calls: bool = False
     codecs: tuple[str, ...] = ("PCMA", "PCMU")
+    mwi: bool = False
+    mwi_expiration: int = 3600
     timing: Timing = field(default_factory=Timing)
     network: NetworkSettings = field(default_factory=NetworkSettings)
 

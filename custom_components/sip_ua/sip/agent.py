@@ -30,6 +30,7 @@ from .party import target_uri
 from .rate_limit import RateLimit
 from .registration import Registration
 from .stray import StrayAnswers
+from .subscriptions import Subscriptions
 from .transaction import (
     AckMissing,
     AckReceived,
@@ -77,7 +78,8 @@ class UserAgent:
         self._calls: OrderedDict[str, DialogCall] = OrderedDict()
         self._dialogs: dict[tuple[str, str], DialogCall] = {}
         self._keep_alive = KeepAlive(core, self._server_lost)
-        self._registration = Registration(core, self._keep_alive.start)
+        self._registration = Registration(core, self._registered)
+        self.subscriptions = Subscriptions(core)
         self._strays = StrayAnswers(core)
         self._malformed_limit = RateLimit(MALFORMED_RATE, MALFORMED_BURST)
         self._stranger_limit = RateLimit(STRANGER_RATE, STRANGER_BURST)
@@ -121,8 +123,8 @@ class UserAgent:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits for an answer that matters: no call, no dialog, no REGISTER."""
-        return not self._calls and not self._dialogs and not self._registration.in_flight
+        """Whether nothing waits for an answer that matters: no call, no dialog, no REGISTER, no last NOTIFY."""
+        return not (self._calls or self._dialogs or self._registration.in_flight or self.subscriptions.ending)
 
     # The five methods
 
@@ -206,6 +208,7 @@ class UserAgent:
         lost = address.transport.reliable and address == self._registration.server
         # A connection that was only being made is a failed attempt, and the next one has its time.
         if lost and self._registration.status.state is RegistrationState.REGISTERED:
+            self.subscriptions.doubt(now)
             self._registration.connection_lost(now)
             self._work(now)
 
@@ -218,13 +221,15 @@ class UserAgent:
         self._work(now)
 
     def unregister(self, now: float) -> None:
-        """Give up the registration."""
+        """Give up the registration, and every subscription before it."""
         self._keep_alive.stop()
+        self.subscriptions.stop(now)
         self._registration.stop(now)
         self._work(now)
 
     def network_changed(self, now: float) -> None:
         """Register again at once: our addresses may have changed."""
+        self.subscriptions.doubt(now)
         self._registration.refresh(now)
         self._work(now)
 
@@ -286,6 +291,17 @@ class UserAgent:
         self._call(call_id).resume(now)
         self._work(now)
 
+    def watch(self, target: str, now: float) -> str:
+        """Watch somebody's line and return the watch's id; raises LocalProtocolError where it cannot be watched."""
+        watch_id = self.subscriptions.watch(target, now)
+        self._work(now)
+        return watch_id
+
+    def unwatch(self, watch_id: str, now: float) -> None:
+        """Watch a line no more; raises LocalProtocolError where there is no such watch."""
+        self.subscriptions.unwatch(watch_id, now)
+        self._work(now)
+
     def _call(self, call_id: str) -> DialogCall:
         call = self._calls.get(call_id)
         if call is None:
@@ -311,7 +327,12 @@ class UserAgent:
         self._dialogs.pop(call.dialog_key, None)
         self._strays.remember(call.snapshot.sip_call_id)
 
+    def _registered(self, hop: Hop, now: float) -> None:
+        self._keep_alive.start(hop, now)
+        self.subscriptions.registered(now, recovered=self._registration.recovered)
+
     def _server_lost(self, now: float) -> None:
+        self.subscriptions.doubt(now)
         self._registration.refresh(now)
 
     # Who may reach us
@@ -331,6 +352,8 @@ class UserAgent:
     def _admitted(self, request: Request, hop: Hop, now: float, *, known: bool) -> bool:
         """Whether to deal with a request: the server's all, the far end's of a dialog, few of anybody else."""
         if hop.remote.host in self._core.server_hosts or (request.call_id, request.to.tag or "") in self._dialogs:
+            return True
+        if self.subscriptions.knows(request):
             return True
         if not known:
             self.counters.strangers += 1
@@ -375,6 +398,8 @@ class UserAgent:
 
     def _request(self, transaction: ServerTransaction, request: Request, now: float) -> None:
         if not self._acceptable(transaction, request, now):
+            return
+        if request.method == "NOTIFY" and self.subscriptions.receive(transaction, request, now):
             return
         if request.to.tag:
             call = self._dialogs.get((request.call_id, request.to.tag))

@@ -75,7 +75,7 @@ class Registration:
     """Keeps one address of record registered, and says how that goes."""
 
     def __init__(self, core: Core, on_registered: Callable[[Hop, float], None]) -> None:
-        """Start unregistered; `on_registered` hears of every success."""
+        """Start unregistered; `on_registered` hears of every success, `recovered` tells it of one after a failure."""
         self._core = core
         self._on_registered = on_registered
         self._call_id = core.token(16)
@@ -95,6 +95,7 @@ class Registration:
         self._refusals = 0
         self._ever_registered = False
         self._contact: NameAddr | None = None
+        self.recovered = False
         self.status = RegistrationChanged(at=0.0, state=RegistrationState.UNREGISTERED)
 
     @property
@@ -212,6 +213,7 @@ class Registration:
 
     def _succeeded(self, response: Response, hop: Hop, now: float) -> None:
         self._bound = self._ever_registered = True
+        self.recovered = self.status.state is not RegistrationState.REGISTERED
         self._too_brief = self._refusals = 0
         granted = self._granted(response)
         refresh_at = now + max(granted - min(REFRESH_MARGIN, granted / 2), SHORTEST_REFRESH)

@@ -1,0 +1,150 @@
+"""All subscriptions of one account: voice mail box and watched lines, and every NOTIFY that comes (RFC 6665)."""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from .core import Core
+from .errors import LocalProtocolError, RemoteProtocolError
+from .event_headers import parse_event
+from .events import MessagesWaiting, WatchedState
+from .message import Request
+from .message_waiting import MESSAGE_SUMMARY, MessageWaiting
+from .party import target_uri
+from .subscription import STATUS_BAD_EVENT, STATUS_GONE, DialogId, Phase, Subscription, Surroundings
+from .subscription_pauses import Pace
+from .transaction import ServerTransaction
+from .watch import DIALOG, PRESENCE, Watch
+
+MAX_WATCHES: Final = 256
+STATUS_FORBIDDEN: Final = 403
+
+
+class Subscriptions:
+    """Begins when the account is registered, or at once where it has no server."""
+
+    def __init__(self, core: Core) -> None:
+        """Start with nothing asked for."""
+        self.dialogs: dict[DialogId, Subscription] = {}
+        self._core = core
+        self._surroundings = Surroundings(core, self.dialogs, Pace())
+        self._mail_box = MessageWaiting(self._surroundings) if core.account.mwi else None
+        self._watches: dict[str, Watch] = {}
+        self._ready = not core.account.registers
+        self._doubted = False
+
+    # What is known
+
+    @property
+    def messages(self) -> MessagesWaiting | None:
+        """Return what the voice mail box told last, None where it told nothing yet."""
+        return None if self._mail_box is None else self._mail_box.latest
+
+    @property
+    def watched(self) -> Mapping[str, WatchedState]:
+        """Return what every watched line does, by the id of the watch."""
+        return MappingProxyType({watch.id: watch.state for watch in self._watches.values()})
+
+    @property
+    def ending(self) -> bool:
+        """Whether a notifier has yet to say that a subscription is over."""
+        return any(subscription.phase is Phase.ENDING for subscription in self.dialogs.values())
+
+    def knows(self, request: Request) -> bool:
+        """Whether a request belongs to a subscription of ours."""
+        return (request.call_id, request.to.tag or "") in self.dialogs
+
+    # Commands
+
+    def watch(self, target: str, now: float) -> str:
+        """Watch somebody's line and return the id of the watch.
+
+        Raises LocalProtocolError for what is no number or SIP address, and for too many.
+        """
+        if len(self._watches) >= MAX_WATCHES:
+            raise LocalProtocolError("too many lines are watched")
+        watch = Watch(self._surroundings, self._core.token(), target, target_uri(self._core.account, target))
+        self._watches[watch.id] = watch
+        if self._ready:
+            watch.subscription.start(now)
+        return watch.id
+
+    def unwatch(self, watch_id: str, now: float) -> None:
+        """Watch a line no more; raises LocalProtocolError where there is no such watch."""
+        watch = self._watches.pop(watch_id, None)
+        if watch is None:
+            raise LocalProtocolError("there is no such watch")
+        watch.subscription.stop(now)
+
+    def stop(self, now: float) -> None:
+        """Unsubscribe from everything; what is watched begins again with the next registration."""
+        self._ready = not self._core.account.registers
+        for subscription in self._all():
+            subscription.stop(now)
+
+    # What happens to the registration
+
+    def registered(self, now: float, *, recovered: bool) -> None:
+        """Begin what has not begun yet; after a time without registration nobody may remember us: ask again."""
+        self._ready = True
+        renew = recovered or self._doubted
+        self._doubted = False
+        for subscription in self._all():
+            if renew:
+                subscription.renew(now)
+            subscription.start(now)
+
+    def doubt(self, now: float) -> None:
+        """Ask everybody again with the next success of the registration, without a server at once."""
+        self._doubted = self._core.account.registers
+        if not self._doubted:
+            for subscription in self._all():
+                subscription.renew(now)
+
+    def _all(self) -> Iterator[Subscription]:
+        if self._mail_box is not None and self._core.account.registers:
+            yield self._mail_box.subscription
+        for watch in tuple(self._watches.values()):
+            yield watch.subscription
+
+    # NOTIFY
+
+    def receive(self, transaction: ServerTransaction, request: Request, now: float) -> bool:
+        """Deal with a NOTIFY; False where it is for somebody else: inside a dialog that is no subscription of ours."""
+        tag = request.to.tag
+        if not tag:
+            self._unasked(transaction, request, now)
+            return True
+        subscription = self.dialogs.get((request.call_id, tag))
+        if subscription is not None:
+            subscription.receive(transaction, request, now)
+        return subscription is not None
+
+    def _unasked(self, transaction: ServerTransaction, request: Request, now: float) -> None:
+        core = self._core
+        event = parse_event(request.headers)
+        if event == MESSAGE_SUMMARY.name and self._mail_box is not None:
+            status = self._take_unasked(self._mail_box, request, now)
+        elif event in self._packages:
+            status = STATUS_GONE
+        else:
+            status = STATUS_BAD_EVENT
+        headers = (("Allow-Events", ", ".join(self._packages)),) if status == STATUS_BAD_EVENT else ()
+        core.respond(transaction, status, now, to_tag=core.token(), headers=headers)
+
+    def _take_unasked(self, mail_box: MessageWaiting, request: Request, now: float) -> int:
+        """Take a summary that nobody asked for, from our server only, and return the status that answers it."""
+        if self._core.arrival.remote.host not in self._core.server_hosts:
+            return STATUS_FORBIDDEN
+        if request.content_type != MESSAGE_SUMMARY.accept:
+            return 415
+        try:
+            mail_box.unasked(request, now)
+        except RemoteProtocolError as error:
+            return error.status
+        return 200
+
+    @property
+    def _packages(self) -> tuple[str, ...]:
+        own = (MESSAGE_SUMMARY.name,) if self._mail_box is not None else ()
+        return (*own, DIALOG.name, PRESENCE.name, "refer")
