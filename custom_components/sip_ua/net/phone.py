@@ -11,7 +11,7 @@ from ..sip.address import Hop
 from ..sip.agent import UserAgent
 from ..sip.core import Failure
 from ..sip.errors import LocalProtocolError
-from ..sip.events import CallSnapshot, Event, RegistrationChanged
+from ..sip.events import CallSnapshot, Event, MessagesWaiting, RegistrationChanged, WatchedState
 from ..sip.transaction import Timers
 from .audio import AudioSource
 from .driver import Driver
@@ -101,6 +101,16 @@ class Phone:
         """Return the calls that are not over, oldest first."""
         return self._agent.calls
 
+    @property
+    def messages(self) -> MessagesWaiting | None:
+        """Return what the voice mail box told last, None where it told nothing yet or is not asked."""
+        return self._agent.subscriptions.messages
+
+    @property
+    def watched(self) -> Mapping[str, WatchedState]:
+        """Return what every watched line does, by the id of the watch."""
+        return self._agent.subscriptions.watched
+
     async def statistics(self, call_id: str) -> RtpStatistics | None:
         """Return the figures of a call's voice so far."""
         voice = self._voices.find(call_id)
@@ -173,6 +183,20 @@ class Phone:
     async def resume(self, call_id: str) -> None:
         """Talk to a far end that we hold."""
         self._agent.resume(call_id, self._driver.now)
+        self._driver.pump()
+
+    def watch(self, target: str) -> str:
+        """Watch somebody's line and return the watch's id: its changes come as WatchedStateChanged.
+
+        May be called before `start`. Raises LocalProtocolError for what is no number or SIP address, and for too many.
+        """
+        watch_id = self._agent.watch(target, self._driver.now)
+        self._driver.pump()
+        return watch_id
+
+    def unwatch(self, watch_id: str) -> None:
+        """Watch a line no more; raises LocalProtocolError where there is no such watch."""
+        self._agent.unwatch(watch_id, self._driver.now)
         self._driver.pump()
 
     def network_changed(self) -> None:
