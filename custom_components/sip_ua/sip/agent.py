@@ -329,7 +329,7 @@ class UserAgent:
 
     def _registered(self, hop: Hop, now: float) -> None:
         self._keep_alive.start(hop, now)
-        self.subscriptions.registered(now, recovered=self._registration.recovered)
+        self.subscriptions.registered(hop, now, recovered=self._registration.recovered)
 
     def _server_lost(self, now: float) -> None:
         self.subscriptions.doubt(now)

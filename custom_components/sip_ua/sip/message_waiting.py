@@ -33,13 +33,14 @@ class MessageWaiting:
         call_id, number = request.call_id, request.cseq.number
         if call_id == self._unasked[0] and number <= self._unasked[1]:
             return
-        self.notified(request.body, now, first=False)
+        self.notified(request.body, now)
         self._unasked = (call_id, number)
 
-    def notified(self, body: bytes, now: float, *, first: bool) -> bool:  # noqa: ARG002
+    def began(self) -> None:
+        """Wait for the summary: what was told is true until then."""
+
+    def notified(self, body: bytes, now: float) -> bool:
         """Tell what a summary says, where that is news."""
-        if not body:
-            return True
         summary = parse_message_summary(body)
         voice = summary.voice
         known = self.latest

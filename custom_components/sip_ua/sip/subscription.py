@@ -14,22 +14,21 @@ from typing import Final, Protocol
 from .address import Hop
 from .alarm import Alarm
 from .client import ClientRequest, Handlers
-from .core import MAX_FORWARDS, Core, Failure, NextHop
-from .dialog import Dialog, DialogKey
+from .core import Core, Failure
 from .errors import RemoteProtocolError
 from .event_headers import EventPackage, Notified, SubscriptionState, parse_event, parse_subscription_state
 from .events import RegistrationFailure
-from .headers import CSeq, Headers, parse_seconds
+from .headers import parse_seconds
 from .message import Request, Response
+from .subscription_dialog import STATUS_GONE, DialogId, SubscriptionDialog
 from .subscription_pauses import Pace, Pauses
 from .transaction import ServerTransaction
-from .uri import SipUri, Uri
+from .uri import Uri
 
 LONGEST_EXPIRES: Final = 2**31
 TOO_BRIEF_LIMIT: Final = 2
 STATUS_NO_NOTIFICATION: Final = 204
 STATUS_TOO_BRIEF: Final = 423
-STATUS_GONE: Final = 481
 STATUS_BAD_EVENT: Final = 489
 
 # What ends the dialog of a refresh; after any other failure it lives on until it expires (RFC 6665 section 4.1.2.2).
@@ -38,14 +37,15 @@ _ENDS_DIALOG: Final = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 48
 # A refresh that meets 481: the notifier has forgotten us, as it would have told by this reason.
 _FORGOTTEN: Final = SubscriptionState(Notified.TERMINATED, "deactivated")
 
-type DialogId = tuple[str, str]
-
 
 class Subscriber(Protocol):
     """Who wants to know."""
 
-    def notified(self, body: bytes, now: float, *, first: bool) -> bool:
-        """Take a body, `first` for the first of a subscription, which may be empty.
+    def began(self) -> None:
+        """Learn that a new subscription has begun, in which what is told begins anew."""
+
+    def notified(self, body: bytes, now: float) -> bool:
+        """Take a body.
 
         Return whether it could be used; otherwise the whole state is asked for again. Raises RemoteProtocolError
         for a body that cannot be read.
@@ -96,17 +96,17 @@ class Subscription:
         self._pace = surroundings.pace
         self._package = package
         self._target = target
+        self._dialog = SubscriptionDialog(surroundings.core, package, target)
         self._expires = expires
         self._subscriber = subscriber
-        self._key: DialogId = ("", "")
-        self._cseq = 0
-        self._dialog: Dialog | None = None
         self._client: ClientRequest | None = None
         self._alarm: Alarm | None = None
         self._heard = False
         self._sent_at = 0.0
         self._began_at: float | None = None
         self._expires_at = 0.0
+        self._not_before = 0.0
+        self._stale = False
         self._pauses = Pauses(surroundings.core.entropy)
         self._too_brief = 0
         self._again = False
@@ -130,53 +130,45 @@ class Subscription:
             return
         self._cancel_alarm()
         self.phase = Phase.ENDING
-        if self._client is not None:
-            self._client.stop()
-        elif self._dialog is not None:
+        if self._dialog.established and self._client is None:
             self._ask(now)
-        else:
+        elif self._client is None:
             self._finish(now)
+        elif not self._dialog.established:
+            self._client.stop()
 
     def renew(self, now: float) -> None:
-        """Subscribe again soon: the network changed, or the notifier may have forgotten us."""
-        if self._client is None and self.phase in {Phase.WAITING, Phase.SUBSCRIBED}:
+        """Subscribe again soon, unless the notifier wants us to wait: it may have forgotten us, or where we are."""
+        self._stale = self._client is not None
+        if not self._stale and self.phase in {Phase.WAITING, Phase.SUBSCRIBED} and now >= self._not_before:
             self._wait_until(self._pace.moment(now))
 
     # One SUBSCRIBE
 
     def _due(self, now: float) -> None:
-        if self._dialog is not None and now >= self._expires_at:
+        if self._dialog.established and now >= self._expires_at:
             self._forget_dialog()
             self._subscriber.lost(now)
         self._ask(now)
 
     def _ask(self, now: float) -> None:
         """Send a SUBSCRIBE: in the dialog where there is one, else the first of a new one."""
-        core = self._core
         self._cancel_alarm()
-        if self._dialog is None:
+        self._stale = False
+        if not self._dialog.established:
             self._forget_dialog()
-            self._key = (core.token(16), core.token())
-            self._dialogs[self._key] = self
-            self._cseq = 0
+            self._dialogs[self._dialog.id] = self
             self.phase = Phase.SUBSCRIBING
-        self._client = ClientRequest(
-            core, self._build, Handlers(final=self._final, failed=self._failed, sent=self._left)
-        )
-        hop = self._next_hop()
+        handlers = Handlers(final=self._final, failed=self._failed, sent=self._left)
+        self._client = ClientRequest(self._core, self._build, handlers)
+        hop = self._dialog.next_hop()
         if hop is None:
             self._failed(Failure(RegistrationFailure.NAME_NOT_FOUND, "no server, and no SIP address"), now)
         else:
-            core.locate(hop, self._located)
+            self._core.locate(hop, self._located)
 
-    def _next_hop(self) -> NextHop | None:
-        core = self._core
-        uri: Uri = self._target
-        if self._dialog is not None:
-            uri = self._dialog.next_hop_uri
-        elif (server := core.server_hop()) is not None:
-            return server
-        return core.uri_hop(uri) if isinstance(uri, SipUri) else None
+    def _build(self, hop: Hop) -> Request:
+        return self._dialog.subscribe(hop, 0 if self.phase is Phase.ENDING else self._expires)
 
     def _located(self, outcome: tuple[Hop, ...] | Failure, now: float) -> None:
         client = self._client
@@ -185,7 +177,7 @@ class Subscription:
         if isinstance(outcome, Failure):
             self._failed(outcome, now)
             return
-        if self._dialog is None:
+        if not self._dialog.established:
             if self.phase is Phase.ENDING:
                 self._client = None
                 self._finish(now)
@@ -197,27 +189,6 @@ class Subscription:
     def _left(self, now: float) -> None:
         self._sent_at = now
         self._heard = False
-
-    def _build(self, hop: Hop) -> Request:
-        core = self._core
-        if self._dialog is not None:
-            request = self._dialog.create_request("SUBSCRIBE")
-        else:
-            self._cseq += 1
-            headers = Headers()
-            core.add_route(headers)
-            headers.add("Max-Forwards", MAX_FORWARDS)
-            headers.add("From", str(core.identity().with_tag(self._key[1])))
-            headers.add("To", f"<{self._target}>")
-            headers.add("Call-ID", self._key[0])
-            headers.add("CSeq", str(CSeq(self._cseq, "SUBSCRIBE")))
-            request = Request("SUBSCRIBE", str(self._target), headers)
-        request.headers.add("Contact", str(core.contact(hop)))
-        request.headers.add("Event", self._package.name)
-        request.headers.add("Accept", self._package.accept)
-        request.headers.add("Supported", core.supported)
-        request.headers.add("Expires", str(0 if self.phase is Phase.ENDING else self._expires))
-        return request
 
     # Its outcome
 
@@ -235,9 +206,9 @@ class Subscription:
         elif status == STATUS_BAD_EVENT:
             self._over(None, now)
             self._subscriber.unsupported(now)
-        elif self._dialog is not None and status not in _ENDS_DIALOG:
+        elif self._dialog.established and status not in _ENDS_DIALOG:
             self._retry_in_dialog(self._pauses.after_refusal(response), now)
-        elif self._dialog is not None and status == STATUS_GONE:
+        elif self._dialog.established and status == STATUS_GONE:
             self._over_by(_FORGOTTEN, now)
         else:
             self._over(self._pauses.after_refusal(response), now)
@@ -246,32 +217,27 @@ class Subscription:
         """Take a 2xx; what it grants may be less than was asked for, never more (section 4.1.2.1)."""
         self._too_brief = 0
         self._note_age(now)
-        self._learn_dialog(client, response)
+        if client is not None and client.transaction is not None:
+            self._dialog.accepted(client.transaction.request, response)
         granted = self._expires if response.expires is None else min(response.expires, self._expires)
         self._set_expiry(granted, now)
-        if not self._heard and response.status != STATUS_NO_NOTIFICATION:
+        if self._stale:
+            self.renew(now)
+        elif not self._heard and response.status != STATUS_NO_NOTIFICATION:
             self._cancel_alarm()
             self._alarm = self._core.alarms.set(self._sent_at + self._core.timers.timeout, self._unheard)
 
-    def _learn_dialog(self, client: ClientRequest | None, response: Response) -> None:
-        """Have a dialog to unsubscribe in even where no NOTIFY comes; the first NOTIFY decides."""
-        try:
-            if self._dialog is not None:
-                self._dialog.update_target(response)
-            elif client is not None and client.transaction is not None:
-                self._dialog = Dialog.caller(client.transaction.request, response)
-        except RemoteProtocolError:
-            return  # an address that cannot be followed changes nothing
-
     def _answered_at_end(self, client: ClientRequest | None, response: Response, now: float) -> None:
+        """Go on to unsubscribe where that was not the question yet."""
+        request = None if client is None or client.transaction is None else client.transaction.request
+        over = request is None or self._over_while_asking is not None
         accepted = response.status < 300
-        ended = client is not None and client.transaction is not None and client.transaction.request.expires == 0
-        if accepted and not ended and self._over_while_asking is None:
-            self._learn_dialog(client, response)
-        alive = self._dialog is not None and self._over_while_asking is None
-        if alive and not ended:
+        asked = request is not None and request.expires == 0
+        if request is not None and accepted and not asked:
+            self._dialog.accepted(request, response)
+        if self._dialog.established and not over and not asked:
             self._ask(now)
-        elif alive and accepted:
+        elif self._dialog.established and not over and accepted:
             # The last NOTIFY is on its way.
             self._alarm = self._core.alarms.set(now + self._core.timers.timeout, self._finish)
         else:
@@ -293,14 +259,14 @@ class Subscription:
             self._finish(now)
         elif self._over_while_asking is not None:
             self._rest(self._over_while_asking[0], now)
-        elif self._dialog is not None and now < self._expires_at:
+        elif self._dialog.established and now < self._expires_at:
             self._retry_in_dialog(pause, now)
         else:
             self._over(pause, now)
 
     def _unheard(self, now: float) -> None:
         """No NOTIFY came although the SUBSCRIBE was accepted (timer N)."""
-        self._over(self._pauses.backoff(), now)
+        self._over_by(_FORGOTTEN, now)
 
     # NOTIFY
 
@@ -313,7 +279,7 @@ class Subscription:
         try:
             if self._over_while_asking is not None:
                 raise RemoteProtocolError("a NOTIFY after the last", STATUS_GONE)  # noqa: TRY301
-            first = self._match(request)
+            first = self._dialog.notified(request)
         except RemoteProtocolError as error:
             core.respond(transaction, error.status, now)
             return
@@ -325,33 +291,20 @@ class Subscription:
         elif self.phase is not Phase.ENDING:
             self._alive(state, now, usable=usable, first=first)
 
-    def _match(self, request: Request) -> bool:
-        """Tell whether it is the first of the dialog; raises RemoteProtocolError where it does not belong to it."""
-        key = DialogKey.of_request(request)
-        dialog = self._dialog
-        if dialog is None or (self._began_at is None and dialog.key != key):
-            # The first NOTIFY makes the dialog, whichever of several notifiers the 2xx came from (section 4.4.1).
-            dialog = Dialog.called(request, request.create_response(200))
-            dialog.local_sequence = self._cseq
-            self._dialog = dialog
-            return True
-        if dialog.key != key:
-            raise RemoteProtocolError("a NOTIFY of another notifier", STATUS_GONE)
-        dialog.receive_request(request)
-        return self._began_at is None
-
     def _take_body(self, transaction: ServerTransaction, request: Request, now: float, *, first: bool) -> bool:
         core = self._core
         usable = True
         if self.phase is Phase.ENDING:
             core.respond(transaction, 200, now)
             return usable
+        if first:
+            self._subscriber.began()
         if request.body and request.content_type != self._package.accept:
             core.respond(transaction, 415, now, headers=(("Accept", self._package.accept),))
             return usable
         try:
-            if request.body or first:
-                usable = self._subscriber.notified(request.body, now, first=first)
+            if request.body:
+                usable = self._subscriber.notified(request.body, now)
         except RemoteProtocolError as error:
             core.respond(transaction, error.status, now)
         else:
@@ -396,6 +349,7 @@ class Subscription:
     def _over(self, pause: float | None, now: float) -> None:
         """Go on without a dialog: subscribe anew after `pause` seconds, with None never."""
         self._pauses.failed()
+        self._not_before = now + self._pauses.told
         if pause != 0:
             self._subscriber.lost(now)
         if self._client is None:
@@ -414,6 +368,7 @@ class Subscription:
     def _retry_in_dialog(self, pause: float, now: float) -> None:
         """Try the refresh again: the dialog lives on until it expires."""
         self._pauses.failed()
+        self._not_before = now + self._pauses.told
         left = self._expires_at - now
         if pause < left:
             self._wait_until(now + pause)
@@ -429,13 +384,14 @@ class Subscription:
 
     def _wait_until(self, when: float) -> None:
         self._cancel_alarm()
-        if self._dialog is None and self.phase is not Phase.SUBSCRIBING:
+        if not self._dialog.established and self.phase is not Phase.SUBSCRIBING:
             self.phase = Phase.WAITING
         self._alarm = self._core.alarms.set(when, self._due)
 
     def _forget_dialog(self) -> None:
-        self._dialogs.pop(self._key, None)
-        self._dialog = self._began_at = self._over_while_asking = None
+        self._dialogs.pop(self._dialog.id, None)
+        self._dialog = SubscriptionDialog(self._core, self._package, self._target)
+        self._began_at = self._over_while_asking = None
         self.phase = Phase.WAITING
 
     def _finish(self, now: float) -> None:

@@ -43,11 +43,15 @@ class Pace:
 
 
 class Pauses:
-    """The pauses of one subscription, in seconds: each failure in a row doubles the next, with jitter."""
+    """The pauses of one subscription, in seconds: each failure in a row doubles the next, with jitter.
+
+    `told` is the Retry-After that came with the latest end or refusal.
+    """
 
     def __init__(self, entropy: Entropy) -> None:
         """Start without a failure."""
         self._entropy = entropy
+        self.told = 0.0
         self._failures = 0
         self._unusable = 0
 
@@ -66,16 +70,17 @@ class Pauses:
 
     def backoff(self, longest: float = RETRY_LONGEST) -> float:
         """Return the pause after a failure."""
+        self.told = 0.0
         return self._jitter(min(RETRY_FIRST * (1 << min(self._failures, _MAX_DOUBLINGS)), longest))
 
     def after_refusal(self, response: Response) -> float:
         """Return the pause after a final answer of 300 or above; a Retry-After can only make it longer."""
         pause = self._jitter(REFUSED_PAUSE) if response.status in _REFUSED else self.backoff()
-        retry_after = parse_seconds((response.headers.get("Retry-After") or "").partition("(")[0])
-        return max(pause, float(min(retry_after or 0, LONGEST_RETRY_AFTER)))
+        return self._at_least(parse_seconds((response.headers.get("Retry-After") or "").partition("(")[0]), pause)
 
     def after_end(self, state: SubscriptionState) -> float | None:
         """Return the pause after the notifier ended a subscription: 0 for none, None for ever."""
+        self.told = 0.0
         match state.retry:
             case Retry.NEVER:
                 return None
@@ -83,7 +88,11 @@ class Pauses:
                 # Of a notifier that ends each subscription so, only the first is believed.
                 return self.backoff() if self._failures else 0.0
             case Retry.LATER:
-                return max(self.backoff(), float(min(state.retry_after or 0, LONGEST_RETRY_AFTER)))
+                return self._at_least(state.retry_after, self.backoff())
+
+    def _at_least(self, retry_after: int | None, pause: float) -> float:
+        self.told = float(min(retry_after or 0, LONGEST_RETRY_AFTER))
+        return max(pause, self.told)
 
     def usable(self, *, usable: bool) -> None:
         """Learn whether a NOTIFY could be used."""

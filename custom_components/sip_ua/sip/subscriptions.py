@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from .address import Hop
 from .core import Core
 from .errors import LocalProtocolError, RemoteProtocolError
 from .event_headers import parse_event
@@ -11,13 +12,15 @@ from .events import MessagesWaiting, WatchedState
 from .message import Request
 from .message_waiting import MESSAGE_SUMMARY, MessageWaiting
 from .party import target_uri
-from .subscription import STATUS_BAD_EVENT, STATUS_GONE, DialogId, Phase, Subscription, Surroundings
+from .subscription import STATUS_BAD_EVENT, Phase, Subscription, Surroundings
+from .subscription_dialog import STATUS_GONE, DialogId
 from .subscription_pauses import Pace
 from .transaction import ServerTransaction
 from .watch import DIALOG, PRESENCE, Watch
 
 MAX_WATCHES: Final = 256
 STATUS_FORBIDDEN: Final = 403
+STATUS_UNSUPPORTED_TYPE: Final = 415
 
 
 class Subscriptions:
@@ -32,6 +35,7 @@ class Subscriptions:
         self._watches: dict[str, Watch] = {}
         self._ready = not core.account.registers
         self._doubted = False
+        self._contact = ""
 
     # What is known
 
@@ -84,11 +88,16 @@ class Subscriptions:
 
     # What happens to the registration
 
-    def registered(self, now: float, *, recovered: bool) -> None:
-        """Begin what has not begun yet; after a time without registration nobody may remember us: ask again."""
+    def registered(self, hop: Hop, now: float, *, recovered: bool) -> None:
+        """Begin what has not begun yet.
+
+        After a time without registration nobody may remember us, and after a move nobody finds us: ask again.
+        """
+        contact = str(self._core.contact(hop))
+        renew = recovered or self._doubted or contact != self._contact
         self._ready = True
-        renew = recovered or self._doubted
         self._doubted = False
+        self._contact = contact
         for subscription in self._all():
             if renew:
                 subscription.renew(now)
@@ -137,7 +146,7 @@ class Subscriptions:
         if self._core.arrival.remote.host not in self._core.server_hosts:
             return STATUS_FORBIDDEN
         if request.content_type != MESSAGE_SUMMARY.accept:
-            return 415
+            return STATUS_UNSUPPORTED_TYPE
         try:
             mail_box.unasked(request, now)
         except RemoteProtocolError as error:

@@ -33,12 +33,12 @@ class Watch:
         self._package = package
         return Subscription(self._surroundings, package, self._target, WATCH_EXPIRATION, self)
 
-    def notified(self, body: bytes, now: float, *, first: bool) -> bool:
+    def began(self) -> None:
+        """Count versions anew; what was told is true until the first document."""
+        self._line.reset()
+
+    def notified(self, body: bytes, now: float) -> bool:
         """Tell what a document says, where that is news; False where a change was missed."""
-        if first:
-            self._line.reset()
-        if not body:
-            return True
         if self._package is PRESENCE:
             self._enter(parse_presence(body).state, now)
             return True
