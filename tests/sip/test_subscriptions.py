@@ -7,12 +7,13 @@ import pytest
 
 from custom_components.sip_ua.sip.account import Account, ServerAddress, Timing
 from custom_components.sip_ua.sip.address import Address
+from custom_components.sip_ua.sip.digest_server import DigestServer
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import MessagesWaiting, RegistrationState, WatchedState, WatchedStateChanged
 from custom_components.sip_ua.sip.message import parse_message
 from custom_components.sip_ua.sip.subscriptions import MAX_WATCHES
 
-from .agents import ALICE, AgentEnd, direct_account, join
+from .agents import ALICE, AgentEnd, direct_account, entropy, join
 from .link import Faults, Link
 from .notifier import Notifier, Told, dialog_info, presence, summary
 from .registrar import NAME, SERVER
@@ -399,6 +400,57 @@ def test_a_refresh_without_an_answer_is_tried_until_the_time_is_over_and_then_an
     assert home.states == [IDLE, UNKNOWN, IDLE]
 
 
+def test_a_refresh_that_nobody_confirms_by_a_notify_is_begun_anew_unnoticed() -> None:
+    home = Home()
+    home.server.longest = 400
+    home.start("20")
+    home.server.mute = True
+    home.link.run_until(lambda: len(home.times) == 2, within=400)
+    home.link.run_for(2)
+    home.server.mute = False
+    home.link.run_for(35)
+    assert len(home.call_ids) == 2
+    assert home.states == [IDLE]
+
+
+@pytest.mark.parametrize("stale", [False, True])
+def test_a_refresh_that_is_under_way_at_the_end_becomes_the_goodbye(stale: bool) -> None:
+    home = Home(mwi=True)
+    home.server.longest = 200
+    home.start()
+    before = len(home.link.sent("SUBSCRIBE", ALICE))
+    home.link.run_until(lambda: len(home.link.sent("SUBSCRIBE", ALICE)) > before)
+    if stale:
+        home.server.digest = DigestServer(NAME, "SHA-256", entropy(7))
+    home.alice.command("unregister")
+    home.link.run_for(40)
+    assert home.server.subscribes()[-1][1].expires == 0
+    assert not home.server.told
+    assert home.alice.agent.idle
+    assert home.statuses == [200] * len(home.statuses)
+
+
+def test_a_notify_after_the_last_is_refused() -> None:
+    home = Home(mwi=True)
+    home.start()
+    told = home.told
+    home.notify(state="terminated;reason=noresource")
+    home.notify(summary(9), told=told)
+    assert home.statuses == [200, 200, 481]
+    assert home.counts == [(2, 8)]
+
+
+def test_a_notify_that_ends_the_subscription_while_it_is_given_up_is_enough() -> None:
+    home = Home(mwi=True)
+    home.start()
+    home.link.lose("SUBSCRIBE", 5)
+    home.alice.command("unregister")
+    home.server.notify(home.told, home.link.now, "terminated;reason=timeout")
+    home.link.run_for(60)
+    assert home.alice.agent.idle
+    assert not home.alice.agent.subscriptions.dialogs
+
+
 # The end, by its reason
 
 
@@ -634,6 +686,52 @@ def test_a_change_of_the_network_renews_every_subscription() -> None:
     home.link.run_for(5)
     assert len(home.times) == before + 2
     assert len(home.call_ids) == 2
+
+
+def test_a_move_that_the_server_sees_renews_every_subscription() -> None:
+    home = Home(mwi=True)
+    home.server.max_expires = 120
+    home.start()
+    public = Address(ALICE.transport, "203.0.113.7", 6000)
+    home.server.seen_from = lambda source: public if source == ALICE else source
+    home.link.join(home.alice.agent, public, deliver=home.alice.deliver, react=home.alice.react)
+    home.link.run_for(200)
+    _, request = home.server.subscribes()[-1]
+    assert [str(contact.uri) for contact in request.contacts] == ["sip:alice@203.0.113.7:6000"]
+    assert len(home.call_ids) == 1
+
+
+def test_a_change_of_the_network_while_a_refresh_is_under_way_asks_once_more() -> None:
+    home = Home(mwi=True)
+    home.server.longest = 200
+    home.start()
+    before = len(home.link.sent("SUBSCRIBE", ALICE))
+    home.link.run_until(lambda: len(home.link.sent("SUBSCRIBE", ALICE)) > before)
+    home.link.lose("SUBSCRIBE")
+    home.alice.command("network_changed")
+    home.link.run_for(5)
+    assert len(home.times) == 3
+    assert len(home.call_ids) == 1
+
+
+def test_not_even_a_change_of_the_network_shortens_the_wait_that_a_notifier_wants() -> None:
+    home = Home()
+    home.start("20")
+    home.notify(state="terminated;reason=probation;retry-after=600")
+    home.alice.command("network_changed")
+    home.link.run_for(500)
+    assert len(home.times) == 1
+    home.link.run_for(200)
+    assert home.states == [IDLE, UNKNOWN, IDLE]
+
+
+def test_a_pause_of_our_own_is_over_once_the_registration_recovers() -> None:
+    home = Home()
+    home.start("20")
+    home.notify(state="terminated;reason=probation")
+    home.alice.command("network_changed")
+    home.link.run_for(1)
+    assert home.states == [IDLE, UNKNOWN, IDLE]
 
 
 def test_a_renewed_registration_renews_nothing() -> None:
