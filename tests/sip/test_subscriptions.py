@@ -364,6 +364,16 @@ def test_a_refresh_that_is_refused_for_now_leaves_the_subscription_alone() -> No
     assert home.counts == [(2, 8)]
 
 
+def test_a_notifier_that_keeps_the_dialog_and_lost_the_subscription_is_subscribed_to_anew() -> None:
+    home = Home()
+    home.start("20", seconds=100)
+    home.server.subscribe_script = [(500, {}), (500, {})]
+    home.alice.command("network_changed")
+    home.link.run_for(15)
+    assert len(home.call_ids) == 2
+    assert home.states == [IDLE]
+
+
 def test_a_retry_after_is_obeyed_even_beyond_the_expiry() -> None:
     home = Home()
     home.server.longest = 100

@@ -27,6 +27,8 @@ from .uri import Uri
 
 LONGEST_EXPIRES: Final = 2**31
 TOO_BRIEF_LIMIT: Final = 2
+REFUSED_LIMIT: Final = 2
+"""Refusals of a refresh in a row after which the subscription is begun anew."""
 STATUS_NO_NOTIFICATION: Final = 204
 STATUS_TOO_BRIEF: Final = 423
 STATUS_BAD_EVENT: Final = 489
@@ -109,6 +111,7 @@ class Subscription:
         self._stale = False
         self._pauses = Pauses(surroundings.core.entropy)
         self._too_brief = 0
+        self._refused = 0
         self._again = False
         self._over_while_asking: tuple[float | None] | None = None
 
@@ -207,7 +210,7 @@ class Subscription:
             self._over(None, now)
             self._subscriber.unsupported(now)
         elif self._dialog.established and status not in _ENDS_DIALOG:
-            self._retry_in_dialog(self._pauses.after_refusal(response), now)
+            self._refresh_refused(response, now)
         elif self._dialog.established and status == STATUS_GONE:
             self._over_by(_FORGOTTEN, now)
         else:
@@ -215,7 +218,7 @@ class Subscription:
 
     def _accepted(self, client: ClientRequest | None, response: Response, now: float) -> None:
         """Take a 2xx; what it grants may be less than was asked for, never more (section 4.1.2.1)."""
-        self._too_brief = 0
+        self._too_brief = self._refused = 0
         self._note_age(now)
         if client is not None and client.transaction is not None:
             self._dialog.accepted(client.transaction.request, response)
@@ -375,6 +378,16 @@ class Subscription:
             return
         self._cancel_alarm()
         self._alarm = self._core.alarms.set(self._expires_at, partial(self._over, max(pause - left, 1.0)))
+
+    def _refresh_refused(self, response: Response, now: float) -> None:
+        """Try again, and then anew: there are notifiers that keep a dialog and lose the subscription in it."""
+        pause = self._pauses.after_refusal(response)
+        self._refused += 1
+        if self._refused < REFUSED_LIMIT or self._pauses.told:
+            self._retry_in_dialog(pause, now)
+        else:
+            self._refused = 0
+            self._over_by(_FORGOTTEN, now)
 
     def _set_expiry(self, seconds: float, now: float) -> None:
         """Refresh ahead of the end (section 4.1.2.2)."""
