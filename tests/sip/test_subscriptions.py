@@ -286,6 +286,14 @@ def test_watches_without_a_server_ask_the_line_itself() -> None:
     alice = join(link, direct_account("alice"), ALICE)
     alice.command("watch", f"sip:door@{SERVER.host}")
     link.run_for(5)
+    assert not link.transcript
+    for _ in range(2):
+        alice.command("register")
+        link.run_for(5)
+        assert len(server.told) == 1
+        alice.command("unregister")
+        link.run_for(5)
+        assert not server.told
     assert [event.state for event in alice.events(WatchedStateChanged)] == [TALKING]
 
 

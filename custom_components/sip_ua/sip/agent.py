@@ -215,9 +215,10 @@ class UserAgent:
     # Commands
 
     def register(self, now: float) -> None:
-        """Register and stay registered; without a server there is nothing to do."""
+        """Register and stay registered, and begin to watch; without a server there is nothing to register with."""
         if self._core.account.registers:
             self._registration.start(now)
+        self.subscriptions.begin(now)
         self._work(now)
 
     def unregister(self, now: float) -> None:

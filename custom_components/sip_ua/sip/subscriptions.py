@@ -24,7 +24,7 @@ STATUS_UNSUPPORTED_TYPE: Final = 415
 
 
 class Subscriptions:
-    """Begins when the account is registered, or at once where it has no server."""
+    """Begins when the account is registered; where it has no server, when it begins to work."""
 
     def __init__(self, core: Core) -> None:
         """Start with nothing asked for."""
@@ -33,7 +33,7 @@ class Subscriptions:
         self._surroundings = Surroundings(core, self.dialogs, Pace())
         self._mail_box = MessageWaiting(self._surroundings) if core.account.mwi else None
         self._watches: dict[str, Watch] = {}
-        self._ready = not core.account.registers
+        self._ready = False
         self._doubted = False
         self._contact = ""
 
@@ -80,9 +80,19 @@ class Subscriptions:
             raise LocalProtocolError("there is no such watch")
         watch.subscription.stop(now)
 
+    def begin(self, now: float) -> None:
+        """Begin where there is no registration to wait for."""
+        if not self._core.account.registers:
+            self._start_all(now)
+
+    def _start_all(self, now: float) -> None:
+        self._ready = True
+        for subscription in self._all():
+            subscription.start(now)
+
     def stop(self, now: float) -> None:
-        """Unsubscribe from everything; what is watched begins again with the next registration."""
-        self._ready = not self._core.account.registers
+        """Unsubscribe from everything; what is watched begins again with the next start."""
+        self._ready = False
         for subscription in self._all():
             subscription.stop(now)
 
@@ -95,13 +105,12 @@ class Subscriptions:
         """
         contact = str(self._core.contact(hop))
         renew = recovered or self._doubted or contact != self._contact
-        self._ready = True
         self._doubted = False
         self._contact = contact
-        for subscription in self._all():
-            if renew:
+        if renew:
+            for subscription in self._all():
                 subscription.renew(now)
-            subscription.start(now)
+        self._start_all(now)
 
     def doubt(self, now: float) -> None:
         """Ask everybody again with the next success of the registration, without a server at once."""
