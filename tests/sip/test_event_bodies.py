@@ -111,6 +111,8 @@ def test_any_bytes_are_read_or_refused_and_nothing_else(data: bytes) -> None:
         "<a>" * (MAX_DEPTH + 1) + "</a>" * (MAX_DEPTH + 1),
         "<a>" + "<b/>" * MAX_ELEMENTS + "</a>",
         "<a>" + " " * MAX_DOCUMENT + "</a>",
+        f'<a xmlns="{"u" * 30_000}">{"<b/>" * 4000}</a>',
+        f"<a {' '.join(f'xmlns:b{number}="u"' for number in range(1000))}/>",
     ],
 )
 def test_xml_that_means_harm_is_refused(document: str) -> None:

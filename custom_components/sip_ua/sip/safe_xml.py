@@ -14,6 +14,9 @@ MAX_DOCUMENT = 65535
 """Largest document in bytes: no more fits into a datagram, and a stream gets no more room."""
 MAX_DEPTH = 16
 MAX_ELEMENTS = 4096
+MAX_NAMESPACE = 256
+"""Longest name of a namespace: expat writes it out again for every element in it."""
+MAX_NAMESPACES = 256
 _SEPARATOR = " "
 
 
@@ -49,6 +52,13 @@ class _Builder:
         self.root: Element | None = None
         self._open: list[Element] = []
         self._count = 0
+        self._namespaces = 0
+
+    def declare(self, _prefix: str | None, namespace: str | None) -> None:
+        """Take the declaration of a namespace."""
+        self._namespaces += 1
+        if self._namespaces > MAX_NAMESPACES or len(namespace or "") > MAX_NAMESPACE:
+            raise EventBodyError("an XML document with too many namespaces, or one that is too long")
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """Open an element."""
@@ -85,6 +95,7 @@ def parse_xml(data: bytes) -> Element:
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse
     parser.EntityDeclHandler = _refuse
+    parser.StartNamespaceDeclHandler = builder.declare
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.text
