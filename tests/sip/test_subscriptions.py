@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 
 from custom_components.sip_ua.sip.account import Account, ServerAddress, Timing
-from custom_components.sip_ua.sip.address import Address
+from custom_components.sip_ua.sip.address import Address, Hop, HostPort, Lookup
+from custom_components.sip_ua.sip.agent import UserAgent
 from custom_components.sip_ua.sip.digest_server import DigestServer
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import MessagesWaiting, RegistrationState, WatchedState, WatchedStateChanged
@@ -143,6 +144,15 @@ def test_a_summary_nobody_asked_for_that_was_overtaken_changes_nothing() -> None
     assert home.counts == [(3, 0)]
     home.unasked("message-summary", summary(4), number=1, call_id="u2")
     assert home.counts == [(3, 0), (4, 0)]
+
+
+def test_what_nobody_asked_for_and_cannot_be_read_is_refused() -> None:
+    home = Home(mwi=True)
+    home.start()
+    home.unasked("message-summary", b"nonsense")
+    home.unasked("message-summary", b"", number=2)
+    assert home.statuses == [200, 400, 415]
+    assert home.counts == [(2, 8)]
 
 
 def test_a_stranger_cannot_tell_of_messages() -> None:
@@ -291,10 +301,50 @@ def test_watches_without_a_server_ask_the_line_itself() -> None:
         alice.command("register")
         link.run_for(5)
         assert len(server.told) == 1
+        before = len(server.subscribes())
+        alice.command("network_changed")
+        link.run_for(1)
+        assert len(server.subscribes()) == before + 1
         alice.command("unregister")
         link.run_for(5)
         assert not server.told
     assert [event.state for event in alice.events(WatchedStateChanged)] == [TALKING]
+
+
+def test_a_line_whose_server_cannot_be_found_is_looked_for_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    link = Link()
+    alice = join(link, direct_account("alice"), ALICE)
+    looked_up: list[float] = []
+    alice.command("register")
+    alice.command("watch", "sip:door@nowhere.example")
+    lookups = alice.agent.lookups
+
+    def counted() -> list[Lookup]:
+        found = lookups()
+        looked_up.extend([link.now] * len(found))
+        return found
+
+    monkeypatch.setattr(alice.agent, "lookups", counted)
+    link.run_for(3600)
+    assert 15 < len(looked_up) < 30
+    alice.names["nowhere.example"] = [SERVER]
+    server = Notifier(link, login=False)
+    server.bodies = {"dialog": dialog_info(0, "full")}
+    link.run_for(300)
+    assert [event.state for event in alice.events(WatchedStateChanged)] == [IDLE]
+
+
+def test_a_line_that_is_watched_no_more_before_its_server_is_found_is_never_asked() -> None:
+    agent = UserAgent(direct_account("alice"), entropy=entropy(1))
+    agent.register(1.0)
+    watch_id = agent.watch("sip:door@door.example", 1.0)
+    agent.handle_timer(1.0)
+    (lookup,) = agent.lookups()
+    agent.unwatch(watch_id, 2.0)
+    assert not agent.idle
+    agent.looked_up(lookup.token, [Hop(SERVER, HostPort(ALICE.host, ALICE.port))], 3.0)
+    assert not agent.sends()
+    assert agent.idle
 
 
 @pytest.mark.parametrize("target", ["", "mailto:x@y", "a\nb"])
@@ -446,6 +496,70 @@ def test_a_refresh_that_is_under_way_at_the_end_becomes_the_goodbye(stale: bool)
     assert not home.server.told
     assert home.alice.agent.idle
     assert home.statuses == [200] * len(home.statuses)
+
+
+def test_an_end_that_nobody_answers_comes_all_the_same() -> None:
+    home = Home()
+    home.start("20")
+    (watch_id,) = home.alice.agent.subscriptions.watched
+    home.server.silent = True
+    home.alice.command("unwatch", watch_id)
+    home.link.run_for(40)
+    assert home.alice.agent.idle
+    assert not home.alice.agent.subscriptions.dialogs
+
+
+def test_a_watch_that_waits_for_its_time_is_given_up_without_a_word() -> None:
+    home = Home()
+    home.start("20")
+    home.notify(state="terminated;reason=probation;retry-after=60")
+    (watch_id,) = home.alice.agent.subscriptions.watched
+    home.alice.command("unwatch", watch_id)
+    assert home.alice.agent.idle
+    home.link.run_for(100)
+    assert len(home.times) == 1
+
+
+def test_what_was_ended_for_good_is_asked_for_again_by_a_person_only() -> None:
+    home = Home(mwi=True)
+    home.start()
+    home.notify(state="terminated;reason=rejected")
+    home.alice.command("unregister")
+    home.link.run_for(5)
+    assert len(home.times) == 1
+    home.alice.command("register")
+    home.link.run_for(5)
+    assert len(home.call_ids) == 2
+
+
+def test_an_end_during_a_refresh_without_an_answer_is_believed_and_nothing_after_it() -> None:
+    home = Home()
+    home.server.longest = 200
+    home.start("20")
+    home.link.lose("SUBSCRIBE", 20)
+    refreshes = len(home.link.sent("SUBSCRIBE", ALICE))
+    home.link.run_until(lambda: len(home.link.sent("SUBSCRIBE", ALICE)) > refreshes)
+    told = home.told
+    home.notify(state="terminated;reason=probation")
+    home.notify(dialog_info(5, "full", ("a", "early", "")), told=told)
+    assert home.statuses == [200, 200, 481]
+    assert home.states == [IDLE, UNKNOWN]
+    home.link.run_for(100)
+    assert home.states == [IDLE, UNKNOWN, IDLE]
+    assert len(home.call_ids) == 2
+
+
+def test_a_registration_while_the_last_notify_is_awaited_begins_anew_after_it() -> None:
+    home = Home(mwi=True)
+    home.start()
+    home.server.mute = True
+    home.alice.command("unregister")
+    home.link.run_for(2)
+    home.server.mute = False
+    home.alice.command("register")
+    home.link.run_for(60)
+    assert len(home.call_ids) == 2
+    assert len([told for told in home.server.told if told.until > home.link.now]) == 1
 
 
 def test_a_notify_after_the_last_is_refused() -> None:
@@ -724,11 +838,11 @@ def test_a_change_of_the_network_while_a_refresh_is_under_way_asks_once_more() -
     home.server.longest = 200
     home.start()
     before = len(home.link.sent("SUBSCRIBE", ALICE))
-    home.link.run_until(lambda: len(home.link.sent("SUBSCRIBE", ALICE)) > before)
     home.link.lose("SUBSCRIBE")
+    home.link.run_until(lambda: len(home.link.sent("SUBSCRIBE", ALICE)) > before)
     home.alice.command("network_changed")
     home.link.run_for(5)
-    assert len(home.times) == 3
+    assert home.statuses == [200] * 3, "the first, the refresh, and the one after it"
     assert len(home.call_ids) == 1
 
 
