@@ -48,6 +48,22 @@ class NatMode(StrEnum):
     MANUAL = "manual"
 
 
+class ReliableProvisional(StrEnum):
+    """Whether provisional answers are acknowledged (RFC 3262): never, where the far end demands it, or always."""
+
+    OFF = "off"
+    SUPPORTED = "supported"
+    REQUIRED = "required"
+
+
+class ReferPolicy(StrEnum):
+    """Where a far end may transfer us to (RFC 3515): nowhere, inside our own domain, or anywhere."""
+
+    OFF = "off"
+    SERVER = "server"
+    ANYWHERE = "anywhere"
+
+
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
     """A host as a person typed it; `port` None means "by RFC 3263 or the transport's default"."""
@@ -91,7 +107,8 @@ class Account:
     """One SIP account; `server` None means peer to peer, with no server at all.
 
     `transport` None means automatic (RFC 3263). `mwi` asks for the messages waiting in the voice mail box (RFC 3842),
-    for `mwi_expiration` seconds at a time.
+    for `mwi_expiration` seconds at a time. `allowed_numbers` are patterns with the wildcards `*` and `?`: where
+    `refer_policy` lets a far end transfer us at all, it may do so to numbers that one of them matches.
     """
 
     number: str
@@ -110,6 +127,9 @@ class Account:
     codecs: tuple[str, ...] = ("PCMA", "PCMU")
     mwi: bool = False
     mwi_expiration: int = 3600
+    reliable_provisional: ReliableProvisional = ReliableProvisional.SUPPORTED
+    refer_policy: ReferPolicy = ReferPolicy.OFF
+    allowed_numbers: tuple[str, ...] = ("*",)
     timing: Timing = field(default_factory=Timing)
     network: NetworkSettings = field(default_factory=NetworkSettings)
 

@@ -2,34 +2,32 @@
 
 Theory of operation: whoever drives it gives it what came in (`receive`), clock readings (`handle_timer` no later than
 `next_timer`) and commands, and drains `sends`, `lookups` and `events` after each of them. Servers are located by the
-driver: it answers each lookup by `looked_up` or `lookup_failed`. RFC 3261 sections 8.2 and 11 stand here, the
-registration in `registration`, calls in `call_outgoing` and `call_incoming`.
+driver: it answers each lookup by `looked_up` or `lookup_failed`. Who may reach us stands here, requests of others in
+`inbound`, the registration in `registration`, calls in `call_outgoing` and `call_incoming`.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar
 
 from .account import Account
 from .address import Address, Hop, Lookup, Send
-from .call import Call
 from .call_incoming import ReceivedCall
 from .call_outgoing import OutgoingCall
+from .calls import Calls
 from .client import ClientRequest
-from .core import ALLOWED_METHODS, SDP_TYPE, SUPPORTED_EXTENSIONS, Core, Entropy, Failure, NextHop
-from .dialog import DialogKey, check_targets
+from .core import Core, Entropy, Failure, NextHop
 from .dialog_call import DialogCall
-from .errors import LocalProtocolError, MessageError, RemoteProtocolError
+from .errors import LocalProtocolError, MessageError
 from .events import CallSnapshot, Event, RegistrationChanged, RegistrationFailure, RegistrationState
+from .inbound import Inbound
 from .keep_alive import KeepAlive
 from .message import Request, parse_message
-from .offer_answer import LocalMedia, check_offer, codecs_named
-from .party import target_uri
+from .offer_answer import LocalMedia
+from .party import dial_number, target_uri
 from .rate_limit import RateLimit
+from .refer import ReferTarget, Replaces
 from .registration import Registration
-from .stray import StrayAnswers
 from .subscriptions import Subscriptions
 from .transaction import (
     AckMissing,
@@ -45,16 +43,14 @@ from .transaction import (
     TransactionTimedOut,
     TransportFailed,
 )
-from .uri import OtherUri, SipUri
+from .uri import SipUri
 
-MAX_CALLS = 512
 STRANGER_RATE = 50.0
 STRANGER_BURST = 100
 MALFORMED_RATE = 5.0
 MALFORMED_BURST = 10
 _RESPONSE_START = b"SIP/2.0 "
 _NO_ANSWER_OF_OURS = frozenset({"ACK", "CANCEL"})
-_KNOWN_WITHOUT_DIALOG = frozenset({"BYE", "INFO", "UPDATE", "NOTIFY", "PRACK", "REFER"})
 
 
 @dataclass(slots=True)
@@ -73,14 +69,12 @@ class UserAgent:
         """Start silent: nothing is sent before `register` or `dial`; `refuses_calls` lets no new call ring here."""
         core = Core(account, entropy, timers or Timers())
         self.counters = Counters()
-        self.refuses_calls = False
         self._core = core
-        self._calls: OrderedDict[str, DialogCall] = OrderedDict()
-        self._dialogs: dict[tuple[str, str], DialogCall] = {}
+        self._calls = Calls(core)
+        self.subscriptions = Subscriptions(core)
+        self._inbound = Inbound(core, self._calls, self.subscriptions)
         self._keep_alive = KeepAlive(core, self._server_lost)
         self._registration = Registration(core, self._registered)
-        self.subscriptions = Subscriptions(core)
-        self._strays = StrayAnswers(core)
         self._malformed_limit = RateLimit(MALFORMED_RATE, MALFORMED_BURST)
         self._stranger_limit = RateLimit(STRANGER_RATE, STRANGER_BURST)
         self._failure_kind = RegistrationFailure.NO_ANSWER
@@ -100,11 +94,11 @@ class UserAgent:
     @property
     def calls(self) -> Mapping[str, CallSnapshot]:
         """Return the calls that are not over, oldest first."""
-        return MappingProxyType({call_id: call.snapshot for call_id, call in self._calls.items()})
+        return MappingProxyType({call_id: call.snapshot for call_id, call in self._calls.alive.items()})
 
     def call(self, call_id: str) -> CallSnapshot | None:
         """Return the present state of a call that is not over."""
-        call = self._calls.get(call_id)
+        call = self._calls.alive.get(call_id)
         return None if call is None else call.snapshot
 
     def first_hop(self, target: str) -> NextHop:
@@ -122,9 +116,19 @@ class UserAgent:
         return self._ringing(call_id).hop
 
     @property
+    def refuses_calls(self) -> bool:
+        """Whether no new call may ring here."""
+        return self._calls.refused
+
+    @refuses_calls.setter
+    def refuses_calls(self, refused: bool) -> None:
+        self._calls.refused = refused
+
+    @property
     def idle(self) -> bool:
         """Whether nothing waits for an answer that matters: no call, no dialog, no REGISTER, no last NOTIFY."""
-        return not (self._calls or self._dialogs or self._registration.in_flight or self.subscriptions.ending)
+        calls = self._calls
+        return not (calls.alive or calls.dialogs or self._registration.in_flight or self.subscriptions.ending)
 
     # The five methods
 
@@ -134,7 +138,7 @@ class UserAgent:
         Whatever the bytes are, nothing is raised.
         """
         known = self._knows(hop.remote.host)
-        if not known and not self._dialogs and not data.startswith(_RESPONSE_START):
+        if not known and not self._calls.dialogs and not data.startswith(_RESPONSE_START):
             self.counters.strangers += 1
             return
         core = self._core
@@ -247,10 +251,12 @@ class UserAgent:
 
         With the `failure` of a driver that has looked for `first_hop` in vain, the call ends as unreachable at once.
         """
-        if len(self._calls) >= MAX_CALLS:
+        return self._place(OutgoingCall(self._core, target, media, now, ring_timeout), now, failure)
+
+    def _place(self, call: OutgoingCall, now: float, failure: Failure | None = None) -> str:
+        if self._calls.full:
             raise LocalProtocolError("too many calls at once")
-        call = OutgoingCall(self._core, target, media, now, ring_timeout)
-        self._adopt(call)
+        self._calls.adopt(call)
         call.announce(now)
         call.start()
         if failure is not None:
@@ -263,6 +269,11 @@ class UserAgent:
         self._ringing(call_id).answer(media, now)
         self._work(now)
 
+    def progress(self, call_id: str, media: LocalMedia, now: float) -> None:
+        """Let a caller hear us while the call still rings here (early media); `answer` keeps that voice."""
+        self._ringing(call_id).progress(media, now)
+        self._work(now)
+
     def reject(self, call_id: str, code: int, now: float) -> None:
         """Refuse a call that rings here with a final answer of 400 to 699."""
         self._ringing(call_id).reject(code, now)
@@ -270,12 +281,12 @@ class UserAgent:
 
     def hangup(self, call_id: str, now: float) -> None:
         """End a call in whatever state it is."""
-        self._call(call_id).hangup(now)
+        self._calls.find(call_id).hangup(now)
         self._work(now)
 
     def fail(self, call_id: str, code: int, reason: str, now: float) -> None:
         """Hang up a call that cannot go on, for instance since no voice arrives."""
-        call = self._call(call_id)
+        call = self._calls.find(call_id)
         if call.established:
             call.fail(now, code, reason)
         else:
@@ -284,12 +295,12 @@ class UserAgent:
 
     def hold(self, call_id: str, now: float) -> None:
         """Put the far end on hold."""
-        self._call(call_id).hold(now)
+        self._calls.find(call_id).hold(now)
         self._work(now)
 
     def resume(self, call_id: str, now: float) -> None:
         """Talk to a far end that we hold."""
-        self._call(call_id).resume(now)
+        self._calls.find(call_id).resume(now)
         self._work(now)
 
     def watch(self, target: str, now: float) -> str:
@@ -303,30 +314,60 @@ class UserAgent:
         self.subscriptions.unwatch(watch_id, now)
         self._work(now)
 
-    def _call(self, call_id: str) -> DialogCall:
-        call = self._calls.get(call_id)
-        if call is None:
-            raise LocalProtocolError("there is no such call any more")
-        return call
+    # Transfers
+
+    def transfer(self, call_id: str, target: str, now: float) -> None:
+        """Let the far end call a number or URI instead (RFC 3515); `TransferProgress` tells how that goes.
+
+        Once the target has answered we hang up. Raises LocalProtocolError where the call or the target is not fit.
+        """
+        uri = target_uri(self._core.account, target)
+        self._calls.find(call_id).transfer(ReferTarget(uri), now, shown=dial_number(target))
+        self._work(now)
+
+    def transfer_to_call(self, call_id: str, other_call_id: str, now: float) -> None:
+        """Join the far ends of two calls; both of ours end once that is done (RFC 3891, RFC 5589 section 7).
+
+        Raises LocalProtocolError where one of them is not connected.
+        """
+        call, other = self._calls.find(call_id), self._calls.find(other_call_id)
+        if call is other or not other.established:
+            raise LocalProtocolError("a call is joined to another one that is connected")
+        dialog = other.far_end.dialog
+        uri = dialog.remote_target
+        if not isinstance(uri, SipUri):
+            raise LocalProtocolError("the other call cannot be taken over")
+        target = ReferTarget(uri, Replaces(dialog.call_id, dialog.key.remote_tag, dialog.key.local_tag))
+
+        def joined(later: float) -> None:
+            # The target hangs up by itself, as soon as the new call has taken the place of ours.
+            self._core.alarms.set(later + self._core.timers.t2, other.hangup)
+
+        call.transfer(target, now, shown=other.snapshot.remote.number or other.snapshot.remote.uri, done=joined)
+        self._work(now)
+
+    def follow_transfer(self, transfer_id: str, media: LocalMedia, now: float) -> str:
+        """Call whom a `TransferRequested` names, and return the id of the new call; the far end hears how it goes."""
+        transfer = self._calls.take_transfer(transfer_id)
+        transfer.followed()
+        target = str(transfer.target.uri)
+        try:
+            return self._place(OutgoingCall(self._core, target, media, now, None, transfer), now)
+        except LocalProtocolError:
+            transfer.report(503, "", now)
+            self._work(now)
+            raise
+
+    def refuse_transfer(self, transfer_id: str, code: int, now: float) -> None:
+        """Tell the far end that its transfer cannot be followed; `code` is of 400 to 699."""
+        self._calls.take_transfer(transfer_id).report(code, "", now)
+        self._work(now)
 
     def _ringing(self, call_id: str) -> ReceivedCall:
-        call = self._call(call_id)
+        call = self._calls.find(call_id)
         if not isinstance(call, ReceivedCall):
             raise LocalProtocolError("the call does not ring here")
         return call
-
-    def _adopt(self, call: DialogCall) -> None:
-        self._calls[call.id] = call
-        self._dialogs[call.dialog_key] = call
-        call.forget = self._forget
-        call.released = self._release
-
-    def _forget(self, call: Call) -> None:
-        self._calls.pop(call.id, None)
-
-    def _release(self, call: DialogCall) -> None:
-        self._dialogs.pop(call.dialog_key, None)
-        self._strays.remember(call.snapshot.sip_call_id)
 
     def _registered(self, hop: Hop, now: float) -> None:
         self._keep_alive.start(hop, now)
@@ -344,7 +385,7 @@ class UserAgent:
 
     def expects(self, host: str) -> bool:
         """Whether anything that a numeric host may send would be read."""
-        return bool(self._dialogs) or self._knows(host)
+        return bool(self._calls.dialogs) or self._knows(host)
 
     def _knows(self, host: str) -> bool:
         account = self._core.account
@@ -352,7 +393,7 @@ class UserAgent:
 
     def _admitted(self, request: Request, hop: Hop, now: float, *, known: bool) -> bool:
         """Whether to deal with a request: the server's all, the far end's of a dialog, few of anybody else."""
-        if hop.remote.host in self._core.server_hosts or (request.call_id, request.to.tag or "") in self._dialogs:
+        if hop.remote.host in self._core.server_hosts or (request.call_id, request.to.tag or "") in self._calls.dialogs:
             return True
         if self.subscriptions.knows(request):
             return True
@@ -376,9 +417,9 @@ class UserAgent:
     def _dispatch(self, indication: Indication, now: float) -> None:
         match indication:
             case RequestReceived(transaction, request):
-                self._request(transaction, request, now)
+                self._inbound.receive(transaction, request, now)
             case StrayResponse(response, _):
-                self._strays.receive(response, now)
+                self._calls.strays.receive(response, now)
             case AckReceived(request, ServerTransaction(context=DialogCall() as call) as invite, _):
                 call.ack_received(invite, request, now)
             case CancelReceived(ServerTransaction(context=ReceivedCall() as call), request):
@@ -394,77 +435,3 @@ class UserAgent:
             case _:
                 # What is left needs no hand of ours: answers to a CANCEL, an ACK of nothing, a failure to answer.
                 pass
-
-    # Requests
-
-    def _request(self, transaction: ServerTransaction, request: Request, now: float) -> None:
-        if not self._acceptable(transaction, request, now):
-            return
-        if request.method == "NOTIFY" and self.subscriptions.receive(transaction, request, now):
-            return
-        if request.to.tag:
-            call = self._dialogs.get((request.call_id, request.to.tag))
-            if call is None or call.peer is None or call.peer.dialog.key != DialogKey.of_request(request):
-                self._core.respond(transaction, 481, now)
-            else:
-                call.receive_request(transaction, request, now)
-            return
-        handler = self._handlers.get(request.method)
-        if handler is not None:
-            handler(self, transaction, request, now)
-        elif request.method in _KNOWN_WITHOUT_DIALOG:
-            self._core.respond(transaction, 481, now, to_tag=self._core.token())
-        else:
-            allow = (("Allow", ", ".join(ALLOWED_METHODS)),)
-            self._core.respond(transaction, 405, now, to_tag=self._core.token(), headers=allow)
-
-    def _acceptable(self, transaction: ServerTransaction, request: Request, now: float) -> bool:
-        """Inspect what every request must meet (sections 8.2.2 and 8.2.3)."""
-        unsupported = [
-            tag for tag in request.headers.split("Require") if tag.strip().lower() not in SUPPORTED_EXTENSIONS
-        ]
-        tag = self._core.token()
-        if unsupported:
-            headers = (("Unsupported", ", ".join(unsupported[:8])),)
-            self._core.respond(transaction, 420, now, to_tag=tag, headers=headers)
-        elif isinstance(request.request_uri, OtherUri):
-            self._core.respond(transaction, 416, now, to_tag=tag)
-        elif request.headers.get("Content-Encoding") not in {None, "identity"}:
-            self._core.respond(transaction, 415, now, to_tag=tag, headers=(("Accept-Encoding", "identity"),))
-        else:
-            return True
-        return False
-
-    def _on_options(self, transaction: ServerTransaction, _request: Request, now: float) -> None:
-        headers = (("Allow", self._core.allow), ("Accept", SDP_TYPE), ("Supported", self._core.supported))
-        self._core.respond(transaction, 200, now, to_tag=self._core.token(), headers=headers)
-
-    def _on_invite(self, transaction: ServerTransaction, request: Request, now: float) -> None:
-        core = self._core
-        if request.body and request.content_type != SDP_TYPE:
-            core.respond(transaction, 415, now, to_tag=core.token(), headers=(("Accept", SDP_TYPE),))
-            return
-        if self.refuses_calls or len(self._calls) >= MAX_CALLS:
-            core.respond(transaction, 480 if self.refuses_calls else 486, now, to_tag=core.token())
-            return
-        try:
-            check_targets(request)
-        except RemoteProtocolError as error:
-            core.respond(transaction, error.status, now, to_tag=core.token())
-            return
-        call = ReceivedCall(core, transaction, now)
-        if call.session_too_short(transaction, now):
-            return
-        try:
-            if request.body:
-                check_offer(request.body, codecs_named(core.account.codecs))
-        except RemoteProtocolError as error:
-            call.refuse_offer(transaction, error, now)
-            return
-        self._adopt(call)
-        call.begin(now)
-
-    _handlers: ClassVar[dict[str, Callable[[UserAgent, ServerTransaction, Request, float], None]]] = {
-        "INVITE": _on_invite,
-        "OPTIONS": _on_options,
-    }

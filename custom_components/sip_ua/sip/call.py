@@ -10,6 +10,7 @@ from .core import Core
 from .events import (
     CallDirection,
     CallEnded,
+    CallEvent,
     CallOutcome,
     CallSnapshot,
     CallState,
@@ -35,7 +36,8 @@ class Call:
     ) -> None:
         """Begin; nothing is told before the first state change."""
         self.core = core
-        self.forget: Callable[[Call], None] = _nobody
+        self.handed_over = False
+        self.forget: Callable[[Call], None] = nobody
         self.media: NegotiatedMedia | None = None
         self.held = False
         outgoing = direction is CallDirection.OUTGOING
@@ -65,9 +67,14 @@ class Call:
         """Whether somebody answered and nobody has hung up yet."""
         return self.snapshot.answered_at is not None and not self.ended
 
+    def tell(self, event: CallEvent) -> None:
+        """Tell of an event; of a call that another one continues nothing more is told."""
+        if not self.handed_over:
+            self.core.emit(event)
+
     def announce(self, now: float) -> None:
         """Tell of the state that the call begins in."""
-        self.core.emit(CallStateChanged(at=now, call=self.snapshot))
+        self.tell(CallStateChanged(at=now, call=self.snapshot))
 
     def enter(self, state: CallState, now: float) -> None:
         """Enter a state and tell of it; entering the present state is no news."""
@@ -98,14 +105,14 @@ class Call:
     def step(self, step: LadderStep, now: float, *, sent: bool, code: int = 0, reason: str = "") -> None:
         """Tell of one step of the call progression."""
         reason = clean_text(reason)
-        self.core.emit(CallStep(at=now, call=self.snapshot, step=step, sent=sent, code=code, reason=reason))
+        self.tell(CallStep(at=now, call=self.snapshot, step=step, sent=sent, code=code, reason=reason))
 
     def set_media(self, media: NegotiatedMedia | None, now: float) -> None:
         """Tell what the voice of the call is from now on."""
         if media == self.media or (self.ended and media is not None):
             return
         self.media = media
-        self.core.emit(MediaChanged(at=now, call=self.snapshot, media=media))
+        self.tell(MediaChanged(at=now, call=self.snapshot, media=media))
 
     def end(self, outcome: CallOutcome, now: float, *, by: EndedBy, code: int = 0, reason: str = "") -> None:
         """End the call for people, once; what the wire still owes goes on by itself."""
@@ -122,14 +129,14 @@ class Call:
             reason=clean_text(reason),
             ended_by=by,
         )
-        self.core.emit(CallEnded(at=now, call=self.snapshot))
+        self.tell(CallEnded(at=now, call=self.snapshot))
         self.forget(self)
 
     def stop_timers(self) -> None:
         """Cancel every alarm of the call."""
 
 
-def _nobody(_call: Call) -> None:
+def nobody(_call: Call) -> None:
     """Nobody asked to be told."""
 
 

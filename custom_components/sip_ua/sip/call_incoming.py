@@ -1,9 +1,11 @@
 """A call that comes in: ringing, answer, rejection, CANCEL.
 
-RFC 3261 sections 8.2, 9.2 (CANCEL), 13.3 (called party), RFC 3326 (a call that another phone took).
+RFC 3261 sections 8.2, 9.2 (CANCEL), 13.3 (called party), RFC 3262 section 3 (reliable provisional answers), RFC 3326
+(a call that another phone took).
 """
 
-from typing import override
+from dataclasses import replace
+from typing import ClassVar, override
 
 from .alarm import Alarm
 from .core import Core
@@ -11,11 +13,12 @@ from .dialog import Dialog
 from .dialog_call import DialogCall
 from .dialog_peer import DialogPeer
 from .errors import LocalProtocolError, RemoteProtocolError
-from .events import CallDirection, CallOutcome, EndedBy, IncomingCall, LadderStep, Party
-from .message import Request
+from .events import CallDirection, CallOutcome, CallReplaced, EndedBy, IncomingCall, LadderStep, Party
+from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer
 from .outcome import ANSWERED_ELSEWHERE, reason_of
 from .party import asserted_party
+from .reliable import ReliableAnswers, parse_rack
 from .text import clean_text
 from .transaction import ServerTransaction
 from .uri import SipUri
@@ -36,10 +39,13 @@ SHOWN_HEADERS = frozenset(
 _DECLINED_CODES = range(400, 700)
 STATUS_BUSY = 486
 STATUS_NOT_NOW = 480
+STATUS_GATEWAY_TIMEOUT = 504
 
 
 class ReceivedCall(DialogCall):
     """A call from somebody to us."""
+
+    placed_by_us: ClassVar[bool] = False
 
     def __init__(self, core: Core, transaction: ServerTransaction, now: float) -> None:
         """Begin with an INVITE that is fit to ring."""
@@ -59,6 +65,9 @@ class ReceivedCall(DialogCall):
         self.hop = core.arrival
         self._contact = str(core.contact(self.hop))
         self._tag = core.token()
+        self._reliable = ReliableAnswers(core, transaction, self._unacknowledged)
+        self._description = b""
+        self._answer_held = False
         self._accepted = False
         self._acked = False
         self._hang_up_when_acked = False
@@ -77,59 +86,131 @@ class ReceivedCall(DialogCall):
         shown = tuple((name, clean_text(value)) for name, value in request.headers if name.lower() in SHOWN_HEADERS)[
             :MAX_SHOWN_HEADERS
         ]
-        self.core.emit(IncomingCall(at=now, call=self.snapshot, headers=shown))
+        self.tell(IncomingCall(at=now, call=self.snapshot, headers=shown))
         self.core.do_afterwards(lambda: self._ring(now))
 
     def _ring(self, now: float) -> None:
         if self.peer is not None or self.ended:
             return
         request = self._invite.request
-        headers = (("Contact", self._contact), ("Allow", self.core.allow))
-        response = self.core.respond(self._invite, 180, now, to_tag=self._tag, headers=headers)
+        response = self._open(180)
         self._ring_alarm = self.core.alarms.set(now + self.core.account.timing.ring_timeout, self._rang_long_enough)
         if request.expires is not None:
             self._expiry = self.core.alarms.set(now + request.expires, self._expired)
-        self.peer = DialogPeer(self.core, Dialog.called(request, response))
         self.step(LadderStep.INVITE, now, sent=False)
-        self.step(LadderStep.RINGING, now, sent=True, code=180, reason=response.reason)
+        # Where the INVITE has no offer, the first answer to be acknowledged must have one (RFC 3262 section 5).
+        if request.body or not self._reliable.demanded:
+            self._reliable.send(response, now)
+            self.step(LadderStep.RINGING, now, sent=True, code=180, reason=response.reason)
+
+    def _open(self, status: int) -> Response:
+        """Begin the dialog by an answer, and return that."""
+        response = self._create(status)
+        self.peer = DialogPeer(self.core, Dialog.called(self._invite.request, response))
+        self.peer.note_allowed(self._invite.request)
+        return response
+
+    def take_over(self, old: DialogCall, now: float) -> None:
+        """Go on in the place of another call, with its id and our end of its voice (RFC 3891 section 3).
+
+        Raises RemoteProtocolError where the offer does not fit; then the other call goes on.
+        """
+        self._agree(old.local_media)
+        self._open(200)
+        before, remote = old.snapshot, self.snapshot.remote
+        answered_by = before.answered_by
+        if before.direction is CallDirection.OUTGOING and answered_by is not None:
+            answered_by = remote
+        self.media = old.media
+        sip_call_id = self.snapshot.sip_call_id
+        old.hand_over(now)
+        self.snapshot = replace(before, sip_call_id=sip_call_id, remote=remote, answered_by=answered_by)
+        self.tell(CallReplaced(at=now, call=self.snapshot, previous=before.remote))
+        self.step(LadderStep.INVITE, now, sent=False)
+
+    def _create(self, status: int, body: bytes = b"", headers: tuple[tuple[str, str], ...] = ()) -> Response:
+        common = (("Contact", self._contact), ("Allow", self.core.allow), ("Supported", self.core.supported))
+        return self.core.create_response(self._invite, status, to_tag=self._tag, headers=(*common, *headers), body=body)
 
     # What we decide
 
+    def progress(self, media: LocalMedia, now: float) -> None:
+        """Let the caller hear us before the call is answered; raises LocalProtocolError where that cannot be."""
+        if self.agreement is not None:
+            raise LocalProtocolError("the caller can hear us already")
+        if not (self._invite.request.body or self._reliable.possible):
+            raise LocalProtocolError("the caller takes no offer before the answer")
+        if self._negotiate(media, now):
+            response = self._create(183, self._description)
+            self._reliable.send(response, now)
+            self.step(LadderStep.PROGRESS, now, sent=True, code=183, reason=response.reason)
+
     def answer(self, media: LocalMedia, now: float) -> None:
-        """Take the call; raises LocalProtocolError where it does not ring any more."""
+        """Take the call; raises LocalProtocolError where it does not ring any more.
+
+        After `progress` the voice of that goes on, whatever `media` is. The answer leaves as soon as the caller has
+        acknowledged the description that it builds upon (RFC 3262 section 3).
+        """
+        if self._answer_held:
+            raise LocalProtocolError("the call is answered already")
+        if self.agreement is not None or self._negotiate(media, now):
+            self._answer_held = self._reliable.holds_description
+            if not self._answer_held:
+                self.accept(now)
+
+    def _negotiate(self, media: LocalMedia, now: float) -> bool:
+        """Answer the offer of the INVITE, or make one; False where nothing fits and the call is refused."""
         if self._accepted or self.ended:
             raise LocalProtocolError("the call does not ring any more")
         self._ring(now)
-        request = self._invite.request
-        agreement = OfferAnswer(media, int.from_bytes(self.core.entropy(4)))
-        agreed = None
         try:
-            if request.body:
-                body, agreed = agreement.receive_offer(request.body)
-            else:
-                body = agreement.create_offer()
+            self._agree(media)
         except RemoteProtocolError as error:
-            self.refuse_offer(self._invite, error, now)
-            self._finish(CallOutcome.FAILED, now, by=EndedBy.LOCAL, code=error.status, reason=str(error))
-            return
+            self._refuse_offered(error, now)
+            return False
+        return True
+
+    def _agree(self, media: LocalMedia) -> None:
+        agreement = OfferAnswer(media, int.from_bytes(self.core.entropy(4)))
+        body = self._invite.request.body
+        self._description = agreement.receive_offer(body)[0] if body else agreement.create_offer()
+        self.agreement = agreement
+
+    @property
+    @override
+    def local_media(self) -> LocalMedia:
+        if self.agreement is None:
+            raise LocalProtocolError("the call has no voice yet")
+        return self.agreement.local
+
+    def _refuse_offered(self, error: RemoteProtocolError, now: float) -> None:
+        self.refuse_offer(self._invite, error, now)
+        self._finish(CallOutcome.FAILED, now, by=EndedBy.LOCAL, code=error.status, reason=str(error))
+
+    def accept(self, now: float) -> None:
+        """Send the 2xx that was prepared."""
         self._accepted = True
         self._stop_ringing()
-        self.agreement = agreement
-        headers = (
-            ("Contact", self._contact),
-            ("Allow", self.core.allow),
-            ("Supported", self.core.supported),
-            *self.accept_session_timer(request),
-        )
-        response = self.core.respond(self._invite, 200, now, to_tag=self._tag, headers=headers, body=body)
+        self._reliable.stop()
+        request = self._invite.request
+        # What both sides have acknowledged already is not said again.
+        body = b"" if self.early_agreed else self._description
+        response = self._create(200, body, self.accept_session_timer(request))
+        self.core.layer.respond(self._invite, response, now)
         self.far_end.dialog.confirm(response)
-        account = self.core.account
-        identity = self.core.identity(self.hop.local.host)
-        self.answered(now, Party(account.display_name, account.number, str(identity.uri)))
+        self.answered(now, self._answerer())
         self.step(LadderStep.OK, now, sent=True, code=200, reason=response.reason)
         self.start_session_timer(response, now, uac=False)
-        self.set_media(agreed, now)
+        if self.agreement is not None and self.agreement.current is not None:
+            self.set_media(self.agreement.current, now)
         self.enter_talking(now)
+
+    def _answerer(self) -> Party:
+        """Return who took the call: we, or whoever took the place of somebody whom we called."""
+        if self.snapshot.direction is CallDirection.OUTGOING:
+            return self.snapshot.remote
+        account = self.core.account
+        return Party(account.display_name, account.number, str(self.core.identity(self.hop.local.host).uri))
 
     def reject(self, code: int, now: float) -> None:
         """Refuse the call with a final answer of 400 to 699."""
@@ -161,11 +242,58 @@ class ReceivedCall(DialogCall):
     def _rang_long_enough(self, now: float) -> None:
         self._refuse(STATUS_NOT_NOW, CallOutcome.MISSED, EndedBy.LOCAL, now)
 
+    def _unacknowledged(self, now: float) -> None:
+        """Give up a caller that acknowledges nothing (RFC 3262 section 3)."""
+        self._refuse(STATUS_GATEWAY_TIMEOUT, CallOutcome.FAILED, EndedBy.NETWORK, now)
+
     def _expired(self, now: float) -> None:
         """Give up with the time that the caller granted (section 13.3.1)."""
         self._refuse(487, CallOutcome.MISSED, EndedBy.REMOTE, now, "the caller waits no longer")
 
     # What they do
+
+    @override
+    def on_prack(self, transaction: ServerTransaction, request: Request, now: float) -> None:
+        """Take the PRACK of a provisional answer, with the answer to our offer or another offer in it."""
+        rack = parse_rack(request.headers.get("RAck"))
+        if rack is None:
+            self.core.respond(transaction, 400, now)
+            return
+        described = self._reliable.holds_description
+        if not self._reliable.acknowledge(rack):
+            self.core.respond(transaction, 481, now)
+            return
+        if self.ended:
+            self.core.respond(transaction, 200, now)
+            self.release()
+            return
+        if not self._take_description(transaction, request, now):
+            return
+        self.early_agreed = self.early_agreed or described
+        self._reliable.go_on(now)
+        if self._answer_held and not self._reliable.holds_description:
+            self.accept(now)
+
+    def _take_description(self, transaction: ServerTransaction, prack: Request, now: float) -> bool:
+        """Answer a PRACK; False where the description in it ends the call."""
+        agreement, body = self.agreement, b""
+        if agreement is None or self._accepted:
+            self.core.respond(transaction, 200, now)
+            return True
+        ours = agreement.has_local_offer and self._offering is None
+        try:
+            if ours:
+                agreement.receive_answer(prack.body)
+            elif prack.body:
+                body, _ = agreement.receive_offer(prack.body)
+        except RemoteProtocolError as error:
+            self.refuse_offer(transaction, error, now)
+            if ours:
+                self._refuse_offered(error, now)
+            return not ours
+        self.core.respond(transaction, 200, now, body=body)
+        self.set_media(agreement.current, now)
+        return True
 
     def cancelled(self, cancel: Request, now: float) -> None:
         """Stop ringing: the caller gave up, or another phone took the call."""
@@ -200,11 +328,19 @@ class ReceivedCall(DialogCall):
     @override
     def overtaken(self, now: float) -> None:
         self.core.layer.acked(self._invite, now)
-        if not self._accepted:
+        if not (self._accepted or self.ended):
             self.core.respond(self._invite, 487, now, to_tag=self._tag)
 
     def _finish(self, outcome: CallOutcome, now: float, *, by: EndedBy, code: int = 0, reason: str = "") -> None:
         self.end(outcome, now, by=by, code=code, reason=reason)
+        self._reliable.stop()
+        if self._reliable.pending:
+            # The PRACK of what was sent before the refusal may still be on its way.
+            self.core.alarms.set(now + self.core.timers.timeout, self._no_prack)
+        else:
+            self.release()
+
+    def _no_prack(self, _now: float) -> None:
         self.release()
 
     def _stop_ringing(self) -> None:

@@ -1,32 +1,41 @@
 """A call that we place: INVITE, ringing, forks, early media, answer or refusal, CANCEL.
 
-RFC 3261 sections 8.1, 9.1 (CANCEL), 13.2 (caller), 8.1.3.4 (redirection), 12.1.2 (dialogs of forks).
+RFC 3261 sections 8.1, 9.1 (CANCEL), 13.2 (caller), 8.1.3.4 (redirection), 12.1.2 (dialogs of forks), RFC 3262
+section 4 (PRACK).
 """
 
-from typing import override
+from typing import ClassVar, override
 
+from .account import ReliableProvisional
 from .address import Hop
 from .alarm import Alarm
 from .client import ClientRequest, Handlers
-from .core import MAX_FORWARDS, SDP_TYPE, Core, Failure, NextHop
-from .dialog import Dialog
-from .dialog_call import STATUS_INTERVAL_TOO_SMALL, DialogCall
+from .core import MAX_FORWARDS, RELIABLE_TAG, SDP_TYPE, Core, Failure, NextHop
+from .dialog import Dialog, DialogKey
+from .dialog_call import DialogCall
+from .dialog_media import STATUS_SERVER_ERROR
 from .dialog_peer import DialogPeer
 from .errors import LocalProtocolError, RemoteProtocolError
 from .events import CallDirection, CallOutcome, CallState, EndedBy, LadderStep, Party, RegistrationFailure
+from .forks import Fork
 from .headers import CSeq, Headers, NameAddr
 from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer
 from .outcome import outcome_of, reason_of
 from .party import asserted_party, dial_number, target_uri
-from .session_timer import SessionExpires, parse_min_se
+from .reliable import rseq_of
+from .session_timer import SessionExpires
+from .transaction import ServerTransaction
+from .transfer import ReceivedTransfer
 from .uri import SipUri, TelUri
 
 MAX_FORKS = 16
 MAX_REDIRECTIONS = 5
-MAX_INTERVAL_ROUNDS = 2
+MAX_PRACKS = 3
 STATUS_RINGING = 180
 STATUS_TRYING = 100
+STATUS_REDIRECTED = 300
+STATUS_TERMINATED = 487
 _UNREACHABLE = {
     RegistrationFailure.NO_ANSWER: 408,
     RegistrationFailure.CONNECTION_REFUSED: 503,
@@ -37,7 +46,17 @@ _UNREACHABLE = {
 class OutgoingCall(DialogCall):
     """A call from us to somebody."""
 
-    def __init__(self, core: Core, target: str, media: LocalMedia, now: float, ring_timeout: float | None) -> None:
+    placed_by_us: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        core: Core,
+        target: str,
+        media: LocalMedia,
+        now: float,
+        ring_timeout: float | None,
+        transfer: ReceivedTransfer | None = None,
+    ) -> None:
         """Prepare a call to a number or URI; raises LocalProtocolError where it cannot be dialled."""
         uri = target_uri(core.account, target)
         remote = Party("", dial_number(target), str(uri))
@@ -45,14 +64,15 @@ class OutgoingCall(DialogCall):
         super().__init__(
             core, sip_call_id=call_id, direction=CallDirection.OUTGOING, remote=remote, called=remote.number, now=now
         )
+        self._transfer = transfer
         self._uri: SipUri | TelUri = uri
         self._from = core.identity(media.address).with_tag(core.token())
         self._to = NameAddr("", uri)
         self._cseq = 0
         self._session_expires = core.account.timing.session_expires
-        self._interval_rounds = 0
         self._redirections = 0
-        self._forks: dict[str, Dialog] = {}
+        self._forks: dict[str, Fork] = {}
+        self._heard: Fork | None = None
         self._late: dict[str, DialogPeer] = {}
         self._offer = OfferAnswer(media, int.from_bytes(core.entropy(4)))
         self._body = self._offer.create_offer()
@@ -103,6 +123,7 @@ class OutgoingCall(DialogCall):
         core = self.core
         timing = core.account.timing
         self._cseq += 1
+        self._forks, self._heard, self.peer, self.agreement = {}, None, None, None
         headers = Headers()
         core.add_route(headers)
         headers.add("Max-Forwards", MAX_FORWARDS)
@@ -113,8 +134,12 @@ class OutgoingCall(DialogCall):
         headers.add("Contact", str(core.contact(hop)))
         headers.add("Allow", core.allow)
         headers.add("Supported", core.supported)
+        if core.account.reliable_provisional is ReliableProvisional.REQUIRED:
+            headers.add("Require", RELIABLE_TAG)
         headers.add("Session-Expires", str(SessionExpires(self._session_expires)))
         headers.add("Min-SE", str(timing.min_se))
+        for name, value in () if self._transfer is None else self._transfer.headers:
+            headers.add(name, value)
         headers.add("Content-Type", SDP_TYPE)
         return Request("INVITE", str(self._uri), headers, self._body)
 
@@ -128,43 +153,96 @@ class OutgoingCall(DialogCall):
 
     def _provisional(self, response: Response, _hop: Hop, now: float) -> None:
         status = response.status
+        fork = self._fork(response) if status != STATUS_TRYING else None
+        rseq = rseq_of(response)
+        if rseq is not None:
+            if fork is None or not fork.in_order(rseq):
+                return
+            self._acknowledge(fork, f"{rseq} {response.cseq}", now)
         step = {STATUS_TRYING: LadderStep.TRYING, STATUS_RINGING: LadderStep.RINGING}.get(status, LadderStep.PROGRESS)
         self.step(step, now, sent=False, code=status, reason=response.reason)
+        self._report(status, response.reason, now)
         if status == STATUS_TRYING or self.ended or self._cancelled:
             return
-        dialog = self._fork(response)
-        if dialog is not None and response.body and response.content_type == SDP_TYPE:
-            self._early_media(dialog, response, now)
+        if fork is not None and response.body and response.content_type == SDP_TYPE:
+            self._early_media(fork, response, now, settled=rseq is not None)
         elif status == STATUS_RINGING and self.snapshot.state is CallState.DIALING:
             self.enter(CallState.ALERTING, now)
 
-    def _fork(self, response: Response) -> Dialog | None:
+    def _acknowledge(self, fork: Fork, rack: str, now: float, attempts: int = MAX_PRACKS) -> None:
+        """Send a PRACK; again where a later request of ours came before it."""
+
+        def final(response: Response, _hop: Hop, later: float) -> None:
+            self._unsettled -= 1
+            if response.status == STATUS_SERVER_ERROR and attempts > 1 and not self.ended:
+                self._acknowledge(fork, rack, later, attempts - 1)
+
+        def failed(_failure: Failure, _later: float) -> None:
+            self._unsettled -= 1
+
+        self._unsettled += 1
+        fork.peer.request("PRACK", Handlers(final=final, failed=failed), now, headers=(("RAck", rack),))
+
+    def _fork(self, response: Response) -> Fork | None:
         """Return the early dialog of a provisional answer, a new one for each phone that rings."""
         tag = response.to.tag
         invite = self._invite
         if not tag or invite is None or invite.transaction is None:
             return None
-        dialog = self._forks.get(tag)
-        if dialog is None and len(self._forks) < MAX_FORKS:
+        fork = self._forks.get(tag)
+        if fork is None and len(self._forks) < MAX_FORKS:
             try:
                 dialog = Dialog.caller(invite.transaction.request, response)
             except RemoteProtocolError:
                 return None
-            self._forks[tag] = dialog
-        return dialog
+            fork = self._forks[tag] = Fork(DialogPeer(self.core, dialog))
+        if fork is not None:
+            fork.peer.note_allowed(response)
+        return fork
 
-    def _early_media(self, dialog: Dialog, response: Response, now: float) -> None:
-        """Hear what one of the forks plays before anybody answers; the first one is heard."""
-        if self.peer is not None and self.peer.dialog is not dialog:
+    def _early_media(self, fork: Fork, response: Response, now: float, *, settled: bool) -> None:
+        """Take the answer of one of the forks; the first that plays anything before somebody answers is heard."""
+        if fork.settled:
             return
         agreement = self._offer.fork()
         try:
             media = agreement.receive_answer(response.body)
         except RemoteProtocolError:
             return
-        self.peer, self.agreement = DialogPeer(self.core, dialog), agreement
-        self.set_media(media, now)
+        fork.agreement, fork.media, fork.settled = agreement, media, settled
+        if self._heard is None or self._heard is fork:
+            self._hear(fork, now)
+
+    def _hear(self, fork: Fork, now: float) -> None:
+        heard = self._heard
+        if heard is not None and heard is not fork:
+            heard.media = self.media
+        self._heard = fork
+        self.peer, self.agreement, self.early_agreed = fork.peer, fork.agreement, fork.settled
+        self.set_media(fork.media, now)
         self.enter(CallState.EARLY, now)
+
+    # Requests of phones that ring
+
+    @override
+    def peer_of(self, key: DialogKey) -> DialogPeer | None:
+        fork = self._forks.get(key.remote_tag)
+        return fork.peer if fork is not None and self._answered_by is None else super().peer_of(key)
+
+    @override
+    def receive_request(self, transaction: ServerTransaction, request: Request, now: float) -> None:
+        fork = self._forks.get(request.from_.tag or "")
+        if self._answered_by is None and fork is not None and fork is not self._heard:
+            if request.method == "BYE":
+                # A phone that rings may not hang up for the others (section 15).
+                self.core.respond(transaction, 200, now)
+                return
+            if request.method == "UPDATE" and fork.agreement is not None:
+                # Who changes what we hear is the one to listen to.
+                self._hear(fork, now)
+            elif self.peer is None:
+                self.peer = fork.peer
+        super().receive_request(transaction, request, now)
 
     # The final answer
 
@@ -193,27 +271,35 @@ class OutgoingCall(DialogCall):
             return
         self.step(LadderStep.OK, now, sent=False, code=response.status, reason=response.reason)
         request = invite.transaction.request
+        fork = self._forks.get(tag)
         try:
-            peer = DialogPeer(self.core, Dialog.caller(request, response))
+            if fork is None:
+                fork = Fork(DialogPeer(self.core, Dialog.caller(request, response)))
+            else:
+                fork.peer.dialog.confirm(response)
         except RemoteProtocolError as error:
             self._finish(CallOutcome.FAILED, now, by=EndedBy.NETWORK, code=error.status, reason=str(error))
             return
+        peer = fork.peer
+        peer.note_allowed(response)
         if self._answered_by is not None or self.ended or self._cancelled is not None:
             self._hang_up_late(peer, tag, response, now)
             return
-        early = self.agreement if self.peer is not None and self.peer.dialog.key == peer.dialog.key else None
+        if fork is self._heard:
+            fork.media = self.media
         self._answered_by = tag
         self._stop_ringing()
         self.peer = peer
         self.answered(now, asserted_party(response, response.to, trusted=self.core.account.registers))
         peer.acknowledge(response, request, now)
         self.step(LadderStep.ACK, now, sent=True)
-        self._agree(early, response, now)
+        self._report(response.status, response.reason, now)
+        self._agree(fork, response, now)
 
-    def _agree(self, early: OfferAnswer | None, response: Response, now: float) -> None:
+    def _agree(self, fork: Fork, response: Response, now: float) -> None:
         """Take the answer out of the 2xx, or keep the one that an early answer of the same fork held."""
-        agreement, media = early, self.media
-        if response.body or agreement is None:
+        agreement, media = fork.agreement, fork.media
+        if agreement is None or (response.body and not fork.settled):
             agreement = self._offer.fork()
             try:
                 media = agreement.receive_answer(response.body)
@@ -240,10 +326,8 @@ class OutgoingCall(DialogCall):
 
     def _longer_interval(self, response: Response) -> bool:
         """Try again with the session interval that the far end wants at least (RFC 4028 section 7.3)."""
-        self._interval_rounds += 1
-        if response.status != STATUS_INTERVAL_TOO_SMALL or self._interval_rounds > MAX_INTERVAL_ROUNDS:
+        if not self._longer_session(response):
             return False
-        self._session_expires = max(self._session_expires, parse_min_se(response.headers))
         self.start()
         return True
 
@@ -265,6 +349,21 @@ class OutgoingCall(DialogCall):
         outcome = self._cancelled or CallOutcome.UNREACHABLE
         code = _UNREACHABLE.get(failure.kind, 503)
         self._finish(outcome, now, by=EndedBy.NETWORK, code=code, reason=failure.text)
+
+    def _report(self, status: int, reason: str, now: float) -> None:
+        """Tell who transferred us how the call goes."""
+        if self._transfer is not None:
+            self._transfer.report(status, reason, now)
+
+    @override
+    def end(self, outcome: CallOutcome, now: float, *, by: EndedBy, code: int = 0, reason: str = "") -> None:
+        self._report(code if code >= STATUS_REDIRECTED else STATUS_TERMINATED, "", now)
+        super().end(outcome, now, by=by, code=code, reason=reason)
+
+    @property
+    @override
+    def local_media(self) -> LocalMedia:
+        return self._offer.local
 
     # Hanging up before the answer
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from .account import Account, NatMode, Transport, UriType
+from .account import Account, NatMode, ReliableProvisional, Transport, UriType
 from .address import Address, Hop, HostPort, Lookup, Send
 from .alarm import AlarmQueue
 from .digest import Credentials, DigestClient
@@ -24,8 +24,9 @@ type Entropy = Callable[[int], bytes]
 MAX_FORWARDS = "70"
 SDP_TYPE = "application/sdp"
 BRANCH_COOKIE = "z9hG4bK"
-ALLOWED_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "NOTIFY")
-SUPPORTED_EXTENSIONS = ("timer",)
+RELIABLE_TAG = "100rel"
+ALLOWED_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "PRACK", "UPDATE", "REFER", "NOTIFY")
+SUPPORTED_EXTENSIONS = (RELIABLE_TAG, "timer", "replaces", "norefersub")
 
 NOWHERE = Hop(Address(Transport.UDP, "", 0), HostPort("", 0))
 
@@ -194,6 +195,12 @@ class Core:
         return True
 
     @property
+    def extensions(self) -> tuple[str, ...]:
+        """Return the option tags of the extensions that we support."""
+        off = self.account.reliable_provisional is ReliableProvisional.OFF
+        return tuple(tag for tag in SUPPORTED_EXTENSIONS if not (off and tag == RELIABLE_TAG))
+
+    @property
     def allow(self) -> str:
         """Return the value of our Allow header fields."""
         return ", ".join(ALLOWED_METHODS)
@@ -201,7 +208,7 @@ class Core:
     @property
     def supported(self) -> str:
         """Return the value of our Supported header fields."""
-        return ", ".join(SUPPORTED_EXTENSIONS)
+        return ", ".join(self.extensions)
 
     # Requests and answers outside the transactions' own
 
@@ -222,6 +229,28 @@ class Core:
         request.headers.set("User-Agent", self.account.user_agent)
         return request
 
+    def create_response(
+        self,
+        transaction: ServerTransaction,
+        status: int,
+        *,
+        to_tag: str | None = None,
+        reason: str | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+        body: bytes = b"",
+    ) -> Response:
+        """Return the answer to a request; a body is always a session description."""
+        request = transaction.request
+        tag = to_tag or (None if request.to.tag else self.token())
+        response = request.create_response(status, reason, to_tag=tag)
+        for name, value in headers:
+            response.headers.add(name, value)
+        response.headers.set("User-Agent", self.account.user_agent)
+        if body:
+            response.headers.set("Content-Type", SDP_TYPE)
+            response.body = body
+        return response
+
     def respond(
         self,
         transaction: ServerTransaction,
@@ -233,13 +262,7 @@ class Core:
         headers: tuple[tuple[str, str], ...] = (),
         body: bytes = b"",
     ) -> Response:
-        """Answer a request; a body is always a session description."""
-        response = transaction.request.create_response(status, reason, to_tag=to_tag)
-        for name, value in headers:
-            response.headers.add(name, value)
-        response.headers.set("User-Agent", self.account.user_agent)
-        if body:
-            response.headers.set("Content-Type", SDP_TYPE)
-            response.body = body
+        """Answer a request, and return the answer."""
+        response = self.create_response(transaction, status, to_tag=to_tag, reason=reason, headers=headers, body=body)
         self.layer.respond(transaction, response, now)
         return response

@@ -1,6 +1,6 @@
-"""What happens inside the dialog of a call: hold and resume, refresh, digits, hang-up, in both directions.
+"""What happens inside the dialog of a call besides offers: hang-up, transfers, digits, in both directions.
 
-RFC 3261 sections 14 (re-INVITE) and 15 (BYE), RFC 3311 (UPDATE), RFC 3264 section 8, RFC 4028 (session timers).
+RFC 3261 section 15 (BYE), RFC 3515 (REFER), RFC 6086 (INFO); offers stand in `dialog_media`.
 """
 
 from abc import ABC, abstractmethod
@@ -9,64 +9,67 @@ from typing import ClassVar, override
 
 from .address import Hop
 from .alarm import Alarm
-from .call import Call
-from .client import ClientRequest, Handlers
+from .call import nobody
+from .client import Handlers
 from .core import Failure
+from .dialog import DialogKey
+from .dialog_media import MediaCall
 from .dialog_peer import DialogPeer
-from .errors import LocalProtocolError, NegotiationError, RemoteProtocolError
-from .events import CallDirection, CallOutcome, DigitMethod, DigitReceived, EndedBy, LadderStep
+from .errors import LocalProtocolError, RemoteProtocolError
+from .events import (
+    CallDirection,
+    CallOutcome,
+    DigitMethod,
+    DigitReceived,
+    EndedBy,
+    LadderStep,
+    TransferProgress,
+    TransferRequested,
+    TransferState,
+)
 from .info import parse_dtmf
 from .message import Request, Response
-from .offer_answer import MediaDirection, OfferAnswer
+from .offer_answer import LocalMedia
 from .outcome import reason_of
-from .session_timer import SessionExpires, SessionTimer, parse_min_se, parse_session_expires
+from .refer import ReferTarget, may_be_called, parse_refer_to
 from .transaction import ServerTransaction
+from .transfer import EVENT as REFER_EVENT, ReceivedTransfer, SentTransfer, event_of
 
-GLARE_RETRY_OWNER = (2.1, 1.9)
-GLARE_RETRY_OTHER = (0.0, 2.0)
-STATUS_REQUEST_PENDING = 491
-STATUS_DIALOG_GONE = frozenset({408, 481})
-STATUS_INTERVAL_TOO_SMALL = 422
-WARNING_AGENT = "sip"
-WARNING_MISCELLANEOUS = 399
+# The subscription to the news of a transfer outlasts the call (RFC 5057 section 4.2).
+_AFTER_BYE = frozenset({"BYE", "NOTIFY"})
 
 
-class DialogCall(Call, ABC):
+class DialogCall(MediaCall, ABC):
     """A call with a dialog, or on its way to one."""
 
-    peer: DialogPeer | None = None
-    agreement: OfferAnswer | None = None
     released: Callable[[DialogCall], None] | None = None
-    _offering: ClientRequest | None = None
-    _retry: Alarm | None = None
+    asked: Callable[[ReceivedTransfer], None] | None = None
     _guard: Alarm | None = None
-    _bye_sent = False
-    _interval = 0
-    _timer: SessionTimer | None = None
+    _sent_transfer: SentTransfer | None = None
+    _received_transfer: ReceivedTransfer | None = None
+    _refers = 0
+    _over = False
 
     @property
     @abstractmethod
-    def dialog_key(self) -> tuple[str, str]:
-        """Return Call-ID and our tag, which every request of the far end names."""
+    def local_media(self) -> LocalMedia:
+        """Return our end of the voice."""
 
     @abstractmethod
     def hangup(self, now: float) -> None:
         """End the call as its state demands: CANCEL, rejection or BYE."""
 
-    @property
-    def far_end(self) -> DialogPeer:
-        """Return the far end of the dialog; LocalProtocolError where there is none yet."""
-        if self.peer is None:
-            raise LocalProtocolError("the call is not answered yet")
-        return self.peer
+    def peer_of(self, key: DialogKey) -> DialogPeer | None:
+        """Return the far end that a request of this dialog comes from, None where there is no such dialog."""
+        return self.peer if self.peer is not None and self.peer.dialog.key == key else None
 
     # Hang-up
 
     def bye(self, now: float, *, reason: str | None = None) -> None:
         """End the dialog; people see the call end when the BYE is answered, or soon anyway."""
-        if self._bye_sent:
+        if self.bye_sent:
             return
-        self._bye_sent = True
+        self.bye_sent = True
         self.set_media(None, now)
         self.stop_timers()
         self._guard = self.core.alarms.set(now + self.core.timers.t2, self._hung_up)
@@ -90,149 +93,112 @@ class DialogCall(Call, ABC):
         self.end(CallOutcome.CANCELLED, now, by=EndedBy.LOCAL)
 
     def release(self) -> None:
-        """Let go of the dialog: nothing of it is expected any more."""
+        """Let go of the dialog as soon as no transfer needs it: nothing else of it is expected any more."""
         if self._guard is not None:
             self._guard.cancel()
-        if self.released is not None:
+        self._over = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        transfers = (self._sent_transfer, self._received_transfer)
+        if self._over and self.released is not None and all(one is None or one.over for one in transfers):
             self.released(self)
             self.released = None
 
+    def hand_over(self, now: float) -> None:
+        """Hang up without a word: another call goes on in the place of this one (RFC 3891 section 3)."""
+        self.handed_over = True
+        self.forget = nobody
+        self.hangup(now)
+
+    @override
     def fail(self, now: float, code: int, reason: str) -> None:
-        """Hang up a call that cannot go on, and say why."""
+        if not self.established:
+            self.hangup(now)
+            return
         self.bye(now, reason=f'SIP;cause={code};text="{reason}"')
         self.end(CallOutcome.FAILED, now, by=EndedBy.NETWORK, code=code, reason=reason)
 
-    # Hold, resume, refresh: a re-INVITE of ours
+    # Transfers
 
-    def hold(self, now: float) -> None:
-        """Put the far end on hold."""
-        self._want(now, held=True)
-
-    def resume(self, now: float) -> None:
-        """Talk again."""
-        self._want(now, held=False)
-
-    def _want(self, now: float, *, held: bool) -> None:
-        if not self.established or self.agreement is None:
+    def transfer(
+        self, target: ReferTarget, now: float, *, shown: str, done: Callable[[float], None] | None = None
+    ) -> None:
+        """Ask the far end to call somebody else; `done(now)` hears of the success, before we hang up."""
+        peer = self.far_end
+        if not self.established or self.bye_sent:
             raise LocalProtocolError("the call is not connected")
-        if held != self.held:
-            self.held = held
-            self._renegotiate(now)
+        if self._sent_transfer is not None and not self._sent_transfer.over:
+            raise LocalProtocolError("a transfer of this call is under way")
+        if peer.allowed and "REFER" not in peer.allowed:
+            raise LocalProtocolError("the far end cannot be transferred")
 
-    def _renegotiate(self, now: float) -> None:
-        """Send an offer with what we want by now; while another exchange runs, after it."""
-        agreement = self.agreement
-        if agreement is None or not self.established or self._bye_sent:
-            return
-        if self._offering is not None:
-            self._set_retry(now, GLARE_RETRY_OTHER)
-            return
-        body = agreement.create_offer(MediaDirection.SENDONLY if self.held else MediaDirection.SENDRECV)
-        timing = self.core.account.timing
-        interval = self._interval or timing.session_expires
-        headers = (("Session-Expires", str(SessionExpires(interval, "uac"))), ("Min-SE", str(timing.min_se)))
-        handlers = Handlers(final=self._reinvite_final, failed=self._reinvite_failed)
-        self._offering = self.far_end.request("INVITE", handlers, now, headers=headers, body=body)
+        def tell(state: TransferState, code: int, reason: str, later: float) -> None:
+            self.tell(
+                TransferProgress(at=later, call=self.snapshot, state=state, target=shown, code=code, reason=reason)
+            )
+            if state is TransferState.SUCCEEDED:
+                if done is not None:
+                    done(later)
+                if self.established:
+                    self.bye(later)
+            self._let_go()
 
-    def _reinvite_final(self, response: Response, _hop: Hop, now: float) -> None:
-        client, agreement = self._offering, self.agreement
-        status = response.status
-        if 200 <= status < 300:
-            if client is None or client.transaction is None or agreement is None:
-                self.far_end.repeat_ack(response.cseq.number)
-                return
-            self._offering = None
-            try:
-                self.far_end.dialog.update_target(response)
-            except RemoteProtocolError as error:
-                self.far_end.acknowledge(response, client.transaction.request, now)
-                self.fail(now, error.status, str(error))
-                return
-            self.far_end.acknowledge(response, client.transaction.request, now)
-            self._take_answer(agreement, response, now)
-            return
-        self._offering = None
-        if agreement is not None:
-            agreement.rollback()
-        if status == STATUS_REQUEST_PENDING:
-            owner = self.snapshot.direction is CallDirection.OUTGOING
-            self._set_retry(now, GLARE_RETRY_OWNER if owner else GLARE_RETRY_OTHER)
-        elif status in STATUS_DIALOG_GONE:
-            self.fail(now, status, response.reason)
-        elif status == STATUS_INTERVAL_TOO_SMALL and self._interval < parse_min_se(response.headers):
-            self._interval = parse_min_se(response.headers)
-            self._renegotiate(now)
+        self._sent_transfer = SentTransfer(self.core, peer, tell)
+        self._sent_transfer.start(str(target), now)
+
+    def _on_notify(self, transaction: ServerTransaction, request: Request, now: float) -> None:
+        transfer = self._sent_transfer
+        if event_of(request.headers)[0] != REFER_EVENT:
+            self.core.respond(transaction, 489, now, headers=(("Allow-Events", REFER_EVENT),))
+        elif transfer is None or not transfer.matches(request):
+            self.core.respond(transaction, 481, now)
         else:
-            self.held = agreement is not None and agreement.direction is not MediaDirection.SENDRECV
+            self.core.respond(transaction, 200, now)
+            transfer.notified(request, now)
 
-    def _take_answer(self, agreement: OfferAnswer, response: Response, now: float) -> None:
+    def _on_refer(self, transaction: ServerTransaction, request: Request, now: float) -> None:
+        """Follow a transfer where the owner's rule says so; 603 where it does not (RFC 3515 section 2.4.2)."""
+        core = self.core
+        number, self._refers = self._refers, self._refers + 1
+        pending = self._received_transfer
         try:
-            media = agreement.receive_answer(response.body)
+            target = parse_refer_to(request)
         except RemoteProtocolError as error:
-            self.fail(now, error.status, str(error))
+            core.respond(transaction, error.status, now)
             return
-        self.set_media(media, now)
-        self.enter_talking(now)
-        self.start_session_timer(response, now, uac=True)
-
-    def _reinvite_failed(self, failure: Failure, now: float) -> None:
-        self._offering = None
-        self.fail(now, 408, failure.text)
-
-    def _set_retry(self, now: float, window: tuple[float, float]) -> None:
-        if self._retry is not None:
-            self._retry.cancel()
-        least, spread = window
-        self._retry = self.core.alarms.set(now + least + spread * self.core.entropy(1)[0] / 255, self._renegotiate)
-
-    # Session timers
-
-    def start_session_timer(self, message: Request | Response, now: float, *, uac: bool) -> None:
-        """Run the timer that a 2xx agreed on; without one the call is not timed."""
-        agreed = parse_session_expires(message.headers)
-        if self._timer is None:
-            self._timer = SessionTimer(self.core.alarms, self._renegotiate, self._session_expired)
-        if agreed is None:
-            self._timer.stop()
+        if not self.established or self.asked is None or not may_be_called(core.account, core.server_hosts, target):
+            core.respond(transaction, 603, now)
             return
-        self._interval = agreed.seconds
-        ours = agreed.refresher == ("uac" if uac else "uas") or not agreed.refresher
-        self._timer.restart(agreed.seconds, now, ours=ours)
-
-    def accept_session_timer(self, request: Request) -> tuple[tuple[str, str], ...]:
-        """Return the header fields of a 2xx that agree to the peer's session timer (RFC 4028 section 9)."""
-        asked = parse_session_expires(request.headers)
-        if asked is None:
-            return ()
-        supported = "timer" in (value.lower() for value in request.headers.split("Supported"))
-        if not supported:
-            return (("Session-Expires", str(SessionExpires(asked.seconds, "uas"))),)
-        return (("Session-Expires", str(SessionExpires(asked.seconds, asked.refresher or "uac"))), ("Require", "timer"))
-
-    def session_too_short(self, transaction: ServerTransaction, now: float) -> bool:
-        """Refuse a session interval below our minimum (422); True where it was refused."""
-        asked = parse_session_expires(transaction.request.headers)
-        minimum = self.core.account.timing.min_se
-        if asked is None or asked.seconds >= minimum:
-            return False
-        headers = (("Min-SE", str(minimum)),)
-        self.core.respond(transaction, STATUS_INTERVAL_TOO_SMALL, now, to_tag=self.dialog_key[1], headers=headers)
-        return True
-
-    def _session_expired(self, now: float) -> None:
-        self.fail(now, 408, "session timer expired")
+        if pending is not None and not pending.over:
+            core.respond(transaction, 491, now)
+            return
+        silent = (request.headers.get("Refer-Sub") or "").strip().lower() == "false"
+        headers = (("Contact", str(core.contact(core.arrival))), *((("Refer-Sub", "false"),) if silent else ()))
+        core.respond(transaction, 202, now, headers=headers)
+        event = f"{REFER_EVENT};id={request.cseq.number}" if number else REFER_EVENT
+        transfer = ReceivedTransfer(core, self.far_end, target, event, silent=silent)
+        self._received_transfer = transfer
+        transfer.done = self._let_go
+        self.asked(transfer)
+        transfer.start(request, now)
+        self.tell(TransferRequested(at=now, call=self.snapshot, transfer_id=transfer.id, target=str(target.uri)))
 
     # Requests of theirs
 
     def receive_request(self, transaction: ServerTransaction, request: Request, now: float) -> None:
         """Deal with a request inside the dialog."""
+        peer = self.peer_of(DialogKey.of_request(request))
+        if peer is None:
+            self.core.respond(transaction, 481, now)
+            return
         try:
-            self.far_end.dialog.receive_request(request)
+            peer.dialog.receive_request(request)
         except RemoteProtocolError as error:
             self.core.respond(transaction, error.status, now)
             return
         handler = self._handlers.get(request.method)
-        if self._bye_sent and request.method != "BYE":
+        if self.bye_sent and request.method not in _AFTER_BYE:
             self.core.respond(transaction, 481, now)
         elif handler is None:
             self.core.respond(transaction, 405, now, headers=(("Allow", self.core.allow),))
@@ -247,7 +213,7 @@ class DialogCall(Call, ABC):
         incoming = self.snapshot.direction is CallDirection.INCOMING
         unanswered = CallOutcome.MISSED if incoming else CallOutcome.FAILED
         self.end(unanswered, now, by=EndedBy.REMOTE, reason=reason_of(request.headers))
-        if not self._bye_sent:
+        if not self.bye_sent:
             self.release()
 
     def overtaken(self, now: float) -> None:
@@ -267,84 +233,19 @@ class DialogCall(Call, ABC):
         if found is not None:
             digit, duration = found
             method = DigitMethod.INFO
-            self.core.emit(DigitReceived(at=now, call=self.snapshot, digit=digit, duration=duration, method=method))
+            self.tell(DigitReceived(at=now, call=self.snapshot, digit=digit, duration=duration, method=method))
 
-    def _on_notify(self, transaction: ServerTransaction, _request: Request, now: float) -> None:
+    def on_prack(self, transaction: ServerTransaction, _request: Request, now: float) -> None:
+        """Refuse a PRACK: no answer of ours waits for one (RFC 3262 section 3)."""
         self.core.respond(transaction, 481, now)
-
-    def _on_offer(self, transaction: ServerTransaction, request: Request, now: float) -> None:
-        """Answer a re-INVITE or UPDATE."""
-        agreement = self.agreement
-        if agreement is None:
-            self.core.respond(transaction, 500, now, headers=(("Retry-After", str(self.core.entropy(1)[0] % 11)),))
-            return
-        if self._offering is not None or agreement.has_local_offer:
-            self.core.respond(transaction, STATUS_REQUEST_PENDING, now)
-            return
-        if self.session_too_short(transaction, now):
-            return
-        media, body = self.media, b""
-        invite = request.method == "INVITE"
-        try:
-            if request.body:
-                body, media = agreement.receive_offer(request.body)
-            elif invite:
-                body = agreement.create_offer()
-        except RemoteProtocolError as error:
-            self.refuse_offer(transaction, error, now)
-            return
-        headers = (
-            ("Contact", str(self.core.contact(self.core.arrival))),
-            ("Allow", self.core.allow),
-            ("Supported", self.core.supported),
-            *self.accept_session_timer(request),
-        )
-        response = self.core.respond(transaction, 200, now, headers=headers, body=body)
-        transaction.context = self
-        if request.body or not invite:
-            self.start_session_timer(response, now, uac=False)
-            if media is not None:
-                self.set_media(media, now)
-            self.enter_talking(now)
-
-    def refuse_offer(self, transaction: ServerTransaction, error: RemoteProtocolError, now: float) -> None:
-        """Refuse an offer in which nothing fits, and say why in a Warning header field (section 20.43)."""
-        code = error.warning if isinstance(error, NegotiationError) else WARNING_MISCELLANEOUS
-        text = str(error).replace('"', "'")
-        warning = (("Warning", f'{code} {WARNING_AGENT} "{text}"'),)
-        self.core.respond(transaction, error.status, now, to_tag=self.dialog_key[1], headers=warning)
-
-    def ack_received(self, transaction: ServerTransaction, ack: Request, now: float) -> None:
-        """Take the ACK of a 2xx of ours, with the answer where the 2xx held the offer."""
-        self.core.layer.acked(transaction, now)
-        agreement = self.agreement
-        if agreement is None or not agreement.has_local_offer or self._offering is not None or self.ended:
-            return
-        try:
-            media = agreement.receive_answer(ack.body)
-        except RemoteProtocolError as error:
-            self.fail(now, error.status, str(error))
-            return
-        self.set_media(media, now)
-        self.enter_talking(now)
-
-    def ack_missing(self, now: float) -> None:
-        """End a call whose 2xx nobody acknowledged (section 13.3.1.4)."""
-        self.fail(now, 408, "the answer was never acknowledged")
-
-    @override
-    def stop_timers(self) -> None:
-        """Cancel every alarm that could still change the call."""
-        if self._retry is not None:
-            self._retry.cancel()
-        if self._timer is not None:
-            self._timer.stop()
 
     _handlers: ClassVar[dict[str, Callable[[DialogCall, ServerTransaction, Request, float], None]]] = {
         "BYE": _on_bye,
         "INFO": _on_info,
-        "INVITE": _on_offer,
+        "INVITE": MediaCall.on_offer,
         "NOTIFY": _on_notify,
         "OPTIONS": _on_options,
-        "UPDATE": _on_offer,
+        "PRACK": lambda call, transaction, request, now: call.on_prack(transaction, request, now),
+        "REFER": _on_refer,
+        "UPDATE": MediaCall.on_offer,
     }

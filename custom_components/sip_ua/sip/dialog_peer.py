@@ -10,11 +10,12 @@ from .address import Address, Hop
 from .client import ClientRequest, Handlers
 from .core import SDP_TYPE, Core, Failure
 from .dialog import Dialog
+from .errors import RemoteProtocolError
 from .events import RegistrationFailure
 from .message import Request, Response
 from .uri import SipUri
 
-_TARGET_REFRESH = frozenset({"INVITE", "UPDATE"})
+_TARGET_REFRESH = frozenset({"INVITE", "NOTIFY", "REFER", "UPDATE"})
 _LOGIN_FIELDS = ("Authorization", "Proxy-Authorization")
 
 
@@ -31,8 +32,24 @@ class DialogPeer:
     def __init__(self, core: Core, dialog: Dialog) -> None:
         """Send through `core` in `dialog`."""
         self.dialog = dialog
+        self.allowed: frozenset[str] = frozenset()
         self._core = core
         self._ack: _Ack | None = None
+
+    def note_allowed(self, message: Request | Response) -> None:
+        """Note which methods the far end understands, where a message of it says so (section 20.5)."""
+        allowed = message.headers.split("Allow")
+        if allowed:
+            self.allowed = frozenset(allowed)
+
+    def note_answer(self, response: Response) -> RemoteProtocolError | None:
+        """Note what a 2xx to a request that refreshes the target says; return why that cannot be followed."""
+        self.note_allowed(response)
+        try:
+            self.dialog.update_target(response)
+        except RemoteProtocolError as error:
+            return error
+        return None
 
     def request(
         self,
@@ -42,8 +59,9 @@ class DialogPeer:
         *,
         headers: tuple[tuple[str, str], ...] = (),
         body: bytes = b"",
+        content_type: str = SDP_TYPE,
     ) -> ClientRequest:
-        """Send a request with an optional session description."""
+        """Send a request; its body is a session description where nothing else is said."""
         core = self._core
 
         def build(hop: Hop) -> Request:
@@ -55,7 +73,7 @@ class DialogPeer:
             for name, value in headers:
                 request.headers.add(name, value)
             if body:
-                request.headers.add("Content-Type", SDP_TYPE)
+                request.headers.add("Content-Type", content_type)
                 request.body = body
             return request
 

@@ -245,4 +245,49 @@ class WatchedStateChanged:
     state: WatchedState
 
 
+class TransferState(StrEnum):
+    """How far a transfer of ours is; the last three are final.
+
+    `UNKNOWN`: the far end accepted, but does not tell the result. Then the call goes on until somebody hangs up.
+    """
+
+    ACCEPTED = "accepted"
+    PROGRESS = "progress"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferProgress(CallEvent):
+    """News of a transfer that we asked for (RFC 3515); it may outlast the call.
+
+    `target` is what was to be called. `code` and `reason` are the target's answer as the far end tells it, or the
+    refusal of the far end itself; 0 and "" where there is none.
+    """
+
+    state: TransferState
+    target: str
+    code: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferRequested(CallEvent):
+    """The far end transfers us, and the owner's rule allows it: `follow_transfer` is to be called, soon.
+
+    `target` is a URI that can be dialled.
+    """
+
+    transfer_id: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallReplaced(CallEvent):
+    """Somebody else took the place of the far end (RFC 3891); the call keeps its id. `previous` was there before."""
+
+    previous: Party
+
+
 type Event = RegistrationChanged | CallEvent | MessagesWaiting | WatchedStateChanged

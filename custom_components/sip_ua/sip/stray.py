@@ -32,6 +32,10 @@ class StrayAnswers:
         if len(self._recent) > MAX_REMEMBERED:
             self._recent.popitem(last=False)
 
+    def knows(self, call_id: str) -> bool:
+        """Whether a call with this Call-ID ended not long ago."""
+        return call_id in self._recent
+
     def receive(self, response: Response, now: float) -> None:
         """Acknowledge and hang up, once for each phone; repeated answers get the same ACK."""
         peers = self._recent.get(response.call_id)

@@ -55,7 +55,7 @@ class ServerTransaction(Transaction):
 
     def respond(self, response: Response, now: float) -> None:
         """Send an answer; raises LocalProtocolError where the final one is sent already or nobody waits any more."""
-        transition = self._find(_command(response.status))
+        transition = self._find(_command(response))
         self._answer = response.to_bytes()
         self.to_tag = response.to.tag or self.to_tag
         self._enter(transition, now)
@@ -89,7 +89,8 @@ class ServerTransaction(Transaction):
                 raise LocalProtocolError(f"a server transaction cannot {action!r}")
 
 
-def _command(status: int) -> Command:
-    if status < 200:
-        return Command.PROVISIONAL
-    return Command.SUCCESS if status < 300 else Command.FAILURE
+def _command(response: Response) -> Command:
+    if response.status < 200:
+        reliable = response.cseq.method == "INVITE" and "RSeq" in response.headers
+        return Command.RELIABLE_PROVISIONAL if reliable else Command.PROVISIONAL
+    return Command.SUCCESS if response.status < 300 else Command.FAILURE

@@ -41,6 +41,8 @@ class Command(Enum):
     """What the transaction user asks of a transaction."""
 
     PROVISIONAL = auto()
+    RELIABLE_PROVISIONAL = auto()
+    """A provisional answer that the user repeats until its PRACK (RFC 3262 section 3)."""
     SUCCESS = auto()
     FAILURE = auto()
     CANCEL = auto()
@@ -190,6 +192,7 @@ SERVER_INVITE: Final = Table(
         (State.PROCEEDING, Command.PROVISIONAL): Transition(
             State.PROCEEDING, (Action.SEND,), start=(Timer.PROGRESS,), stop=_RINGING
         ),
+        (State.PROCEEDING, Command.RELIABLE_PROVISIONAL): Transition(State.PROCEEDING, (Action.SEND,), stop=_RINGING),
         (State.PROCEEDING, Command.SUCCESS): Transition(
             State.ACCEPTED,
             (Action.SEND,),

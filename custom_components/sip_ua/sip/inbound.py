@@ -1,0 +1,148 @@
+"""Requests of others: what every request must meet, and calls and questions outside a dialog.
+
+RFC 3261 sections 8.2 and 11 (OPTIONS), RFC 3262 section 3 (421), RFC 3891 section 3 (Replaces).
+"""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from .account import ReliableProvisional
+from .call_incoming import ReceivedCall
+from .calls import Calls
+from .core import RELIABLE_TAG, SDP_TYPE, Core
+from .dialog import DialogKey, check_targets
+from .dialog_call import DialogCall
+from .errors import MessageError, RemoteProtocolError
+from .message import Request
+from .offer_answer import check_offer, codecs_named
+from .refer import Replaces, parse_replaces
+from .reliable import knows_reliable
+from .subscriptions import Subscriptions
+from .transaction import ServerTransaction
+from .uri import OtherUri
+
+_KNOWN_WITHOUT_DIALOG = frozenset({"BYE", "INFO", "UPDATE", "NOTIFY", "PRACK"})
+
+
+class Inbound:
+    """Answers the requests of one account, or leads them to their call."""
+
+    def __init__(self, core: Core, calls: Calls, subscriptions: Subscriptions) -> None:
+        """Lead requests to `calls` and `subscriptions`."""
+        self._core = core
+        self._calls = calls
+        self._subscriptions = subscriptions
+
+    def receive(self, transaction: ServerTransaction, request: Request, now: float) -> None:
+        """Deal with a request that came once."""
+        if not self._acceptable(transaction, request, now):
+            return
+        if request.method == "NOTIFY" and self._subscriptions.receive(transaction, request, now):
+            return
+        if request.to.tag:
+            call = self._calls.dialogs.get((request.call_id, request.to.tag))
+            if call is None:
+                self._core.respond(transaction, 481, now)
+            else:
+                call.receive_request(transaction, request, now)
+            return
+        handler = self._handlers.get(request.method)
+        if handler is not None:
+            handler(self, transaction, request, now)
+        else:
+            status = 481 if request.method in _KNOWN_WITHOUT_DIALOG else 405
+            allow = (("Allow", self._core.allow),) if status == 405 else ()
+            self._refuse(transaction, status, now, *allow)
+
+    def _refuse(self, transaction: ServerTransaction, status: int, now: float, *headers: tuple[str, str]) -> None:
+        self._core.respond(transaction, status, now, headers=headers)
+
+    def _acceptable(self, transaction: ServerTransaction, request: Request, now: float) -> bool:
+        """Inspect what every request must meet (sections 8.2.2 and 8.2.3)."""
+        unsupported = [tag for tag in request.headers.split("Require") if tag.lower() not in self._core.extensions]
+        if unsupported:
+            self._refuse(transaction, 420, now, ("Unsupported", ", ".join(unsupported[:8])))
+        elif isinstance(request.request_uri, OtherUri):
+            self._refuse(transaction, 416, now)
+        elif request.headers.get("Content-Encoding") not in {None, "identity"}:
+            self._refuse(transaction, 415, now, ("Accept-Encoding", "identity"))
+        else:
+            return True
+        return False
+
+    def _on_options(self, transaction: ServerTransaction, _request: Request, now: float) -> None:
+        headers = (("Allow", self._core.allow), ("Accept", SDP_TYPE), ("Supported", self._core.supported))
+        self._core.respond(transaction, 200, now, headers=headers)
+
+    def _on_refer(self, transaction: ServerTransaction, _request: Request, now: float) -> None:
+        """Call nobody for somebody who is in no call with us."""
+        self._refuse(transaction, 603, now)
+
+    def _on_invite(self, transaction: ServerTransaction, request: Request, now: float) -> None:
+        core = self._core
+        if request.body and request.content_type != SDP_TYPE:
+            self._refuse(transaction, 415, now, ("Accept", SDP_TYPE))
+            return
+        if core.account.reliable_provisional is ReliableProvisional.REQUIRED and not knows_reliable(request):
+            self._refuse(transaction, 421, now, ("Require", RELIABLE_TAG))
+            return
+        try:
+            check_targets(request)
+            old = self._replaced(request)
+        except RemoteProtocolError as error:
+            self._refuse(transaction, error.status, now)
+            return
+        if old is None and (self._calls.refused or self._calls.full):
+            self._refuse(transaction, 480 if self._calls.refused else 486, now)
+            return
+        call = ReceivedCall(core, transaction, now)
+        if call.session_too_short(transaction, now):
+            return
+        try:
+            if request.body:
+                check_offer(request.body, codecs_named(core.account.codecs))
+            if old is not None:
+                call.take_over(old, now)
+        except RemoteProtocolError as error:
+            call.refuse_offer(transaction, error, now)
+            return
+        self._calls.adopt(call)
+        if old is None:
+            call.begin(now)
+        else:
+            call.accept(now)
+
+    def _replaced(self, request: Request) -> DialogCall | None:
+        """Return the call that an INVITE takes over, None where it names none.
+
+        Raises RemoteProtocolError with the status that refuses it (RFC 3891 section 3).
+        """
+        values = request.headers.get_all("Replaces")
+        if not values:
+            return None
+        if len(values) > 1:
+            raise MessageError("more than one Replaces")
+        wanted = parse_replaces(values[0])
+        call = self._calls.dialogs.get((wanted.call_id, wanted.to_tag))
+        if call is None and self._calls.strays.knows(wanted.call_id):
+            raise RemoteProtocolError("the call is over", 603)
+        if call is None or call.peer_of(DialogKey(wanted.call_id, wanted.to_tag, wanted.from_tag)) is None:
+            raise RemoteProtocolError("no such call", 481)
+        _check_replaceable(call, wanted)
+        return call
+
+    _handlers: ClassVar[dict[str, Callable[[Inbound, ServerTransaction, Request, float], None]]] = {
+        "INVITE": _on_invite,
+        "OPTIONS": _on_options,
+        "REFER": _on_refer,
+    }
+
+
+def _check_replaceable(call: DialogCall, wanted: Replaces) -> None:
+    """Raise RemoteProtocolError where the state of a call does not let it be taken over (RFC 3891 section 3)."""
+    if call.ended or call.bye_sent:
+        raise RemoteProtocolError("the call is over", 603)
+    if call.established and wanted.early_only:
+        raise RemoteProtocolError("the call is answered already", 486)
+    if not call.established and not call.placed_by_us:
+        raise RemoteProtocolError("a call that rings here cannot be taken over", 481)
