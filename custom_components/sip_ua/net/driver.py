@@ -175,7 +175,7 @@ class Driver:
             self._agent.lookup_failed(lookup.token, error.failure, str(error), self.now)
             return
         if hops is None:
-            self._spawn(self._locate(lookup), f"sip_ua look up {lookup.host}")
+            self.spawn(self._locate(lookup), f"sip_ua look up {lookup.host}")
         else:
             self._agent.looked_up(lookup.token, hops, self.now)
 
@@ -188,7 +188,8 @@ class Driver:
             self._agent.looked_up(lookup.token, hops, self.now)
         self.pump()
 
-    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+    def spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+        """Do something that takes time; it is given up when the port is closed."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

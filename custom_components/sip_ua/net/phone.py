@@ -4,14 +4,16 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ..sip.account import Account
 from ..sip.address import Hop
 from ..sip.agent import UserAgent
 from ..sip.core import Failure
-from ..sip.errors import LocalProtocolError
-from ..sip.events import CallSnapshot, Event, MessagesWaiting, RegistrationChanged, WatchedState
+from ..sip.errors import LocalProtocolError, SipError
+from ..sip.events import CallSnapshot, Event, MessagesWaiting, RegistrationChanged, TransferRequested, WatchedState
+from ..sip.offer_answer import LocalMedia
 from ..sip.transaction import Timers
 from .audio import AudioSource
 from .driver import Driver
@@ -27,6 +29,7 @@ __all__ = ["CallStatistics", "MediaTimedOut", "Phone", "PhoneEvent", "PlaybackFi
 
 _LOGGER = logging.getLogger(__name__)
 
+STATUS_NOT_NOW = 480
 STATUS_BUSY = 486
 
 
@@ -128,12 +131,17 @@ class Phone:
         located = await self._driver.locate(target)
         if isinstance(located, Failure):
             return self._dial_in_vain(target, located)
-        hop = located[0]
+        return await self._place(
+            located[0],
+            source,
+            lambda media: self._agent.dial(target, media, self._driver.now, ring_timeout=ring_timeout),
+        )
+
+    async def _place(self, hop: Hop, source: AudioSource | None, dial: Callable[[LocalMedia], str]) -> str:
         voice = await self._voices.open(hop, source, self._ask_outside)
         try:
             self._check_on()
-            media = self._voices.local_media(voice, hop)
-            call_id = self._agent.dial(target, media, self._driver.now, ring_timeout=ring_timeout)
+            call_id = dial(self._voices.local_media(voice, hop))
         except BaseException:
             await voice.close()
             raise
@@ -199,6 +207,38 @@ class Phone:
         self._agent.unwatch(watch_id, self._driver.now)
         self._driver.pump()
 
+    # Transfers
+
+    async def transfer(self, call_id: str, target: str) -> None:
+        """Let the far end call a number or SIP address instead; `TransferProgress` tells how that goes.
+
+        Raises LocalProtocolError for what cannot be dialled, and for a call that is not connected.
+        """
+        self._agent.transfer(call_id, target, self._driver.now)
+        self._driver.pump()
+
+    async def transfer_to(self, call_id: str, other: str) -> None:
+        """Join the far ends of two connected calls; both of ours end once that is done."""
+        self._agent.transfer_to_call(call_id, other, self._driver.now)
+        self._driver.pump()
+
+    async def _follow_transfer(self, event: TransferRequested) -> None:
+        """Call whom the far end wants us to talk to, and let it know where that is not possible."""
+        transfer_id = event.transfer_id
+        try:
+            self._check_on()
+            located = await self._driver.locate(event.target)
+            if isinstance(located, Failure):
+                raise LocalProtocolError(located.text)
+            await self._place(
+                located[0], None, lambda media: self._agent.follow_transfer(transfer_id, media, self._driver.now)
+            )
+        except SipError as error:
+            _LOGGER.debug("%s: a transfer cannot be followed: %s", self.account.domain, error)
+            with suppress(LocalProtocolError):
+                self._agent.refuse_transfer(transfer_id, STATUS_NOT_NOW, self._driver.now)
+                self._driver.pump()
+
     def network_changed(self) -> None:
         """Register again at once: our addresses may have changed."""
         self._driver.network_changed()
@@ -238,6 +278,8 @@ class Phone:
         self._voices.before(event)
         self._tell(event)
         self._voices.after(event)
+        if isinstance(event, TransferRequested):
+            self._driver.spawn(self._follow_transfer(event), "sip_ua follow a transfer")
 
     def _tell(self, event: PhoneEvent) -> None:
         """Tell the listener; its errors are its own."""
