@@ -87,9 +87,9 @@ class AgentEnd:
 
     # Commands at the link's present time
 
-    def dial(self, target: str, *, ring_timeout: float | None = None) -> str:
+    def dial(self, target: str, *, ring_timeout: float | None = None, late_offer: bool = False) -> str:
         """Place a call."""
-        call_id = self.agent.dial(target, self.media, self.link.now, ring_timeout=ring_timeout)
+        call_id = self.agent.dial(target, self.media, self.link.now, ring_timeout=ring_timeout, late_offer=late_offer)
         self.react(self.link.now)
         return call_id
 

@@ -6,7 +6,7 @@ import pytest
 
 from custom_components.sip_ua.sip.account import ReliableProvisional
 from custom_components.sip_ua.sip.errors import LocalProtocolError
-from custom_components.sip_ua.sip.events import CallOutcome, CallState, MediaChanged
+from custom_components.sip_ua.sip.events import CallOutcome, CallState, IncomingCall, MediaChanged
 from custom_components.sip_ua.sip.message import Request, parse_message
 from custom_components.sip_ua.sip.reliable import RAck, parse_rack
 
@@ -44,11 +44,11 @@ class Pair:
 class Caller:
     """Alice, and a far end that plays a script."""
 
-    def __init__(self, script: Script, **changes: object) -> None:
+    def __init__(self, script: Script, *, late_offer: bool = False, **changes: object) -> None:
         self.link = Link()
         self.alice: AgentEnd = join(self.link, direct_account("alice", **changes), ALICE)
         self.far = Responder(self.link, BOB, script)
-        self.call_id = self.alice.dial(BOB_URI)
+        self.call_id = self.alice.dial(BOB_URI, late_offer=late_offer)
 
     def pracks(self) -> list[str]:
         return [request.headers.get("RAck") or "" for request in self.far.asked if request.method == "PRACK"]
@@ -187,6 +187,86 @@ def test_the_account_says_what_our_invite_asks_for(setting: dict[str, Any], supp
     headers = caller.far.asked[0].headers
     assert ("100rel" in headers.split("Supported")) is supported
     assert ("100rel" in headers.split("Require")) is required
+
+
+# The offer of the far end
+
+
+def late() -> tuple[Caller, Request]:
+    """Return Alice, who called without an offer, and her INVITE."""
+    caller = Caller(ok_to_all, late_offer=True)
+    caller.link.run_for(0.1)
+    assert not caller.far.asked[0].body
+    return caller, caller.far.asked[0]
+
+
+def test_an_offer_in_a_reliable_183_is_answered_in_the_prack() -> None:
+    caller, invite = late()
+    caller.far.send(ALICE, reliable(invite, 183, 1, port=4001))
+    caller.link.run_for(0.1)
+    assert b"m=audio 40000" in caller.far.asked[-1].body
+    assert caller.far.methods() == ["INVITE", "PRACK"]
+    caller.far.send(ALICE, answer(invite, 200, "one"))
+    caller.link.run_for(0.1)
+    assert not caller.far.asked[-1].body
+    assert caller.alice.agent.calls[caller.call_id].state is CallState.TALKING
+    assert caller.alice.voice is not None
+    assert caller.alice.voice.remote_port == 4001
+
+
+def test_an_offer_in_the_200_is_answered_in_the_ack() -> None:
+    caller, invite = late()
+    caller.far.send(ALICE, answer(invite, 200, "one", port=4001))
+    caller.link.run_for(0.1)
+    assert caller.far.asked[-1].method == "ACK"
+    assert b"m=audio 40000" in caller.far.asked[-1].body
+    assert caller.alice.agent.calls[caller.call_id].state is CallState.TALKING
+
+
+def test_an_offer_that_nobody_acknowledges_is_not_answered() -> None:
+    caller, invite = late()
+    caller.far.send(ALICE, answer(invite, 183, "one", port=4001))
+    caller.link.run_for(0.1)
+    assert not caller.alice.events(MediaChanged)
+    caller.far.send(ALICE, answer(invite, 200, "one", port=4002))
+    caller.link.run_for(0.1)
+    assert caller.alice.voice is not None
+    assert caller.alice.voice.remote_port == 4002
+
+
+@pytest.mark.parametrize("port", [0, 4001])
+def test_an_offer_that_cannot_be_answered_ends_the_call(port: int) -> None:
+    caller, invite = late()
+    offer = answer(invite, 200, "one", port=port)
+    caller.far.send(ALICE, offer.replace(b"RTP/AVP 8", b"RTP/AVP 9").replace(b"rtpmap:8 PCMA", b"rtpmap:9 G722"))
+    caller.link.run_for(0.1)
+    assert sorted(caller.far.methods()[1:]) == ["ACK", "BYE"]
+    assert caller.alice.ended.outcome is CallOutcome.ANSWERED
+    assert caller.alice.ended.code == 488
+
+
+def test_an_early_offer_that_cannot_be_answered_cancels_the_call() -> None:
+    caller, invite = late()
+    offer = reliable(invite, 183, 1, port=4001)
+    caller.far.send(ALICE, offer.replace(b"RTP/AVP 8", b"RTP/AVP 9").replace(b"rtpmap:8 PCMA", b"rtpmap:9 G722"))
+    caller.link.run_for(0.1)
+    assert sorted(caller.far.methods()[1:]) == ["CANCEL", "PRACK"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_calls_without_an_offer_come_about_whatever_the_network_does(seed: int) -> None:
+    pair = Pair(REQUIRED, seed=seed, loss=0.2, duplication=0.2, reordering=0.3, delay=(0.01, 0.3))
+    call_id = pair.alice.dial(BOB_URI, late_offer=True)
+    pair.link.run_until(lambda: bool(pair.bob.events(IncomingCall)), within=60)
+    if seed % 2:
+        pair.bob.command("progress", pair.bob.incoming.id, pair.bob.media)
+    pair.bob.command("answer", pair.bob.incoming.id, pair.bob.media)
+    pair.link.run_until(lambda: "<ack" in pair.bob.ladder, within=60)
+    pair.link.run_for(3)
+    assert pair.bob.voice is not None
+    assert pair.bob.voice.remote_address == ALICE.host
+    pair.alice.command("hangup", call_id)
+    pair.settle()
 
 
 # As called party

@@ -245,13 +245,16 @@ class UserAgent:
         now: float,
         *,
         ring_timeout: float | None = None,
+        late_offer: bool = False,
         failure: Failure | None = None,
     ) -> str:
         """Call a number or URI and return the call's id; raises LocalProtocolError where it cannot be dialled.
 
-        With the `failure` of a driver that has looked for `first_hop` in vain, the call ends as unreachable at once.
+        With `late_offer` the far end says first what it can speak (RFC 3261 section 13.2.1). With the `failure` of a
+        driver that has looked for `first_hop` in vain, the call ends as unreachable at once.
         """
-        return self._place(OutgoingCall(self._core, target, media, now, ring_timeout), now, failure)
+        call = OutgoingCall(self._core, target, media, now, ring_timeout, late_offer=late_offer)
+        return self._place(call, now, failure)
 
     def _place(self, call: OutgoingCall, now: float, failure: Failure | None = None) -> str:
         if self._calls.full:

@@ -13,7 +13,6 @@ from .client import ClientRequest, Handlers
 from .core import MAX_FORWARDS, RELIABLE_TAG, SDP_TYPE, Core, Failure, NextHop
 from .dialog import Dialog, DialogKey
 from .dialog_call import DialogCall
-from .dialog_media import STATUS_SERVER_ERROR
 from .dialog_peer import DialogPeer
 from .errors import LocalProtocolError, RemoteProtocolError
 from .events import CallDirection, CallOutcome, CallState, EndedBy, LadderStep, Party, RegistrationFailure
@@ -31,7 +30,6 @@ from .uri import SipUri, TelUri
 
 MAX_FORKS = 16
 MAX_REDIRECTIONS = 5
-MAX_PRACKS = 3
 STATUS_RINGING = 180
 STATUS_TRYING = 100
 STATUS_REDIRECTED = 300
@@ -56,8 +54,13 @@ class OutgoingCall(DialogCall):
         now: float,
         ring_timeout: float | None,
         transfer: ReceivedTransfer | None = None,
+        *,
+        late_offer: bool = False,
     ) -> None:
-        """Prepare a call to a number or URI; raises LocalProtocolError where it cannot be dialled."""
+        """Prepare a call to a number or URI; raises LocalProtocolError where it cannot be dialled.
+
+        With `late_offer` the far end makes the offer (RFC 3261 section 13.2.1).
+        """
         uri = target_uri(core.account, target)
         remote = Party("", dial_number(target), str(uri))
         call_id = core.token(16)
@@ -75,7 +78,8 @@ class OutgoingCall(DialogCall):
         self._heard: Fork | None = None
         self._late: dict[str, DialogPeer] = {}
         self._offer = OfferAnswer(media, int.from_bytes(core.entropy(4)))
-        self._body = self._offer.create_offer()
+        self._offers_late = late_offer
+        self._body = b"" if late_offer else self._offer.create_offer()
         self._invite: ClientRequest | None = None
         self._cancelled: CallOutcome | None = None
         self._answered_by: str | None = None
@@ -140,7 +144,8 @@ class OutgoingCall(DialogCall):
         headers.add("Min-SE", str(timing.min_se))
         for name, value in () if self._transfer is None else self._transfer.headers:
             headers.add(name, value)
-        headers.add("Content-Type", SDP_TYPE)
+        if self._body:
+            headers.add("Content-Type", SDP_TYPE)
         return Request("INVITE", str(self._uri), headers, self._body)
 
     def _challenged(self, response: Response, now: float) -> None:
@@ -155,33 +160,23 @@ class OutgoingCall(DialogCall):
         status = response.status
         fork = self._fork(response) if status != STATUS_TRYING else None
         rseq = rseq_of(response)
-        if rseq is not None:
-            if fork is None or not fork.in_order(rseq):
-                return
-            self._acknowledge(fork, f"{rseq} {response.cseq}", now)
+        if rseq is not None and (fork is None or not fork.in_order(rseq)):
+            return
         step = {STATUS_TRYING: LadderStep.TRYING, STATUS_RINGING: LadderStep.RINGING}.get(status, LadderStep.PROGRESS)
         self.step(step, now, sent=False, code=status, reason=response.reason)
         self._report(status, response.reason, now)
-        if status == STATUS_TRYING or self.ended or self._cancelled:
-            return
-        if fork is not None and response.body and response.content_type == SDP_TYPE:
-            self._early_media(fork, response, now, settled=rseq is not None)
-        elif status == STATUS_RINGING and self.snapshot.state is CallState.DIALING:
+        answer = b""
+        wanted = fork is not None and not self.ended and self._cancelled is None
+        if fork is not None and wanted and response.body and response.content_type == SDP_TYPE:
+            answer = self._early_media(fork, response, now, settled=rseq is not None)
+        elif wanted and status == STATUS_RINGING and self.snapshot.state is CallState.DIALING:
             self.enter(CallState.ALERTING, now)
+        if fork is not None and rseq is not None:
+            self._unsettled += 1
+            fork.acknowledge(f"{rseq} {response.cseq}", answer, now, self._prack_answered)
 
-    def _acknowledge(self, fork: Fork, rack: str, now: float, attempts: int = MAX_PRACKS) -> None:
-        """Send a PRACK; again where a later request of ours came before it."""
-
-        def final(response: Response, _hop: Hop, later: float) -> None:
-            self._unsettled -= 1
-            if response.status == STATUS_SERVER_ERROR and attempts > 1 and not self.ended:
-                self._acknowledge(fork, rack, later, attempts - 1)
-
-        def failed(_failure: Failure, _later: float) -> None:
-            self._unsettled -= 1
-
-        self._unsettled += 1
-        fork.peer.request("PRACK", Handlers(final=final, failed=failed), now, headers=(("RAck", rack),))
+    def _prack_answered(self) -> None:
+        self._unsettled -= 1
 
     def _fork(self, response: Response) -> Fork | None:
         """Return the early dialog of a provisional answer, a new one for each phone that rings."""
@@ -200,18 +195,23 @@ class OutgoingCall(DialogCall):
             fork.peer.note_allowed(response)
         return fork
 
-    def _early_media(self, fork: Fork, response: Response, now: float, *, settled: bool) -> None:
-        """Take the answer of one of the forks; the first that plays anything before somebody answers is heard."""
-        if fork.settled:
-            return
-        agreement = self._offer.fork()
+    def _early_media(self, fork: Fork, response: Response, now: float, *, settled: bool) -> bytes:
+        """Take the description of one of the forks, and return the answer to it where it is an offer.
+
+        The first fork that plays anything before somebody answers is heard.
+        """
+        if fork.settled or (self._offers_late and not settled):
+            return b""
         try:
-            media = agreement.receive_answer(response.body)
+            answer = fork.agree(self._offer, response.body)
         except RemoteProtocolError:
-            return
-        fork.agreement, fork.media, fork.settled = agreement, media, settled
+            if self._offers_late:
+                self._hang_up(CallOutcome.FAILED, now)
+            return b""
+        fork.settled = settled
         if self._heard is None or self._heard is fork:
             self._hear(fork, now)
+        return answer
 
     def _hear(self, fork: Fork, now: float) -> None:
         heard = self._heard
@@ -291,24 +291,21 @@ class OutgoingCall(DialogCall):
         self._stop_ringing()
         self.peer = peer
         self.answered(now, asserted_party(response, response.to, trusted=self.core.account.registers))
-        peer.acknowledge(response, request, now)
+        answer, problem = b"", None
+        # What was agreed early stays; without acknowledgement it was but a preview of what the 2xx says.
+        if fork.agreement is None or (response.body and not fork.settled):
+            try:
+                answer = fork.agree(self._offer, response.body)
+            except RemoteProtocolError as error:
+                problem = error
+        peer.acknowledge(response, request, now, answer)
         self.step(LadderStep.ACK, now, sent=True)
         self._report(response.status, response.reason, now)
-        self._agree(fork, response, now)
-
-    def _agree(self, fork: Fork, response: Response, now: float) -> None:
-        """Take the answer out of the 2xx, or keep the one that an early answer of the same fork held."""
-        agreement, media = fork.agreement, fork.media
-        if agreement is None or (response.body and not fork.settled):
-            agreement = self._offer.fork()
-            try:
-                media = agreement.receive_answer(response.body)
-            except RemoteProtocolError as error:
-                self.agreement = agreement
-                self.fail(now, error.status, str(error))
-                return
-        self.agreement = agreement
-        self.set_media(media, now)
+        self.agreement = fork.agreement
+        if problem is not None:
+            self.fail(now, problem.status, str(problem))
+            return
+        self.set_media(fork.media, now)
         self.enter_talking(now)
         self.start_session_timer(response, now, uac=True)
 

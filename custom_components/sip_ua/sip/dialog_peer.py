@@ -88,8 +88,8 @@ class DialogPeer:
         self._locate(located, now)
         return client
 
-    def acknowledge(self, response: Response, invite: Request, now: float) -> bool:
-        """Acknowledge a 2xx; False where it was only repeated and got its old ACK again."""
+    def acknowledge(self, response: Response, invite: Request, now: float, body: bytes = b"") -> bool:
+        """Acknowledge a 2xx, with the answer to the offer in it; False where a repeated one got its old ACK again."""
         cseq = response.cseq.number
         if self.repeat_ack(cseq):
             return False
@@ -97,6 +97,10 @@ class DialogPeer:
         for name in _LOGIN_FIELDS:
             for value in invite.headers.get_all(name):
                 request.headers.add(name, value)
+
+        if body:
+            request.headers.add("Content-Type", SDP_TYPE)
+            request.body = body
 
         def located(outcome: tuple[Hop, ...] | Failure, _later: float) -> None:
             # Where the way cannot be found, the peer repeats its 2xx and then hangs up by itself.
