@@ -10,7 +10,7 @@ from hypothesis import settings
 # Imported before Home Assistant looks for custom integrations, or it finds the test package's own folder.
 import custom_components.sip_ua  # noqa: F401
 
-LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+LOOPBACK = ["127.0.0.1", "127.0.0.2", "::1", "localhost"]
 NOT_RUN = pytest.StashKey[dict[str, int]]()
 
 # How long one example takes says more about the machine than about the code.
