@@ -1,0 +1,103 @@
+"""How soon a telephone is registered again after its registrar was killed and came back, at a real Kamailio.
+
+    .venv/bin/python scripts/benchmark/recovery.py [--down SECONDS ...] [--keep-alive N] [--granted N] [--transport T]
+
+Kamailio is killed as by a power cut, stays away for each of the times, and comes back with an empty table. The time
+counts from the moment at which it answers again until it has the telephone's contact. `noticed` is how long after
+the kill the telephone said that its registration is lost; one that came back before anybody asked was not missed.
+The goals: within 5 s where the loss was noticed, within 60 s whatever happened; the exit code is 1 beyond that.
+"""
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPO))
+
+from custom_components.sip_ua.sip.account import Timing, Transport  # noqa: E402
+from custom_components.sip_ua.sip.events import RegistrationState  # noqa: E402
+from tests.interop.agent import Agent, account_at  # noqa: E402
+from tests.interop.peers import Kamailio  # noqa: E402
+
+USER = "ha"
+PATIENCE = 900.0
+GOAL_NOTICED, GOAL_ALWAYS = 5.0, 60.0
+ROW = "{:>9} {:>6} {:>9} {:>7} {:>8} {:>9}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What came of one outage; times in seconds, `noticed` None where nobody noticed."""
+
+    noticed: float | None
+    back: float
+    attempts: int
+
+    @property
+    def goal(self) -> float:
+        """Return the time within which the telephone should be back."""
+        return GOAL_ALWAYS if self.noticed is None else GOAL_NOTICED
+
+
+async def recover(folder: Path, transport: Transport, down: float, timing: Timing, granted: int) -> Recovery:
+    """Kill the registrar for `down` seconds, and wait until the telephone is registered again."""
+    async with (
+        Kamailio(folder, {USER: "secret"}, max_expires=granted) as kamailio,
+        Agent(account_at(kamailio, USER, transport=transport, timing=timing)) as ours,
+    ):
+        await ours.until_registered()
+        told = len(ours.registrations)
+        killed = time.monotonic()
+        kamailio.kill()
+        await kamailio.stop()
+        await asyncio.sleep(down)
+        await kamailio.start()
+        returned = time.monotonic()
+        await kamailio.until(lambda: kamailio.contacts(USER), "the telephone is back", seconds=PATIENCE)
+        back = time.monotonic() - returned
+        lost = [event for event in ours.registrations[told:] if event.state is RegistrationState.FAILED]
+        # The loop's clock, which the events tell, is the monotonic one.
+        return Recovery(lost[0].at - killed if lost else None, back, len(lost))
+
+
+async def measure(arguments: argparse.Namespace) -> bool:
+    """Measure every outage; True where all goals were reached."""
+    timing = Timing(keep_alive=arguments.keep_alive)
+    print(
+        f"keep-alive every {timing.keep_alive} s, registrar grants {arguments.granted} s, else the settings' defaults"
+    )
+    print(ROW.format("transport", "down s", "noticed s", "back s", "failures", "goal s"))
+    good = True
+    for transport in arguments.transport:
+        for down in arguments.down:
+            with tempfile.TemporaryDirectory() as folder:
+                found = await recover(Path(folder), Transport(transport), down, timing, arguments.granted)
+            noticed = "no" if found.noticed is None else f"{found.noticed:.1f}"
+            met = found.back <= found.goal
+            goal = f"{found.goal:.0f}{'' if met else ' MISSED'}"
+            print(ROW.format(transport, f"{down:g}", noticed, f"{found.back:.1f}", found.attempts, goal), flush=True)
+            good = good and met
+    return good
+
+
+def main() -> int:
+    """Read the arguments and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--down", type=float, nargs="+", default=[1.0, 10.0, 60.0], help="seconds away, each measured")
+    parser.add_argument("--keep-alive", type=int, default=5, help="seconds between questions (default: 5)")
+    parser.add_argument("--granted", type=int, default=60, help="seconds that the registrar grants (default: 60)")
+    parser.add_argument("--transport", nargs="+", choices=["udp", "tcp"], default=["udp", "tcp"])
+    arguments = parser.parse_args()
+    if shutil.which("kamailio") is None and shutil.which("kamailio", path="/usr/sbin") is None:
+        parser.error("kamailio is not installed (scripts/test installs it)")
+    return 0 if asyncio.run(measure(arguments)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
