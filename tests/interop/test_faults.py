@@ -1,4 +1,4 @@
-"""Calls to baresip by way of Kamailio, both behind a network that loses, doubles and delays what we say to them."""
+"""Calls to baresip by way of Kamailio, both behind a network that loses, reorders and delays what we say to them."""
 
 from dataclasses import replace
 
@@ -17,7 +17,8 @@ from .peers import free_ports, until
 pytestmark = [pytest.mark.interop, pytest.mark.peer("kamailio", "baresip")]
 
 CALLS = 4
-BAD_NETWORK = Faults(loss=0.2, duplication=0.2, reordering=0.2, delay=(0.005, 0.02), detour=0.05)
+# Nothing is doubled: to a Kamailio that counts nonces, a doubled login is the replay of one.
+BAD_NETWORK = Faults(loss=0.2, reordering=0.2, delay=(0.005, 0.02), detour=0.05)
 QUICK = Timers(t1=0.05, t2=0.4, t4=0.5, trying=0.02)
 
 

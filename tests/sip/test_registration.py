@@ -178,6 +178,34 @@ def test_a_stale_nonce_is_no_refusal() -> None:
     assert RegistrationState.REFUSED not in home.states
 
 
+def challenge_of(nonce: str) -> tuple[int, dict[str, str]]:
+    return 401, {"WWW-Authenticate": f'Digest realm="{NAME}", nonce="{nonce}", qop="auth"'}
+
+
+def test_a_login_taken_for_a_replay_since_its_answer_was_lost_is_no_refusal() -> None:
+    home = Home()
+    home.server.script = [challenge_of("n1")]
+    home.alice.command("register")
+    home.link.run_until(lambda: bool(home.server.registers()))
+    # The first login is lost on its way; the registrar, which keeps no transactions, refuses what comes then.
+    home.link.lose("REGISTER")
+    home.server.script = [challenge_of("n2"), (200, {})]
+    home.link.run_for(5)
+    assert home.state is RegistrationState.REGISTERED
+    assert RegistrationState.REFUSED not in home.states
+    assert 'nonce="n2"' in (home.server.registers()[-1][1].headers.get("Authorization") or "")
+
+
+def test_a_wrong_password_is_found_out_though_a_login_had_to_be_repeated() -> None:
+    home = Home(account(password="wrong"))
+    home.alice.command("register")
+    home.link.run_until(lambda: bool(home.server.registers()))
+    home.link.lose("REGISTER")
+    home.link.run_for(7200)
+    assert home.state is RegistrationState.REFUSED
+    assert len(home.server.registers()) == 3
+
+
 def test_the_nonce_that_the_registrar_names_next_spares_a_challenge() -> None:
     home = Home(account(timing=Timing(expiration=60, keep_alive=0)))
     home.server.script = [

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .address import Hop
 from .core import NOWHERE, Core, Failure
-from .errors import AuthenticationError
+from .errors import AuthenticationError, AuthenticationFailure
 from .events import RegistrationFailure
 from .message import Request, Response
 from .transaction import ClientTransaction
@@ -99,7 +99,7 @@ class ClientRequest:
         self._core.preferred = self.hop.remote
         if status < 300:
             self._core.digest.succeeded(transaction.request, response)
-        if status in _CHALLENGES and self._login(response, now):
+        if status in _CHALLENGES and self._login(transaction, response, now):
             return
         self._handlers.final(response, self.hop, now)
 
@@ -141,11 +141,18 @@ class ClientRequest:
         self._send(now)
         return True
 
-    def _login(self, response: Response, now: float) -> bool:
+    def _login(self, transaction: ClientTransaction, response: Response, now: float) -> bool:
         """Send again with a login; False where that cannot help."""
         self._logins += 1
+        digest = self._core.digest
         try:
-            self._core.digest.challenged(response)
+            try:
+                digest.challenged(response)
+            except AuthenticationError as error:
+                # A server without transactions takes the repetition of a good login for a replay of it.
+                if error.failure is not AuthenticationFailure.REFUSED or transaction.sent == 1:
+                    raise
+                digest.challenged(response)
         except AuthenticationError as error:
             self.login_error = error
             return False

@@ -16,10 +16,11 @@ from .transaction_tables import CLIENT_INVITE, CLIENT_NON_INVITE, Action, Receiv
 class ClientTransaction(Transaction):
     """A request on its way to a final answer.
 
-    `cancel_headers` is set once the user has asked to cancel, `cancellation` once the CANCEL is on its way.
+    `cancel_headers` is set once the user has asked to cancel, `cancellation` once the CANCEL is on its way; `sent`
+    counts how often the request went out.
     """
 
-    __slots__ = ("_data", "_response", "_source", "cancel_headers", "cancellation")
+    __slots__ = ("_data", "_response", "_source", "cancel_headers", "cancellation", "sent")
 
     def __init__(self, request: Request, destination: Address, exchange: Exchange) -> None:
         """Prepare; `start` sends the request as it is now."""
@@ -30,6 +31,7 @@ class ClientTransaction(Transaction):
         self._data = request.to_bytes()
         self._response: Response | None = None
         self._source = destination
+        self.sent = 0
 
     @property
     def awaits_cancel(self) -> bool:
@@ -52,6 +54,7 @@ class ClientTransaction(Transaction):
     def _perform(self, action: Action, now: float) -> None:
         match action:
             case Action.SEND:
+                self.sent += 1
                 self._send(self._data)
             case Action.SEND_ACK:
                 self._send(create_ack(self.request, self._last_response()).to_bytes())
