@@ -1,0 +1,125 @@
+"""Requests that are answered without ringing: what we cannot do, and what is asked of us (RFC 3261 section 8.2)."""
+
+import pytest
+
+from custom_components.sip_ua.sip.account import Account, ServerAddress
+from custom_components.sip_ua.sip.events import IncomingCall
+from custom_components.sip_ua.sip.message import Response, parse_message
+
+from .agents import ALICE, BOB, direct_account, join
+from .link import Link
+from .registrar import NAME, SERVER, Registrar
+from .responder import SDP, Responder
+
+BOB_URI = f"sip:bob@{BOB.host}"
+
+
+def ask(method: str, *extra: str, uri: str = BOB_URI, to_tag: str = "", body: str = "") -> tuple[Response, int]:
+    """Let a caller send one request to Bob, and return his final answer and how many calls rang."""
+    link = Link()
+    bob = join(link, direct_account("bob"), BOB)
+    caller = Responder(link, ALICE, lambda _request: [])
+    lines = [
+        f"{method} {uri} SIP/2.0",
+        f"Via: SIP/2.0/UDP {ALICE.host}:5060;branch=z9hG4bKask",
+        "Max-Forwards: 70",
+        "From: <sip:alice@alice.example>;tag=a",
+        f"To: <{BOB_URI}>{to_tag}",
+        "Call-ID: ask",
+        f"CSeq: 1 {method}",
+        f"Contact: <sip:alice@{ALICE.host}>",
+        *extra,
+        f"Content-Length: {len(body)}",
+        "",
+        body,
+    ]
+    caller.send(BOB, "\r\n".join(lines).encode())
+    link.run_for(0.1)
+    answer = parse_message(link.sent(link.labels(BOB)[0], BOB)[0].data)
+    assert isinstance(answer, Response)
+    return answer, len(bob.events(IncomingCall))
+
+
+def test_a_method_that_we_do_not_know_is_refused_with_those_that_we_do() -> None:
+    answer, rang = ask("MESSAGE")
+    assert (answer.status, rang) == (405, 0)
+    assert {"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS"} <= set(answer.headers.split("Allow"))
+
+
+def test_an_extension_that_is_required_and_unknown_is_refused_by_its_name() -> None:
+    answer, rang = ask("INVITE", "Require: timer, path-to-nowhere, and-more")
+    assert (answer.status, rang) == (420, 0)
+    assert answer.headers.split("Unsupported") == ["path-to-nowhere", "and-more"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "body", "field"),
+    [
+        ("Content-Type: text/plain", "hello", "Accept"),
+        ("Content-Encoding: gzip", "hello", "Accept-Encoding"),
+    ],
+)
+def test_a_body_that_we_cannot_read_is_refused_with_what_we_can(extra: str, body: str, field: str) -> None:
+    answer, rang = ask("INVITE", extra, body=body)
+    assert (answer.status, rang) == (415, 0)
+    assert answer.headers.get(field)
+
+
+def test_a_scheme_that_we_do_not_know_is_refused() -> None:
+    answer, rang = ask("INVITE", uri="nobodyKnowsThisScheme:totallyopaquecontent")
+    assert (answer.status, rang) == (416, 0)
+
+
+@pytest.mark.parametrize("method", ["BYE", "INFO", "UPDATE", "INVITE"])
+def test_a_request_in_a_dialog_that_is_not_there_is_refused(method: str) -> None:
+    answer, rang = ask(method, to_tag=";tag=gone")
+    assert (answer.status, rang) == (481, 0)
+
+
+def test_options_is_answered_with_what_we_can_do() -> None:
+    answer, rang = ask("OPTIONS")
+    assert (answer.status, rang) == (200, 0)
+    assert answer.to.tag
+    assert "INVITE" in answer.headers.split("Allow")
+    assert answer.headers.split("Accept") == ["application/sdp"]
+    assert "timer" in answer.headers.split("Supported")
+
+
+def test_an_invite_that_came_over_two_paths_rings_once() -> None:
+    link = Link()
+    bob = join(link, direct_account("bob"), BOB)
+    caller = Responder(link, ALICE, lambda _request: [])
+    body = SDP.format(port=4001)
+    for path in ("one", "two"):
+        text = (
+            f"INVITE {BOB_URI} SIP/2.0\r\nVia: SIP/2.0/UDP {ALICE.host}:5060;branch=z9hG4bK{path}\r\n"
+            f"Max-Forwards: 70\r\nFrom: <sip:alice@alice.example>;tag=a\r\nTo: <{BOB_URI}>\r\nCall-ID: m\r\n"
+            f"CSeq: 1 INVITE\r\nContact: <sip:alice@{ALICE.host}>\r\nContent-Type: application/sdp\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        )
+        caller.send(BOB, text.encode())
+    link.run_for(0.1)
+    assert sorted(link.labels(BOB)) == ["180", "482"]
+    assert len(bob.events(IncomingCall)) == 1
+
+
+@pytest.mark.parametrize(("registered", "name"), [(True, "Grandma"), (False, "Impostor")])
+def test_an_asserted_identity_is_believed_from_our_server_only(registered: bool, name: str) -> None:
+    link = Link()
+    registrar = Registrar(link)
+    account = Account(number="bob", domain=NAME, password="secret", server=ServerAddress(NAME))
+    bob = join(link, account if registered else direct_account("bob"), BOB)
+    bob.names[NAME] = [SERVER]
+    bob.command("register")
+    link.run_for(1)
+    source = SERVER if registered else ALICE
+    text = (
+        f"INVITE {BOB_URI} SIP/2.0\r\nVia: SIP/2.0/UDP {source.host}:5060;branch=z9hG4bKp\r\nMax-Forwards: 70\r\n"
+        f'From: "Impostor" <sip:anonymous@anonymous.invalid>;tag=a\r\nTo: <{BOB_URI}>\r\nCall-ID: p\r\n'
+        f"CSeq: 1 INVITE\r\nContact: <sip:x@{source.host}>\r\nPrivacy: none\r\n"
+        'P-Asserted-Identity: "Grandma" <sip:0301234@sip.example>\r\nContent-Length: 0\r\n\r\n'
+    )
+    bob.deliver(text.encode(), source, link.now)
+    bob.react(link.now)
+    assert bob.incoming.remote.name == name
+    assert bool(registrar.registers()) is registered
