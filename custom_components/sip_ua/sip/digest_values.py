@@ -78,8 +78,8 @@ def parse_auth_values(value: str) -> list[AuthValue]:
     RFC 3261 writes one challenge a header field; several in one, as HTTP allows, are read too.
     """
     found: list[AuthValue] = []
-    position, end = 0, len(value)
-    while position < end:
+    position, end, room = 0, len(value), MAX_CHALLENGES * MAX_PARAMS
+    while position < end and room:
         if value[position] in " \t,":
             position += 1
             continue
@@ -92,6 +92,7 @@ def parse_auth_values(value: str) -> list[AuthValue]:
         param, position = _param(value, _skip_space(value, position + 1))
         if param is None:
             break
+        room -= 1
         if found and word and len(found[-1].params) < MAX_PARAMS:
             found[-1].params.setdefault(word.lower(), param)
     return found

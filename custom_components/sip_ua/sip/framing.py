@@ -15,6 +15,8 @@ PONG: Final = b"\r\n"
 # How much of an empty line may be there already when more arrives.
 _OVERLAP: Final = 2
 _LINE_END_OCTETS: Final = (b"\r", b"\n")
+# How many bare line feeds are passed over at once.
+_RUN: Final = 256
 
 
 class KeepAlive(Enum):
@@ -83,7 +85,11 @@ class StreamFramer:
 
     def _skip_empty_lines(self) -> KeepAlive | None:
         buffer = self._buffer
-        for lines, kind in ((PING, KeepAlive.PING), (PONG, KeepAlive.PONG), (b"\n", KeepAlive.PONG)):
+        if buffer.startswith(b"\n"):
+            head = buffer[:_RUN]
+            del buffer[: len(head) - len(head.lstrip(b"\n"))]
+            return KeepAlive.PONG
+        for lines, kind in ((PING, KeepAlive.PING), (PONG, KeepAlive.PONG)):
             if buffer.startswith(lines):
                 del buffer[: len(lines)]
                 return kind
