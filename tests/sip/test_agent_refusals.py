@@ -122,4 +122,5 @@ def test_an_asserted_identity_is_believed_from_our_server_only(registered: bool,
     bob.deliver(text.encode(), source, link.now)
     bob.react(link.now)
     assert bob.incoming.remote.name == name
+    assert bob.incoming.remote.number == ("0301234" if registered else ""), "anonymous callers have no number"
     assert bool(registrar.registers()) is registered
