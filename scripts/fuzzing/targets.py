@@ -27,7 +27,7 @@ from custom_components.sip_ua.sip.offer_answer import LocalMedia, OfferAnswer, c
 from custom_components.sip_ua.sip.sdp import MAX_SDP_LENGTH, parse_sdp
 from custom_components.sip_ua.sip.stun_message import StunError, binding_response, parse_binding_response
 
-from . import hostile
+from . import conversation, hostile
 from .rooms import REPO
 
 TORTURE = REPO / "tests" / "sip" / "torture"
@@ -206,5 +206,11 @@ TARGETS = {
             name="rtcp", run=read_rtcp, seeds=_reports, hostile=lambda size: hostile.binaries(size, b"", *_reports())
         ),
         Target(name="agent", run=tell_agent, seeds=torture, hostile=hostile.messages),
+        Target(
+            name="calls",
+            run=conversation.converse,
+            seeds=conversation.seeds,
+            hostile=lambda size: hostile.binaries(size, *conversation.seeds()),
+        ),
     )
 }
