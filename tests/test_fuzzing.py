@@ -48,7 +48,7 @@ def test_the_fuzzer_finds_work_that_grows_with_the_square() -> None:
             text = text[1:]
 
     def long_ones(size: int) -> Iterator[bytes]:
-        yield bytes(size)
+        yield bytes(size * 2)
 
     target = Target(name="squared", run=squared, seeds=lambda: [b"a"], hostile=long_ones)
     result = fuzz(target, seconds=0, seed=1)

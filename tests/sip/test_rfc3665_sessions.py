@@ -167,7 +167,17 @@ def test_3_2_session_establishment_through_two_proxies() -> None:
     alice, bob = net.settled()
     assert uris(net.bob, "BYE", net.link) == (ALICE_CONTACT, [f"sip:{SS2};lr", f"sip:{SS1};lr"])
     assert net.flow() == BYE_OF_BOB
-    assert net.alice.ladder == [">invite", ">invite", "<trying", "<ringing", "<ok", ">ack", "<bye", ">bye_ok"]
+    assert net.alice.ladder == [
+        ">invite",
+        "<challenge",
+        ">invite",
+        "<trying",
+        "<ringing",
+        "<ok",
+        ">ack",
+        "<bye",
+        ">bye_ok",
+    ]
     assert (alice.outcome, alice.ended_by) == (CallOutcome.ANSWERED, EndedBy.REMOTE)
     assert bob.remote.name == "Alice"
 
