@@ -3,7 +3,7 @@
 from time import perf_counter
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from custom_components.sip_ua.sip.errors import SdpError
 from custom_components.sip_ua.sip.sdp import (
@@ -130,6 +130,7 @@ def test_what_is_no_description_is_refused_with_488(body: bytes) -> None:
 
 
 @given(st.binary(max_size=400))
+@example(b"o=a 1 1 IN IP4 b\0\x0b\0")
 def test_any_bytes_parse_or_raise_the_one_error(body: bytes) -> None:
     for data in (body, b"v=0\r\n" + body, RFC_8866 + body):
         try:

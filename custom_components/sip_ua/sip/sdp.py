@@ -154,8 +154,8 @@ def parse_sdp(body: bytes) -> SessionDescription:
     """
     if len(body) > MAX_SDP_LENGTH:
         raise SdpError("session description is too long")
-    text = body.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")
-    lines = [line for line in (line.strip(" \t\0") for line in text.split("\n")) if line]
+    text = body.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n").replace("\0", " ")
+    lines = [line for line in (line.strip(" \t") for line in text.split("\n")) if line]
     if len(lines) > MAX_LINES:
         raise SdpError("session description has too many lines")
     if not lines or lines[0].replace(" ", "") != "v=0":
