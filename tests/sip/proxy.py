@@ -4,7 +4,7 @@ They keep transactions (RFC 3261 section 16), so that CANCEL, refusals and repet
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from custom_components.sip_ua.sip.account import Transport
 from custom_components.sip_ua.sip.address import Address, Send
@@ -56,7 +56,8 @@ class Proxy:
         self._layer = TransactionLayer(Timers())
         self._digest = DigestServer(self.realm, "MD5", entropy(len(self.name)))
         self._branches = 0
-        self.link.join(self, self.address, deliver=self.deliver, react=self.react)
+        by_tcp = replace(self.address, transport=Transport.TCP)
+        self.link.join(self, self.address, by_tcp, deliver=self.deliver, react=self.react)
 
     def handle_timer(self, now: float) -> None:
         """Run the transactions' timers."""
