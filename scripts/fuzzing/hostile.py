@@ -52,6 +52,37 @@ DIGEST_PATTERNS = (
 )
 
 
+EVENT_BODIES = (
+    b"Messages-Waiting: yes\r\nMessage-Account: sip:a@b\r\nVoice-Message: 2/8 (0/2)\r\n",
+    (
+        b'<?xml version="1.0"?><dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="1" state="full" '
+        b'entity="sip:a@b"><dialog id="x" direction="initiator"><state>confirmed</state></dialog></dialog-info>'
+    ),
+    (
+        b'<?xml version="1.0"?><presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:a@b"><tuple id="t"><status>'
+        b"<basic>open</basic></status></tuple></presence>"
+    ),
+)
+XML_PATTERNS = (
+    *(
+        b"<a>",
+        b"<",
+        b">",
+        b"&amp;",
+        b"&",
+        b"&#1;",
+        b'<a b="c">',
+        b"<a/>",
+        b"</a>",
+        b"<!--",
+        b"-->",
+        b"<![CDATA[",
+        b"<?",
+    ),
+    *(b'a="b" ', b' xmlns:a="b"', b"]]>", b"<!DOCTYPE a [", b'<!ENTITY a "&a;">', b"a:", b" ", b"\xc3", b"\0"),
+)
+
+
 def filled(head: bytes, pattern: bytes, tail: bytes, size: int) -> bytes:
     """Return head, as many repetitions of the pattern as fit into `size` octets, and tail."""
     room = max(size - len(head) - len(tail), 0)
@@ -79,6 +110,14 @@ def descriptions(size: int) -> Iterator[bytes]:
         yield filled(SDP_HEAD, pattern, b"", size)
         yield filled(SDP_HEAD + b"a=", pattern, b"\r\n", size)
         yield filled(b"", pattern, b"", size)
+
+
+def documents(size: int) -> Iterator[bytes]:
+    """Return bodies of notifications."""
+    for pattern in XML_PATTERNS:
+        for head in (b"", b"<a", b"<a>", EVENT_BODIES[0], EVENT_BODIES[1][:60], EVENT_BODIES[1][:150]):
+            yield filled(head, pattern, b"", size)
+        yield filled(b"<a>", pattern, b"</a>", size)
 
 
 def challenges(size: int) -> Iterator[bytes]:

@@ -16,14 +16,23 @@ from custom_components.sip_ua.rtp.rtcp import (
 from custom_components.sip_ua.sip.account import Account, Transport
 from custom_components.sip_ua.sip.address import Address, Hop, HostPort
 from custom_components.sip_ua.sip.agent import UserAgent
+from custom_components.sip_ua.sip.dialog_info import parse_dialog_info
 from custom_components.sip_ua.sip.digest import Credentials, DigestClient
 from custom_components.sip_ua.sip.digest_server import DigestServer
-from custom_components.sip_ua.sip.errors import AuthenticationError, MessageError, RemoteProtocolError, SdpError
+from custom_components.sip_ua.sip.errors import (
+    AuthenticationError,
+    EventBodyError,
+    MessageError,
+    RemoteProtocolError,
+    SdpError,
+)
 from custom_components.sip_ua.sip.framing import StreamFramer
 from custom_components.sip_ua.sip.grammar import MAX_MESSAGE
 from custom_components.sip_ua.sip.headers import Headers
 from custom_components.sip_ua.sip.message import Request, parse_message
+from custom_components.sip_ua.sip.message_summary import parse_message_summary
 from custom_components.sip_ua.sip.offer_answer import LocalMedia, OfferAnswer, codecs_named
+from custom_components.sip_ua.sip.presence import parse_presence
 from custom_components.sip_ua.sip.sdp import MAX_SDP_LENGTH, parse_sdp
 from custom_components.sip_ua.sip.stun_message import StunError, binding_response, parse_binding_response
 
@@ -137,6 +146,15 @@ def read_login(data: bytes) -> None:
     DigestClient(Credentials("user", "secret"), bytes).succeeded(request, response)
 
 
+def read_event(data: bytes) -> None:
+    """Read the body of a notification, as every kind that there is."""
+    for parse in (parse_message_summary, parse_dialog_info, parse_presence):
+        try:
+            parse(data)
+        except EventBodyError:
+            continue
+
+
 def read_stun(data: bytes) -> None:
     """Read an answer to a binding request."""
     try:
@@ -195,6 +213,7 @@ TARGETS = {
         ),
         Target(name="challenge", run=read_challenge, seeds=lambda: [CHALLENGE, b"Basic a"], hostile=hostile.challenges),
         Target(name="login", run=read_login, seeds=lambda: [LOGIN], hostile=hostile.challenges),
+        Target(name="event", run=read_event, seeds=lambda: list(hostile.EVENT_BODIES), hostile=hostile.documents),
         Target(name="stun", run=read_stun, seeds=lambda: [STUN], hostile=lambda size: hostile.binaries(size, STUN)),
         Target(
             name="rtp",
