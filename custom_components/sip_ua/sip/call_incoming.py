@@ -63,7 +63,6 @@ class ReceivedCall(DialogCall):
         self._invite = transaction
         transaction.context = self
         self.hop = core.arrival
-        self._contact = str(core.contact(self.hop))
         self._tag = core.token()
         self._reliable = ReliableAnswers(core, transaction, self._unacknowledged)
         self._description = b""
@@ -129,7 +128,11 @@ class ReceivedCall(DialogCall):
         self.step(LadderStep.INVITE, now, sent=False)
 
     def _create(self, status: int, body: bytes = b"", headers: tuple[tuple[str, str], ...] = ()) -> Response:
-        common = (("Contact", self._contact), ("Allow", self.core.allow), ("Supported", self.core.supported))
+        common = (
+            ("Contact", str(self.core.contact(self.hop))),
+            ("Allow", self.core.allow),
+            ("Supported", self.core.supported),
+        )
         return self.core.create_response(self._invite, status, to_tag=self._tag, headers=(*common, *headers), body=body)
 
     # What we decide

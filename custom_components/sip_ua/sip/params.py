@@ -94,6 +94,12 @@ class Params(Mapping[str, str | None]):
         """Return these parameters with one set, at its old place or at the end."""
         return Params({**self._values, name.lower(): value})
 
+    def with_values(self, **values: str | None) -> Params:
+        """Return these parameters with several set at once; the names are in lower case."""
+        params = Params.__new__(Params)
+        params._values = {**self._values, **values}  # noqa: SLF001
+        return params
+
     def without(self, *names: str) -> Params:
         """Return these parameters without some."""
         left_out = {name.lower() for name in names}

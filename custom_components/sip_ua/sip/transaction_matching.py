@@ -7,6 +7,7 @@ from typing import Final
 from .account import Transport
 from .address import Address
 from .grammar import BRANCH_COOKIE
+from .headers import Via
 from .message import Request, Response
 
 type Key = tuple[str | int | None, ...]
@@ -66,7 +67,8 @@ def note_source(request: Request, source: Address) -> None:
     """
     via = request.via
     if via.wants_rport:
-        noted = via.with_param("received", source.host).with_param("rport", str(source.port))
+        params = via.params.with_values(received=source.host, rport=str(source.port))
+        noted = Via(via.transport, via.host, via.port, params)
     elif via.host != source.host:
         noted = via.with_param("received", source.host)
     elif "received" in via.params:
