@@ -5,6 +5,7 @@ RFC 3261 sections 8.2, 9.2 (CANCEL), 13.3 (called party), RFC 3262 section 3 (re
 """
 
 from dataclasses import replace
+from functools import cached_property
 from typing import ClassVar, override
 
 from .alarm import Alarm
@@ -64,7 +65,6 @@ class ReceivedCall(DialogCall):
         transaction.context = self
         self.hop = core.arrival
         self._tag = core.token()
-        self._reliable = ReliableAnswers(core, transaction, self._unacknowledged)
         self._description = b""
         self._answer_held = False
         self._accepted = False
@@ -78,6 +78,10 @@ class ReceivedCall(DialogCall):
     def dialog_key(self) -> tuple[str, str]:
         """Return Call-ID and our tag."""
         return (self.snapshot.sip_call_id, self._tag)
+
+    @cached_property
+    def _reliable(self) -> ReliableAnswers:
+        return ReliableAnswers(self.core, self._invite, self._unacknowledged)
 
     def begin(self, now: float) -> None:
         """Tell that somebody calls; that it rings here the caller is told after that."""
