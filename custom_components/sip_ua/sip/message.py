@@ -1,6 +1,7 @@
 """Requests and responses: parsed, checked, answered and written (RFC 3261 sections 7, 8.1.1, 8.2.6 and 20)."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Final, override
 
 from .errors import LocalProtocolError, MessageError
@@ -168,9 +169,12 @@ class Message(ABC):
 
 
 class Request(Message):
-    """A request; `uri` is the Request-URI as it is written."""
+    """A request; `uri` is the Request-URI as it is written.
 
-    __slots__ = ("_parsed_uri", "method", "uri")
+    `before_answer(request)` is called once, when the first response is made: what only answers need can wait for it.
+    """
+
+    __slots__ = ("_parsed_uri", "before_answer", "method", "uri")
 
     def __init__(self, method: str, uri: str, headers: Headers, body: bytes = b"") -> None:
         """Take method, Request-URI, header fields and body."""
@@ -179,6 +183,7 @@ class Request(Message):
         self.method = method
         self.uri = uri
         self._parsed_uri: tuple[str, Uri] | None = None
+        self.before_answer: Callable[[Request], None] | None = None
 
     @property
     @override
@@ -209,6 +214,9 @@ class Request(Message):
 
         `to_tag` is added to a To without a tag, save in a 100. Headers that the request lacks are left out.
         """
+        if self.before_answer is not None:
+            prepare, self.before_answer = self.before_answer, None
+            prepare(self)
         names = ["Via", "From", "To", "Call-ID", "CSeq"]
         if status == 100:
             names.append("Timestamp")

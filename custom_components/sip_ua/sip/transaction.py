@@ -222,7 +222,7 @@ class TransactionLayer:
         if known is not None:
             known.repeat(now)
             return
-        note_source(request, source)
+        request.before_answer = lambda answered: note_source(answered, source)
         if self._overloaded(request.method):
             self._refuse(request, source, now)
             return
