@@ -1,6 +1,7 @@
 """Where messages come from and go to (RFC 3261 section 18, RFC 3263)."""
 
 from dataclasses import dataclass
+from typing import override
 
 from .account import Transport
 
@@ -20,6 +21,11 @@ class Address:
     transport: Transport
     host: str
     port: int
+
+    @override
+    def __str__(self) -> str:
+        """Return the address as people read it."""
+        return f"{self.host} port {self.port} over {self.transport.via}"
 
 
 @dataclass(frozen=True, slots=True)

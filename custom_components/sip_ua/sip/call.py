@@ -21,7 +21,6 @@ from .events import (
     MediaChanged,
     Party,
 )
-from .headers import NameAddr
 from .offer_answer import MediaDirection, NegotiatedMedia
 from .text import clean_text
 
@@ -138,8 +137,3 @@ class Call:
 
 def nobody(_call: Call) -> None:
     """Nobody asked to be told."""
-
-
-def tag_of(address: NameAddr) -> str:
-    """Return a tag, "" for peers of RFC 2543 that send none."""
-    return address.tag or ""

@@ -10,13 +10,14 @@ from .account import ReliableProvisional
 from .address import Hop
 from .alarm import Alarm
 from .client import ClientRequest, Handlers
-from .core import MAX_FORWARDS, RELIABLE_TAG, SDP_TYPE, Core, Failure, NextHop
+from .core import RELIABLE_TAG, SDP_TYPE, Core, Failure, NextHop
 from .dialog import Dialog, DialogKey
 from .dialog_call import DialogCall
 from .dialog_peer import DialogPeer
 from .errors import LocalProtocolError, RemoteProtocolError
 from .events import CallDirection, CallOutcome, CallState, EndedBy, LadderStep, Party, RegistrationFailure
 from .forks import Fork
+from .grammar import MAX_FORWARDS
 from .headers import CSeq, Headers, NameAddr
 from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer

@@ -118,9 +118,7 @@ class ClientRequest:
     def _unanswered(self, transaction: ClientTransaction, kind: RegistrationFailure, text: str, now: float) -> None:
         if transaction is not self.transaction or self._advance(now):
             return
-        remote = self._way.remote
-        where = f"{remote.host} port {remote.port} over {remote.transport.via}"
-        self._handlers.failed(Failure(kind, f"{where}: {text}"), now)
+        self._handlers.failed(Failure(kind, f"{self._way.remote}: {text}"), now)
 
     def _fall_back(self, now: float) -> bool:
         """Send as a datagram what is too large for one, where nobody takes a connection."""

@@ -12,6 +12,7 @@ from .address import Address, Hop, HostPort, Lookup, Send
 from .alarm import AlarmQueue
 from .digest import Credentials, DigestClient
 from .events import Event, RegistrationFailure
+from .grammar import BRANCH_COOKIE
 from .headers import Headers, NameAddr, Via
 from .large_requests import LargeRequests
 from .message import Request, Response
@@ -21,9 +22,7 @@ from .uri import SipUri
 
 type Entropy = Callable[[int], bytes]
 
-MAX_FORWARDS = "70"
 SDP_TYPE = "application/sdp"
-BRANCH_COOKIE = "z9hG4bK"
 RELIABLE_TAG = "100rel"
 ALLOWED_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "PRACK", "UPDATE", "REFER", "NOTIFY")
 SUPPORTED_EXTENSIONS = (RELIABLE_TAG, "timer", "replaces", "norefersub")

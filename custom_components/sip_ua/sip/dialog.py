@@ -7,12 +7,10 @@ from typing import Final, NamedTuple
 
 from .account import Transport
 from .errors import LocalProtocolError, RemoteProtocolError
-from .grammar import MAX_CSEQ
+from .grammar import MAX_CSEQ, MAX_FORWARDS
 from .headers import CSeq, Headers, NameAddr, Via
 from .message import Request, Response
 from .uri import SipUri, Uri
-
-MAX_FORWARDS: Final = "70"
 
 # RFC 3261 section 12.2, RFC 3311 section 5.1, RFC 5057 section 5.3.
 _TARGET_REFRESHING: Final = frozenset({"INVITE", "NOTIFY", "REFER", "SUBSCRIBE", "UPDATE"})

@@ -22,6 +22,8 @@ MAX_DELTA_SECONDS: Final = 2**32 - 1
 """Largest span of time in seconds (RFC 3261 section 20.19)."""
 
 SIP_VERSION: Final = "SIP/2.0"
+MAX_FORWARDS: Final = "70"
+"""How many hops a request of ours may pass (RFC 3261 section 8.1.1.6)."""
 BRANCH_COOKIE: Final = "z9hG4bK"
 """What a branch begins with since RFC 3261 (section 8.1.1.7)."""
 METHODS: Final = frozenset(

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from .address import Hop
 from .alarm import Alarm
 from .client import ClientRequest, Handlers
-from .core import MAX_FORWARDS, Core, Failure
+from .core import Core, Failure
+from .grammar import MAX_FORWARDS
 from .headers import CSeq, Headers
 from .message import Request, Response
 

@@ -11,9 +11,10 @@ from enum import Enum, auto
 from .address import Address, Hop
 from .alarm import Alarm
 from .client import ClientRequest, Handlers
-from .core import MAX_FORWARDS, Core, Failure
+from .core import Core, Failure
 from .errors import AuthenticationFailure
 from .events import RegistrationChanged, RegistrationFailure, RegistrationState
+from .grammar import MAX_FORWARDS
 from .headers import CSeq, Headers, NameAddr
 from .message import Request, Response
 from .text import clean_text
@@ -227,7 +228,7 @@ class Registration:
                 reason=clean_text(response.reason),
                 expires_at=now + granted,
                 next_attempt_at=refresh_at,
-                detail=_where(hop),
+                detail=str(hop.remote),
             )
         )
         if not self._continue(now):
@@ -279,7 +280,7 @@ class Registration:
             failure=failure,
             code=status,
             reason=clean_text(response.reason),
-            detail=_where(hop),
+            detail=str(hop.remote),
         )
         self._retry(answer, None if stop else max(_retry_after(response), self._backoff(failure)))
 
@@ -336,11 +337,6 @@ class Registration:
     def _change(self, status: RegistrationChanged) -> None:
         self.status = status
         self._core.emit(status)
-
-
-def _where(hop: Hop) -> str:
-    remote = hop.remote
-    return f"{remote.host} port {remote.port} over {remote.transport.via}"
 
 
 def _retry_after(response: Response) -> float:

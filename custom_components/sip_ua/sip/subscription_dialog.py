@@ -1,10 +1,11 @@
 """The dialog of one subscription and the SUBSCRIBEs in it (RFC 6665 sections 3.1 and 4.4.1)."""
 
 from .address import Hop
-from .core import MAX_FORWARDS, Core, NextHop
+from .core import Core, NextHop
 from .dialog import Dialog, DialogKey
 from .errors import RemoteProtocolError
 from .event_headers import EventPackage
+from .grammar import MAX_FORWARDS
 from .headers import CSeq, Headers
 from .message import Request, Response
 from .uri import SipUri, Uri

@@ -2,10 +2,10 @@
 
 from typing import Final
 
+from .grammar import MAX_FORWARDS
 from .headers import Headers
 from .message import Request, Response
 
-MAX_FORWARDS: Final = "70"
 _COPIED: Final = ("From", "To", "Call-ID")
 
 
