@@ -87,8 +87,8 @@ def call_data(call: CallSnapshot) -> dict[str, Any]:
     return {
         ATTR_CALL_ID: call.id,
         "sip_call_id": call.sip_call_id,
-        "direction": call.direction.value,
-        "state": call.state.value,
+        "direction": str(call.direction),
+        "state": str(call.state),
         "name": remote.name,
         "number": remote.number,
         "uri": remote.uri,

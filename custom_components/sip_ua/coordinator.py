@@ -90,6 +90,8 @@ class SipUaCoordinator:
         self._playing: dict[tuple[str, int], asyncio.Future[str | None]] = {}
         self._hangup_after: set[str] = set()
         self._playback_errors: dict[str, str] = {}
+        self.available = self.reachable
+        """Whether calls are possible, or go on although the registration is lost."""
         self._lost = False
         self._stopped = False
         self._reload_when_idle = False
@@ -119,11 +121,6 @@ class SipUaCoordinator:
         return self._reload_when_idle
 
     # What entities know of it
-
-    @property
-    def available(self) -> bool:
-        """Whether calls are possible, or go on although the registration is lost."""
-        return self.reachable or bool(self.calls)
 
     @property
     def reachable(self) -> bool:
@@ -192,6 +189,7 @@ class SipUaCoordinator:
         else:
             self.calls[call.id] = call
         self.shown = most_relevant(self.calls.values()) if self.calls else None
+        self.available = bool(self.calls) or self.reachable
         if before is not None and before.state is call.state and before.remote == call.remote:
             return
         self._update_entities()
@@ -258,6 +256,7 @@ class SipUaCoordinator:
     def _handle_registration(self, status: RegistrationChanged) -> None:
         """Keep the registration's state; log its loss and its return once each."""
         self.registration = status
+        self.available = bool(self.calls) or self.reachable
         self.registered_until = wall_clock(status.expires_at, status.at)
         self.next_attempt = wall_clock(status.next_attempt_at, status.at)
         self._update_entities()

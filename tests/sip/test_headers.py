@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from custom_components.sip_ua.sip.errors import LocalProtocolError, MessageError
 from custom_components.sip_ua.sip.headers import (
@@ -456,3 +456,35 @@ def test_parsing_takes_linear_time(start: str, piece: str) -> None:
                 continue
 
     assert growth(work, lambda size: start + piece * (size // len(piece))) < LINEAR
+
+
+_NAME_PIECES = st.sampled_from(['"', "a b", "\\", "<", " ", "é"])
+_BEHIND = st.sampled_from(["a@", "b", ":5060", ":0", ";lr", ">", ";tag=x", ";tag=", ";x=y", " ", "é", ",", "%41", '"'])
+
+
+@given(st.lists(_NAME_PIECES, max_size=5).map("".join), st.lists(_BEHIND, max_size=8).map("".join))
+@example('"a b" ', "a@b:5060;lr>;tag=x")
+@example("a b ", "a@b>")
+@example('"a<b" ', "b>;tag=x")
+def test_a_plain_address_is_read_as_the_long_way_reads_it(name: str, behind: str) -> None:
+    """A scheme in capitals always goes the long way."""
+    assert _read(parse_name_addr, f"{name}<sip:{behind}") == _read(parse_name_addr, f"{name}<SIP:{behind}")
+
+
+_VIA_PIECES = st.sampled_from(
+    ["b", ".c", ":5060", ":65536", " ", ";rport", ";branch=z9hG4bKx", ";received=[::1]", ';x="y"', ";", "=", "é", "%"]
+)
+
+
+@given(st.lists(_VIA_PIECES, max_size=8).map("".join))
+@example("b.c:5060;branch=z9hG4bKx;rport")
+def test_a_plain_via_is_read_as_the_long_way_reads_it(rest: str) -> None:
+    """A version in small letters always goes the long way."""
+    assert _read(parse_via, f"SIP/2.0/UDP {rest}") == _read(parse_via, f"sip/2.0/UDP {rest}")
+
+
+def _read[T](parse: Callable[[str], T], text: str) -> T | None:
+    try:
+        return parse(text)
+    except MessageError:
+        return None

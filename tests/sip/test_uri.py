@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings, strategies as st
 
 from custom_components.sip_ua.sip.errors import MessageError
 from custom_components.sip_ua.sip.params import NO_PARAMS, Params
@@ -184,3 +184,28 @@ def test_reading_and_comparing_takes_linear_time(start: str, piece: str, end: st
             assert piece == "a"
 
     assert growth(work, lambda size: start + piece * (size // len(piece)) + end) < LINEAR
+
+
+_ADDRESS_PIECES = st.sampled_from(
+    (
+        *("sip:", "a", "b1", "@", ":", "0", "5060", "65535", "65536", "99999", ".", "-", ";", "lr", "=", "tag=x"),
+        *("<", ">", '"', "\\", " ", "é", "?", "[::1]", "*", "#", ",", "_", "UDP", "+", "transport=tcp", "%41"),
+    )
+)
+
+
+@given(st.lists(_ADDRESS_PIECES, max_size=12).map("".join))
+@example("a@b:65535;lr")
+@example("a@b:65536")
+@example("a@b:05060")
+@example("a@" + "b" * 256)
+def test_a_plain_uri_is_read_as_the_long_way_reads_it(rest: str) -> None:
+    """A scheme in capitals always goes the long way."""
+
+    def read(scheme: str) -> Uri | None:
+        try:
+            return parse_uri(scheme + rest)
+        except MessageError:
+            return None
+
+    assert read("sip:") == read("SIP:")

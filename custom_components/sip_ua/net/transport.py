@@ -27,6 +27,7 @@ ROUTE_LIFETIME: Final = 30.0
 NO_ROUTE_LIFETIME: Final = 1.0
 MAX_NAMED: Final = 256
 _DISCARD_PORT: Final = 9
+_FIRST_OF_TEXT: Final = b"\x04"
 _LINE_END_OCTETS: Final = b"\r\n\0 "
 
 
@@ -198,7 +199,7 @@ class Transports:
     # What arrives
 
     def _datagram_received(self, data: bytes, host: str, port: int) -> None:
-        if is_stun(data):
+        if data[:1] < _FIRST_OF_TEXT and is_stun(data):
             self._public.receive(data, host, port)
         elif data.strip(_LINE_END_OCTETS):
             self._deliver(data, Transport.UDP, host, port)
@@ -215,22 +216,20 @@ class Transports:
         self._deliver(data, source.transport, source.host, source.port)
 
     def _deliver(self, data: bytes, transport: Transport, host: str, port: int) -> None:
-        hop = self._hop(transport, host, port)
-        if hop is not None and self._connections is not None:
+        key = (transport, host, port)
+        now = self._loop.time()
+        expires, hop = self._hops.get(key, (0.0, None))
+        if hop is None or expires <= now:
+            hop = self._new_hop(Address(transport, host, port))
+            if hop is None:
+                return
+            _put(self._hops, key, (now + ROUTE_LIFETIME, hop), MAX_ROUTES)
+        if self._connections is not None:
             self._handlers.message(data, hop)
 
-    def _hop(self, transport: Transport, host: str, port: int) -> Hop | None:
-        key = (transport, host, port)
-        expires, hop = self._hops.get(key, (0.0, None))
-        now = self._loop.time()
-        if hop is None or expires <= now:
-            remote = Address(transport, host, port)
-            local = self.local_for(remote)
-            if local is None:
-                return None
-            hop = Hop(remote, local)
-            _put(self._hops, key, (now + ROUTE_LIFETIME, hop), MAX_ROUTES)
-        return hop
+    def _new_hop(self, remote: Address) -> Hop | None:
+        local = self.local_for(remote)
+        return None if local is None else Hop(remote, local)
 
     # Our addresses
 

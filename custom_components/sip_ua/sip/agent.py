@@ -396,9 +396,10 @@ class UserAgent:
 
     def _admitted(self, request: Request, hop: Hop, now: float, *, known: bool) -> bool:
         """Whether to deal with a request: the server's all, the far end's of a dialog, few of anybody else."""
-        if hop.remote.host in self._core.server_hosts or (request.call_id, request.to.tag or "") in self._calls.dialogs:
+        if hop.remote.host in self._core.server_hosts:
             return True
-        if self.subscriptions.knows(request):
+        dialog = request.call_id, request.to.tag or ""
+        if dialog in self._calls.dialogs or dialog in self.subscriptions.dialogs:
             return True
         if not known:
             self.counters.strangers += 1

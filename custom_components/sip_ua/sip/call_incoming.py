@@ -27,14 +27,14 @@ from .uri import SipUri
 MAX_SHOWN_HEADERS = 16
 SHOWN_HEADERS = frozenset(
     {
-        "alert-info",
-        "call-info",
-        "diversion",
-        "history-info",
-        "p-asserted-identity",
-        "p-called-party-id",
-        "subject",
-        "user-agent",
+        "Alert-Info",
+        "Call-Info",
+        "Diversion",
+        "History-Info",
+        "P-Asserted-Identity",
+        "P-Called-Party-ID",
+        "Subject",
+        "User-Agent",
     }
 )
 _DECLINED_CODES = range(400, 700)
@@ -86,10 +86,8 @@ class ReceivedCall(DialogCall):
     def begin(self, now: float) -> None:
         """Tell that somebody calls; that it rings here the caller is told after that."""
         request = self._invite.request
-        shown = tuple((name, clean_text(value)) for name, value in request.headers if name.lower() in SHOWN_HEADERS)[
-            :MAX_SHOWN_HEADERS
-        ]
-        self.tell(IncomingCall(at=now, call=self.snapshot, headers=shown))
+        shown = [(name, clean_text(value)) for name, value in request.headers if name in SHOWN_HEADERS]
+        self.tell(IncomingCall(at=now, call=self.snapshot, headers=tuple(shown[:MAX_SHOWN_HEADERS])))
         self.core.do_afterwards(lambda: self._ring(now))
 
     def _ring(self, now: float) -> None:

@@ -5,11 +5,13 @@ RFC 3261 sections 8.1.1 (header fields of a request) and 18.2.1; RFC 3581 for th
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 
 from .account import Account, NatMode, ReliableProvisional, Transport, UriType
 from .address import Address, Hop, HostPort, Lookup, Send
 from .alarm import AlarmQueue
+from .codecs import Codec, codecs_named
 from .digest import Credentials, DigestClient
 from .events import Event, RegistrationFailure
 from .grammar import BRANCH_COOKIE
@@ -192,6 +194,11 @@ class Core:
             return False
         self._seen_as = {key: seen}
         return True
+
+    @cached_property
+    def codecs(self) -> tuple[Codec, ...]:
+        """The account's codecs, best first; raises LocalProtocolError for a name that is none."""
+        return codecs_named(self.account.codecs)
 
     @property
     def extensions(self) -> tuple[str, ...]:

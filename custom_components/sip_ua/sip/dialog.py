@@ -206,7 +206,8 @@ class Dialog:
 def check_targets(request: Request) -> None:
     """Tell early whether a dialog with the sender could be had; raises RemoteProtocolError as `Dialog.called` does."""
     _contact(request)
-    _routes(request.record_route)
+    if request.record_route:
+        _routes(request.record_route)
 
 
 def _contact(message: Request | Response) -> Uri | None:

@@ -35,6 +35,12 @@ METHODS: Final = frozenset(
 """Methods in the IANA register."""
 WHITE_SPACE: Final = " \t"
 
+# What most hosts and ports are; the rest goes the long way, through `parse_host_port`.
+PLAIN_HOST_PORT: Final = (
+    r"([A-Za-z0-9._-]{1,255}+)"
+    r"(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])(?![0-9]))?+"
+)
+
 # Patterns here are single classes of characters without nesting: each is linear by construction.
 is_token = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+").fullmatch
 is_host_name = re.compile(r"[A-Za-z0-9._-]+").fullmatch

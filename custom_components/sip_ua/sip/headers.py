@@ -1,5 +1,6 @@
 """Header fields: the ordered list of them, and the values that have a structure (RFC 3261 sections 7.3 and 20)."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, override
@@ -11,6 +12,7 @@ from .grammar import (
     MAX_DELTA_SECONDS,
     MAX_PORT,
     METHODS,
+    PLAIN_HOST_PORT,
     SIP_VERSION,
     WHITE_SPACE,
     canonical_name,
@@ -26,8 +28,15 @@ from .grammar import (
 )
 from .header_names import HEADER_NAMES
 from .params import NO_PARAMS, Params
-from .uri import Uri, parse_uri
+from .uri import PLAIN_SIP_URI, Uri, parse_uri, plain_sip_uri
 
+# As `PLAIN_SIP_URI`: what most messages have, in one pattern.
+_is_plain_name_addr = re.compile(
+    rf"""(?:"([^"\\]*+)"[ \t]*+|([^"<]*+))<({PLAIN_SIP_URI})>(?:;tag=([A-Za-z0-9.!%*_+`'~-]++))?+"""
+).fullmatch
+_is_plain_via = re.compile(
+    rf"{re.escape(SIP_VERSION)}/(UDP|TCP|TLS) {PLAIN_HOST_PORT}(?:;([A-Za-z0-9.!%*_+`'~=;:-]++))?+"
+).fullmatch
 _VIA_START: Final = f"{SIP_VERSION}/"
 _VIA_TRANSPORTS: Final = frozenset(transport.via for transport in Transport)
 
@@ -300,6 +309,11 @@ class CSeq:
 def parse_name_addr(text: str) -> NameAddr:
     """Parse `[display-name] <URI>;params` or `URI;params` (RFC 3261 section 20.10). Raises MessageError."""
     text = text.strip(WHITE_SPACE)
+    if plain := _is_plain_name_addr(text):
+        quoted, unquoted, uri_text, user, host, port, params, tag = plain.groups()
+        name = unquoted.rstrip(WHITE_SPACE) if quoted is None else quoted
+        tagged = NO_PARAMS if tag is None else Params.of_one("tag", tag)
+        return NameAddr(name, plain_sip_uri(uri_text, user, host, port, params), tagged)
     if text.startswith('"'):
         end = end_of_quoted(text, 0)
         opening = text.find("<", end)
@@ -341,6 +355,10 @@ def parse_name_addrs(lines: Iterable[str]) -> list[NameAddr]:
 
 def parse_via(text: str) -> Via:
     """Parse one Via value; white space may stand around its slashes, colon and parameters. Raises MessageError."""
+    if plain := _is_plain_via(text):
+        transport, host, number, written = plain.groups()
+        params = NO_PARAMS if written is None else Params.parse(written)
+        return Via(transport, host.lower(), None if number is None else int(number), params)
     hop, semicolon, written = text.partition(";")
     if "\t" in hop:
         hop = hop.replace("\t", " ")

@@ -56,6 +56,18 @@ class Params(Mapping[str, str | None]):
         params._values = values  # noqa: SLF001
         return params
 
+    @classmethod
+    def of_one(cls, name: str, value: str) -> Params:
+        """Return one parameter; its name is in lower case, its value a token."""
+        params = _new(cls)
+        params._values = {name: value}  # noqa: SLF001
+        return params
+
+    @override
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        value = self._values.get(name.lower(), default)
+        return unquote(value) if value and value[0] == '"' else value
+
     @override
     def __getitem__(self, name: str) -> str | None:
         value = self._values[name.lower()]

@@ -54,10 +54,6 @@ class Subscriptions:
         """Whether a notifier has yet to say that a subscription is over."""
         return any(subscription.phase is Phase.ENDING for subscription in self.dialogs.values())
 
-    def knows(self, request: Request) -> bool:
-        """Whether a request belongs to a subscription of ours."""
-        return (request.call_id, request.to.tag or "") in self.dialogs
-
     # Commands
 
     def watch(self, target: str, now: float) -> str:

@@ -218,7 +218,8 @@ class TransactionLayer:
         if request.method == "ACK":
             self._receive_ack(request, source, now)
             return
-        known = self._servers.get(server_key(request))
+        key = server_key(request)
+        known = self._servers.get(key)
         if known is not None:
             known.repeat(now)
             return
@@ -226,8 +227,8 @@ class TransactionLayer:
         if self._overloaded(request.method):
             self._refuse(request, source, now)
             return
-        transaction = ServerTransaction(request, source, self._exchange)
-        self._servers[transaction.key] = transaction
+        transaction = ServerTransaction(key, request, source, self._exchange)
+        self._servers[key] = transaction
         transaction.start(now)
         if request.method == "CANCEL":
             self._answer_cancel(transaction, now)

@@ -35,14 +35,18 @@ def server_key(request: Request, method: str | None = None) -> Key:
     if method is None:
         method = "INVITE" if request.method == "ACK" else request.method
     via = request.via
-    key = (via.branch, via.host, via.port, method, request.call_id, request.cseq.number)
-    return key if has_unique_branch(request) else (*key, request.from_.tag, request.uri)
+    branch = via.branch
+    key = (branch, via.host, via.port, method, request.call_id, request.cseq.number)
+    return key if _is_unique(branch) else (*key, request.from_.tag, request.uri)
 
 
 def has_unique_branch(request: Request) -> bool:
     """Tell whether the branch was made by the rules of RFC 3261, so that it alone names the transaction."""
-    branch = request.via.branch or ""
-    return branch.startswith(BRANCH_COOKIE) and branch != BRANCH_COOKIE
+    return _is_unique(request.via.branch)
+
+
+def _is_unique(branch: str | None) -> bool:
+    return branch is not None and branch.startswith(BRANCH_COOKIE) and branch != BRANCH_COOKIE
 
 
 def merge_key(request: Request) -> Key | None:

@@ -7,7 +7,7 @@ from .errors import LocalProtocolError
 from .indications import AckMissing, AckReceived, CancelReceived, TransportFailed
 from .message import Request, Response
 from .transaction_machine import Exchange, Transaction
-from .transaction_matching import Key, answer_key, merge_key, response_destination, server_key
+from .transaction_matching import Key, answer_key, merge_key, response_destination
 from .transaction_tables import SERVER_INVITE, SERVER_NON_INVITE, Action, Command, Received, State, Transition
 
 _UNANSWERED: Final = frozenset({State.TRYING, State.PROCEEDING})
@@ -22,10 +22,10 @@ class ServerTransaction(Transaction):
 
     __slots__ = ("_answer", "_followed_by", "_followed_from", "merge_key", "source", "to_tag")
 
-    def __init__(self, request: Request, source: Address, exchange: Exchange) -> None:
-        """Prepare; nothing happens before `start`."""
+    def __init__(self, key: Key, request: Request, source: Address, exchange: Exchange) -> None:
+        """Prepare; `key` is the `server_key` of the request. Nothing happens before `start`."""
         table = SERVER_INVITE if request.method == "INVITE" else SERVER_NON_INVITE
-        super().__init__(table, server_key(request), request, response_destination(request, source), exchange)
+        super().__init__(table, key, request, response_destination(request, source), exchange)
         self.source = source
         self.merge_key = merge_key(request)
         self.to_tag = ""
