@@ -15,7 +15,7 @@ SANS_IO -= {"socketserver", "subprocess", "threading", "time"}
 NET = sys.stdlib_module_names | {"aiodns", "audioop", "av", f"{PACKAGE}.sip", f"{PACKAGE}.rtp"}
 SIP_TYPES = {f"{PACKAGE}.sip.{module}" for module in ("account", "errors", "events")}
 """All that Home Assistant's layer knows of signalling."""
-PLATFORMS = {*Platform, "diagnostics", "entity", "intent", "logbook"}
+PLATFORMS = {*Platform, "condition", "diagnostics", "entity", "intent", "logbook", "trigger"}
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -13,11 +13,13 @@ from homeassistant.util.yaml import load_yaml_dict
 
 from custom_components.sip_ua import action_errors, config_flow, form, services, validation
 from custom_components.sip_ua.button import BUTTONS
+from custom_components.sip_ua.condition import CALL_STATES, CONDITIONS
 from custom_components.sip_ua.const import WaitFor
 from custom_components.sip_ua.event import CALL
 from custom_components.sip_ua.sensor import REGISTRATION_SENSORS, SENSORS
-from custom_components.sip_ua.sip.events import RegistrationFailure
+from custom_components.sip_ua.sip.events import CallDirection, CallOutcome, RegistrationFailure
 from custom_components.sip_ua.templates import FACTS
+from custom_components.sip_ua.trigger import TRIGGERS
 
 ROOT = Path(__file__).parents[1] / "custom_components" / "sip_ua"
 LANGUAGES = sorted(path.stem for path in (ROOT / "translations").glob("*.json"))
@@ -122,7 +124,12 @@ def test_every_field_of_a_form_has_a_name_and_a_description(step: str, schema: A
 
 
 def test_every_choice_of_a_form_or_action_has_a_text(english: dict[str, Any]) -> None:
-    wanted: dict[str, set[str]] = {"wait": {wait.value for wait in WaitFor}}
+    wanted: dict[str, set[str]] = {
+        "wait": set(WaitFor),
+        "call_state": set(CALL_STATES),
+        "direction": set(CallDirection),
+        "outcome": set(CallOutcome),
+    }
     markers = dict(form.account_schema({}).schema)
     for field in list(markers.values()):
         if isinstance(field, section):
@@ -170,6 +177,25 @@ def test_every_action_and_field_has_its_texts_and_an_icon(english: dict[str, Any
         assert set(texts["fields"]) == fields
         assert set(texts.get("sections", {})) == set(icons[name].get("sections", {})) == sections
         assert all(set(text) == {"name", "description"} for text in texts["fields"].values())
+
+
+@pytest.mark.parametrize(("kind", "known"), [("trigger", TRIGGERS), ("condition", CONDITIONS)])
+def test_triggers_and_conditions_are_described_as_they_are(
+    kind: str, known: Mapping[str, Any], english: dict[str, Any]
+) -> None:
+    described = load_yaml_dict(str(ROOT / f"{kind}s.yaml"))
+    described = {key: value for key, value in described.items() if not key.startswith(".")}
+    texts, icons = english[f"{kind}s"], read("icons.json")[f"{kind}s"]
+    assert set(described) == set(texts) == set(icons) == set(known)
+    selectors: dict[str, Any] = {"call_state": CALL_STATES, "direction": CallDirection, "outcome": CallOutcome}
+    for name, handler in known.items():
+        fields = described[name]["fields"]
+        assert set(fields) == set(texts[name]["fields"]) == {str(marker) for marker in handler.fields}
+        assert all(set(text) == {"name", "description"} for text in texts[name]["fields"].values())
+        for field in fields.values():
+            if "select" in field["selector"]:
+                select = field["selector"]["select"]
+                assert set(select["options"]) == set(selectors[select["translation_key"]])
 
 
 def test_the_actions_are_those_that_are_described() -> None:

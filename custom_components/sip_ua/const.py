@@ -43,6 +43,11 @@ SECTIONS: Final = (SECTION_SERVERS, SECTION_NETWORK, SECTION_TIMERS)
 TRANSPORT_AUTOMATIC: Final = "automatic"
 BIND_ANY: Final = "any"
 
+CONF_CALLER: Final = "caller"
+CONF_DIRECTION: Final = "direction"
+CONF_DTMF_CODE: Final = "code"
+CONF_OUTCOME: Final = "outcome"
+
 EVENT_CALL: Final = "sip_ua_call"
 EVENT_REGISTRATION: Final = "sip_ua_registration"
 

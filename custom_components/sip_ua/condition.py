@@ -1,0 +1,79 @@
+"""Conditions: whether an account is registered, and whether a call goes on."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack, cast, override
+
+import voluptuous as vol
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, CONF_OPTIONS, CONF_STATE
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.condition import Condition, ConditionCheckParams, ConditionConfig
+from homeassistant.helpers.typing import ConfigType
+
+from .const import DOMAIN
+from .coordinator import SipUaConfigEntry, SipUaCoordinator
+from .sip.events import CallState
+
+CALL_STATES = tuple(state for state in CallState if state is not CallState.ENDED)
+
+_ACCOUNT: dict[vol.Marker, Any] = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
+
+
+class SipUaCondition(Condition):
+    """Something that one account of those chosen fulfils."""
+
+    fields: ClassVar[dict[vol.Marker, Any]] = _ACCOUNT
+
+    @override
+    @classmethod
+    async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
+        """Check what the person chose."""
+        return cast("ConfigType", vol.Schema({vol.Optional(CONF_OPTIONS, default=dict): cls.fields})(config))
+
+    def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
+        """Take the choice."""
+        super().__init__(hass, config)
+        self.options: Mapping[str, Any] = config.options or {}
+
+    @override
+    def _async_check(self, **kwargs: Unpack[ConditionCheckParams]) -> bool:
+        """Return whether the chosen account fulfils it, or any where none was chosen."""
+        wanted = self.options.get(ATTR_CONFIG_ENTRY_ID)
+        entries: list[SipUaConfigEntry] = self._hass.config_entries.async_loaded_entries(DOMAIN)
+        return any(self.holds(entry.runtime_data) for entry in entries if wanted in {None, entry.entry_id})
+
+    @abstractmethod
+    def holds(self, account: SipUaCoordinator) -> bool:
+        """Return whether an account fulfils it."""
+
+
+class Registered(SipUaCondition):
+    """An account can be called: it is registered, or needs no registration."""
+
+    @override
+    def holds(self, account: SipUaCoordinator) -> bool:
+        """Return whether the account can be called."""
+        return account.reachable
+
+
+class CallActive(SipUaCondition):
+    """There is a call, in one of the chosen states."""
+
+    fields = _ACCOUNT | {
+        vol.Optional(CONF_STATE, default=list): vol.All(cv.ensure_list, [vol.All(cv.string, vol.In(CALL_STATES))])
+    }
+
+    @override
+    def holds(self, account: SipUaCoordinator) -> bool:
+        """Return whether the account has such a call."""
+        states = self.options[CONF_STATE]
+        return any(not states or call.state in states for call in account.calls.values())
+
+
+CONDITIONS: dict[str, type[Condition]] = {"registered": Registered, "call_active": CallActive}
+
+
+async def async_get_conditions(_hass: HomeAssistant) -> dict[str, type[Condition]]:
+    """Return the conditions of this integration."""
+    return CONDITIONS

@@ -1,0 +1,246 @@
+"""Automation triggers: calls that ring, are answered, missed or over, a code that is pressed, and the registration."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any, ClassVar, cast, override
+
+import voluptuous as vol
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, CONF_OPTIONS
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.trigger import Trigger, TriggerActionRunner, TriggerConfig, TriggerNotTriggeredReporter
+from homeassistant.helpers.typing import ConfigType
+
+from .const import (
+    ATTR_CALL_ID,
+    CONF_CALLER,
+    CONF_DIRECTION,
+    CONF_DTMF_CODE,
+    CONF_OUTCOME,
+    EVENT_CALL,
+    EVENT_REGISTRATION,
+    CallEventType,
+)
+from .sip.events import CallDirection, CallOutcome, RegistrationState
+
+MAX_CODE = 32
+MAX_CALLS_LISTENED_TO = 64
+_LOST = frozenset({RegistrationState.FAILED, RegistrationState.REFUSED})
+
+type Data = Mapping[str, Any]
+
+_ACCOUNT: dict[vol.Marker, Any] = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
+_CALLER: dict[vol.Marker, Any] = _ACCOUNT | {
+    vol.Optional(CONF_CALLER, default=list): vol.All(cv.ensure_list, [vol.All(cv.string, vol.Length(min=1))])
+}
+_CALL: dict[vol.Marker, Any] = _CALLER | {vol.Optional(CONF_DIRECTION): vol.All(cv.string, vol.In(list(CallDirection)))}
+
+
+def _is_code(value: object) -> str:
+    """Return a code of keys; YAML reads one of digits only as a number."""
+    code = str(value).strip().upper() if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if not 0 < len(code) <= MAX_CODE or not set(code) <= set("0123456789*#ABCD"):
+        raise vol.Invalid(f"a code of up to {MAX_CODE} keys, each of 0-9, *, # or A-D, in quotes")
+    return code
+
+
+class SipUaTrigger(Trigger):
+    """A trigger that listens to one bus event of this integration."""
+
+    event: ClassVar[str]
+    fields: ClassVar[dict[vol.Marker, Any]]
+
+    @override
+    @classmethod
+    async def async_validate_config(cls, hass: HomeAssistant, config: ConfigType) -> ConfigType:
+        """Check what the person chose."""
+        return cast("ConfigType", vol.Schema({vol.Optional(CONF_OPTIONS, default=dict): cls.fields})(config))
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        """Take the choice."""
+        super().__init__(hass, config)
+        self.options: Data = config.options or {}
+        self._account: str | None = self.options.get(ATTR_CONFIG_ENTRY_ID)
+
+    @override
+    async def async_attach_runner(
+        self, run_action: TriggerActionRunner, did_not_trigger: TriggerNotTriggeredReporter | None = None
+    ) -> CALLBACK_TYPE:
+        """Run the action at every event that fits."""
+
+        @callback
+        def handle(event: Event) -> None:
+            data = event.data
+            if self._account in {None, data[ATTR_CONFIG_ENTRY_ID]} and self.fits(data):
+                _ = run_action(dict(data), self.describe(data), event.context)
+
+        return self._hass.bus.async_listen(self.event, handle)
+
+    @abstractmethod
+    def fits(self, data: Data) -> bool:
+        """Return whether an event of the chosen account is what the person waits for."""
+
+    @abstractmethod
+    def describe(self, data: Data) -> str:
+        """Return what the trace says."""
+
+
+class CallTrigger(SipUaTrigger):
+    """Something happens to a call."""
+
+    event = EVENT_CALL
+    fields = _CALL
+    kind: ClassVar[CallEventType]
+    words: ClassVar[str]
+
+    @override
+    def fits(self, data: Data) -> bool:
+        """Return whether it is the event, the direction and the other side that were chosen."""
+        direction = self.options.get(CONF_DIRECTION)
+        return data["type"] == self.kind and direction in {None, data["direction"]} and self._is_caller(data)
+
+    def _is_caller(self, data: Data) -> bool:
+        """Return whether name, number or address of the other side fits one of the patterns."""
+        patterns = [pattern.casefold() for pattern in self.options[CONF_CALLER]]
+        texts = [str(data[key]).casefold() for key in ("number", "name", "uri")]
+        return not patterns or any(fnmatchcase(text, pattern) for pattern in patterns for text in texts)
+
+    @override
+    def describe(self, data: Data) -> str:
+        """Return what happened, and with whom."""
+        return f"call with {data['name'] or data['number'] or 'somebody'} {self.words}"
+
+
+class Ringing(CallTrigger):
+    """Somebody calls."""
+
+    fields = _CALLER
+    kind = CallEventType.INCOMING
+    words = "rings"
+
+
+class Answered(CallTrigger):
+    """A call begins to be a talk."""
+
+    kind = CallEventType.ANSWERED
+    words = "is answered"
+
+
+class Missed(CallTrigger):
+    """Somebody called, and nobody answered."""
+
+    fields = _CALLER
+    kind = CallEventType.MISSED
+    words = "was missed"
+
+
+class Ended(CallTrigger):
+    """A call is over."""
+
+    fields = _CALL | {
+        vol.Optional(CONF_OUTCOME, default=list): vol.All(
+            cv.ensure_list, [vol.All(cv.string, vol.In(list(CallOutcome)))]
+        )
+    }
+    kind = CallEventType.ENDED
+    words = "is over"
+
+    @override
+    def fits(self, data: Data) -> bool:
+        """Return whether the call ended as was chosen, too."""
+        outcomes = self.options[CONF_OUTCOME]
+        return super().fits(data) and (not outcomes or data["outcome"] in outcomes)
+
+
+class CodeEntered(CallTrigger):
+    """The other side presses the keys of a code, one after another."""
+
+    fields = _CALL | {vol.Required(CONF_DTMF_CODE): _is_code}
+    kind = CallEventType.DTMF
+    words = "has pressed the code"
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        """Start with nothing pressed."""
+        super().__init__(hass, config)
+        self._code: str = self.options[CONF_DTMF_CODE]
+        self._pressed: dict[str, str] = {}
+
+    @override
+    def fits(self, data: Data) -> bool:
+        """Return whether the last keys of the call are the code; the next code begins anew."""
+        call_id = data[ATTR_CALL_ID]
+        if data["type"] == CallEventType.ENDED:
+            self._pressed.pop(call_id, None)
+            return False
+        if not super().fits(data):
+            return False
+        pressed = (self._pressed.pop(call_id, "") + data["digit"])[-len(self._code) :]
+        if pressed == self._code:
+            return True
+        self._pressed[call_id] = pressed
+        if len(self._pressed) > MAX_CALLS_LISTENED_TO:
+            del self._pressed[next(iter(self._pressed))]
+        return False
+
+
+class RegistrationTrigger(SipUaTrigger):
+    """The registration of an account is lost or is there again."""
+
+    event = EVENT_REGISTRATION
+    fields = _ACCOUNT
+    restored: ClassVar[bool]
+    words: ClassVar[str]
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        """Start with every account well."""
+        super().__init__(hass, config)
+        self._lost: set[str] = set()
+
+    @override
+    def fits(self, data: Data) -> bool:
+        """Return whether this is the first news of the loss, or of its end."""
+        entry_id, state = data[ATTR_CONFIG_ENTRY_ID], data["state"]
+        was_lost = entry_id in self._lost
+        if state in _LOST:
+            self._lost.add(entry_id)
+            return not self.restored and not was_lost
+        if state == RegistrationState.REGISTERED:
+            self._lost.discard(entry_id)
+            return self.restored and was_lost
+        return False
+
+    @override
+    def describe(self, data: Data) -> str:
+        """Return which account it is."""
+        return f"{data['account']} {self.words}"
+
+
+class RegistrationLost(RegistrationTrigger):
+    """Nobody can call any more."""
+
+    restored = False
+    words = "is not registered"
+
+
+class RegistrationRestored(RegistrationTrigger):
+    """Calls are possible again."""
+
+    restored = True
+    words = "is registered again"
+
+
+TRIGGERS: dict[str, type[Trigger]] = {
+    "call_ringing": Ringing,
+    "call_answered": Answered,
+    "call_missed": Missed,
+    "call_ended": Ended,
+    "code_entered": CodeEntered,
+    "registration_lost": RegistrationLost,
+    "registration_restored": RegistrationRestored,
+}
+
+
+async def async_get_triggers(_hass: HomeAssistant) -> dict[str, type[Trigger]]:
+    """Return the triggers of this integration."""
+    return TRIGGERS

@@ -1,0 +1,225 @@
+"""The triggers and conditions of the automation editor."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import voluptuous as vol
+from homeassistant.const import CONF_OPTIONS, CONF_PLATFORM
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.condition import (
+    async_from_config,
+    async_get_all_descriptions as condition_descriptions,
+    async_validate_condition_config,
+)
+from homeassistant.helpers.trigger import (
+    async_get_all_descriptions as trigger_descriptions,
+    async_validate_trigger_config,
+)
+from homeassistant.setup import async_setup_component
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
+
+from custom_components.sip_ua.condition import CONDITIONS
+from custom_components.sip_ua.const import DOMAIN
+from custom_components.sip_ua.sip.events import CallOutcome, CallState, RegistrationFailure, RegistrationState
+from custom_components.sip_ua.trigger import MAX_CALLS_LISTENED_TO, TRIGGERS
+
+from .phone import NEIGHBOUR, FakePhone
+
+type Ran = Callable[[], Awaitable[list[dict[str, Any]]]]
+type Automate = Callable[..., Awaitable[Ran]]
+
+
+@pytest.fixture(name="automate")
+def automate_fixture(hass: HomeAssistant) -> Automate:
+    """Make an automation of one trigger, and return what tells with which trigger data it ran."""
+
+    async def automate(trigger: str, **options: Any) -> Ran:
+        ran = async_mock_service(hass, "test", "note")
+        said = {"call": "{{ trigger.call_id | default }}", "description": "{{ trigger.description }}"}
+        action = {"action": "test.note", "data": said}
+        config = {"triggers": {"trigger": f"{DOMAIN}.{trigger}", CONF_OPTIONS: options}, "actions": action}
+        assert await async_setup_component(hass, "automation", {"automation": config})
+        await hass.async_block_till_done()
+
+        async def told() -> list[dict[str, Any]]:
+            await hass.async_block_till_done()
+            return [call.data for call in ran]
+
+        return told
+
+    return automate
+
+
+async def test_ringing_runs_an_automation_that_knows_who_calls(phone: FakePhone, automate: Automate) -> None:
+    ran = await automate("call_ringing")
+    call_id = phone.ring()
+    (data,) = await ran()
+    assert data["call"] == call_id
+    assert data["description"] == "call with Grandma rings"
+    phone.place(NEIGHBOUR)
+    assert len(await ran()) == 1, "a call of ours does not ring here"
+
+
+@pytest.mark.parametrize(
+    ("caller", "fits"),
+    [
+        (["+49301234"], True),
+        ("+49*", True),
+        ("grandma", True),
+        ("sip:+49301234@fritz.box", True),
+        (["612", "613"], False),
+        ("GRAND?A", True),
+        ("grand", False),
+    ],
+)
+async def test_only_the_chosen_callers_count(
+    caller: str | list[str], fits: bool, phone: FakePhone, automate: Automate
+) -> None:
+    ran = await automate("call_ringing", caller=caller)
+    phone.ring()
+    assert len(await ran()) == fits
+
+
+async def test_only_the_chosen_account_counts(
+    phone: FakePhone, other_phone: FakePhone, entry: MockConfigEntry, automate: Automate
+) -> None:
+    ran = await automate("call_ringing", config_entry_id=entry.entry_id)
+    other_phone.ring()
+    assert await ran() == []
+    phone.ring()
+    assert len(await ran()) == 1
+
+
+async def test_an_answer_runs_it_in_the_chosen_direction(phone: FakePhone, automate: Automate) -> None:
+    ran = await automate("call_answered", direction="outgoing")
+    phone.enter(phone.ring(), CallState.TALKING)
+    assert await ran() == []
+    phone.enter(phone.place(NEIGHBOUR), CallState.TALKING)
+    (data,) = await ran()
+    assert data["description"] == "call with 612 is answered"
+
+
+async def test_a_missed_call_runs_it(phone: FakePhone, automate: Automate) -> None:
+    ran = await automate("call_missed")
+    phone.end(phone.ring(), CallOutcome.CANCELLED)
+    assert await ran() == []
+    phone.end(phone.ring(), CallOutcome.MISSED)
+    assert len(await ran()) == 1
+
+
+async def test_an_end_runs_it_with_the_chosen_outcomes(phone: FakePhone, automate: Automate) -> None:
+    ran = await automate("call_ended", outcome=["busy", "no_answer"])
+    phone.end(phone.place(NEIGHBOUR), CallOutcome.DECLINED)
+    assert await ran() == []
+    phone.end(phone.place(NEIGHBOUR), CallOutcome.BUSY)
+    phone.end(phone.place(NEIGHBOUR), CallOutcome.NO_ANSWER)
+    assert len(await ran()) == 2
+
+
+async def test_a_code_runs_it_when_its_last_key_is_pressed(phone: FakePhone, automate: Automate) -> None:
+    ran = await automate("code_entered", code="12#")
+    call_id, other = phone.ring(), phone.ring(NEIGHBOUR)
+    for digit in "1112":
+        phone.press(call_id, digit)
+    phone.press(other, "#")
+    assert await ran() == [], "the keys of two calls make no code"
+    phone.press(call_id, "#")
+    assert [data["call"] for data in await ran()] == [call_id]
+    phone.press(call_id, "#")
+    assert len(await ran()) == 1, "the next code begins anew"
+
+
+async def test_keys_pressed_before_a_call_ended_are_forgotten(phone: FakePhone, automate: Automate) -> None:
+    ran = await automate("code_entered", code="55")
+    call_id = phone.ring()
+    phone.press(call_id, "5")
+    phone.end(call_id)
+    for _ in range(MAX_CALLS_LISTENED_TO + 1):
+        phone.press(phone.ring(), "5")
+    assert await ran() == []
+
+
+@pytest.mark.parametrize("code", ["", "12x", "1" * 33, True, None, 1.5])
+async def test_what_is_no_code_is_refused(hass: HomeAssistant, code: object) -> None:
+    assert await async_setup_component(hass, DOMAIN, {})
+    trigger = {CONF_PLATFORM: f"{DOMAIN}.code_entered", CONF_OPTIONS: {"code": code}}
+    with pytest.raises(vol.Invalid, match="keys"):
+        await async_validate_trigger_config(hass, [trigger])
+
+
+async def test_a_code_of_digits_may_be_a_number(phone: FakePhone, automate: Automate) -> None:
+    ran = await automate("code_entered", code=42)
+    call_id = phone.ring()
+    phone.press(call_id, "4")
+    phone.press(call_id, "2")
+    assert len(await ran()) == 1
+
+
+async def test_a_lost_registration_runs_it_once(phone: FakePhone, automate: Automate) -> None:
+    ran = await automate("registration_lost")
+    phone.register()
+    assert await ran() == []
+    phone.fail(RegistrationFailure.NO_ANSWER)
+    phone.fail(RegistrationFailure.NO_ANSWER)
+    assert [data["description"] for data in await ran()] == ["620@fritz.box is not registered"]
+    phone.register()
+    phone.fail(RegistrationFailure.LOGIN_REFUSED, 403, state=RegistrationState.REFUSED)
+    assert len(await ran()) == 2
+
+
+async def test_a_registration_that_is_back_runs_it(phone: FakePhone, automate: Automate) -> None:
+    ran = await automate("registration_restored")
+    phone.register()
+    assert await ran() == [], "it was never lost"
+    phone.fail(RegistrationFailure.NO_ANSWER)
+    assert await ran() == []
+    phone.register()
+    phone.register()
+    assert len(await ran()) == 1
+
+
+async def check(hass: HomeAssistant, condition: str, **options: Any) -> bool | None:
+    config = {"condition": f"{DOMAIN}.{condition}", CONF_OPTIONS: options}
+    checker = await async_from_config(hass, await async_validate_condition_config(hass, config))
+    try:
+        return checker.async_check()
+    finally:
+        checker.async_unload()
+
+
+async def test_an_account_is_registered_or_not(hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry) -> None:
+    assert await check(hass, "registered") is True
+    assert await check(hass, "registered", config_entry_id=entry.entry_id) is True
+    assert await check(hass, "registered", config_entry_id="another") is False
+    phone.fail(RegistrationFailure.NO_ANSWER)
+    assert await check(hass, "registered") is False
+
+
+async def test_there_is_a_call_in_the_chosen_state_or_not(hass: HomeAssistant, phone: FakePhone) -> None:
+    assert await check(hass, "call_active") is False
+    call_id = phone.ring()
+    assert await check(hass, "call_active") is True
+    assert await check(hass, "call_active", state="talking") is False
+    phone.enter(call_id, CallState.TALKING)
+    assert await check(hass, "call_active", state=["held", "talking"]) is True
+    phone.end(call_id)
+    assert await check(hass, "call_active") is False
+
+
+async def test_an_account_that_is_not_loaded_fulfils_nothing(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    assert phone.running
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert await check(hass, "registered") is False
+
+
+async def test_the_editor_finds_every_trigger_and_condition(hass: HomeAssistant) -> None:
+    assert await async_setup_component(hass, DOMAIN, {})
+    await hass.async_block_till_done()
+    triggers = await trigger_descriptions(hass)
+    assert {f"{DOMAIN}.{name}" for name in TRIGGERS} <= set(triggers)
+    assert all(triggers[f"{DOMAIN}.{name}"] for name in TRIGGERS), "its fields are described"
+    conditions = await condition_descriptions(hass)
+    assert all(conditions[f"{DOMAIN}.{name}"] for name in CONDITIONS)
