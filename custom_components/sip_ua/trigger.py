@@ -71,8 +71,9 @@ class SipUaTrigger(Trigger):
 
         @callback
         def handle(event: Event) -> None:
+            # People fire events by hand, too, with less in them.
             data = event.data
-            if self._account in {None, data[ATTR_CONFIG_ENTRY_ID]} and self.fits(data):
+            if self._account in {None, data.get(ATTR_CONFIG_ENTRY_ID)} and self.fits(data):
                 _ = run_action(dict(data), self.describe(data), event.context)
 
         return self._hass.bus.async_listen(self.event, handle)
@@ -98,18 +99,18 @@ class CallTrigger(SipUaTrigger):
     def fits(self, data: Data) -> bool:
         """Return whether it is the event, the direction and the other side that were chosen."""
         direction = self.options.get(CONF_DIRECTION)
-        return data["type"] == self.kind and direction in {None, data["direction"]} and self._is_caller(data)
+        return data.get("type") == self.kind and direction in {None, data.get("direction")} and self._is_caller(data)
 
     def _is_caller(self, data: Data) -> bool:
         """Return whether name, number or address of the other side fits one of the patterns."""
         patterns = [pattern.casefold() for pattern in self.options[CONF_CALLER]]
-        texts = [str(data[key]).casefold() for key in ("number", "name", "uri")]
+        texts = [str(data.get(key, "")).casefold() for key in ("number", "name", "uri")]
         return not patterns or any(fnmatchcase(text, pattern) for pattern in patterns for text in texts)
 
     @override
     def describe(self, data: Data) -> str:
         """Return what happened, and with whom."""
-        return f"call with {data['name'] or data['number'] or 'somebody'} {self.words}"
+        return f"call with {data.get('name') or data.get('number') or 'somebody'} {self.words}"
 
 
 class Ringing(CallTrigger):
@@ -150,7 +151,7 @@ class Ended(CallTrigger):
     def fits(self, data: Data) -> bool:
         """Return whether the call ended as was chosen, too."""
         outcomes = self.options[CONF_OUTCOME]
-        return super().fits(data) and (not outcomes or data["outcome"] in outcomes)
+        return super().fits(data) and (not outcomes or data.get("outcome") in outcomes)
 
 
 class CodeEntered(CallTrigger):
@@ -164,18 +165,18 @@ class CodeEntered(CallTrigger):
         """Start with nothing pressed."""
         super().__init__(hass, config)
         self._code: str = self.options[CONF_DTMF_CODE]
-        self._pressed: dict[str, str] = {}
+        self._pressed: dict[str | None, str] = {}
 
     @override
     def fits(self, data: Data) -> bool:
         """Return whether the last keys of the call are the code; the next code begins anew."""
-        call_id = data[ATTR_CALL_ID]
-        if data["type"] == CallEventType.ENDED:
+        call_id = data.get(ATTR_CALL_ID)
+        if data.get("type") == CallEventType.ENDED:
             self._pressed.pop(call_id, None)
             return False
         if not super().fits(data):
             return False
-        pressed = (self._pressed.pop(call_id, "") + data["digit"])[-len(self._code) :]
+        pressed = (self._pressed.pop(call_id, "") + data.get("digit", ""))[-len(self._code) :]
         if pressed == self._code:
             return True
         self._pressed[call_id] = pressed
@@ -195,12 +196,12 @@ class RegistrationTrigger(SipUaTrigger):
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
         """Start with every account well."""
         super().__init__(hass, config)
-        self._lost: set[str] = set()
+        self._lost: set[str | None] = set()
 
     @override
     def fits(self, data: Data) -> bool:
         """Return whether this is the first news of the loss, or of its end."""
-        entry_id, state = data[ATTR_CONFIG_ENTRY_ID], data["state"]
+        entry_id, state = data.get(ATTR_CONFIG_ENTRY_ID), data.get("state")
         was_lost = entry_id in self._lost
         if state in _LOST:
             self._lost.add(entry_id)
@@ -213,7 +214,7 @@ class RegistrationTrigger(SipUaTrigger):
     @override
     def describe(self, data: Data) -> str:
         """Return which account it is."""
-        return f"{data['account']} {self.words}"
+        return f"{data.get('account')} {self.words}"
 
 
 class RegistrationLost(RegistrationTrigger):
