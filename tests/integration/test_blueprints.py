@@ -1,0 +1,203 @@
+"""The blueprints: each is a right one, and does what its description says."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
+from homeassistant.components.blueprint.models import Blueprint, DomainBlueprints
+from homeassistant.core import HomeAssistant, SupportsResponse
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+from homeassistant.util.yaml import load_yaml_dict
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+    async_mock_service,
+)
+
+from custom_components.sip_ua.sip.events import CallOutcome, CallState
+
+from .phone import NEIGHBOUR, FakePhone
+
+FOLDER = Path(__file__).parents[2] / "blueprints" / "automation" / "sip_ua"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+type Use = Callable[..., Awaitable[None]]
+
+
+@pytest.fixture(name="blueprints", autouse=True)
+def blueprints_fixture() -> Generator[None]:
+    """Let Home Assistant find the blueprints of this repository."""
+
+    def load(self: DomainBlueprints, path: str) -> Blueprint:
+        data = load_yaml_dict(str(FOLDER / path))
+        return Blueprint(data, path=path, expected_domain=self.domain, schema=AUTOMATION_BLUEPRINT_SCHEMA)
+
+    with patch.object(DomainBlueprints, "_load_blueprint", load):
+        yield
+
+
+@pytest.fixture(name="use")
+def use_fixture(hass: HomeAssistant) -> Use:
+    """Make an automation of a blueprint."""
+
+    async def use(name: str, **inputs: Any) -> None:
+        config = {"use_blueprint": {"path": f"{name}.yaml", "input": inputs}}
+        assert await async_setup_component(hass, "automation", {"automation": config})
+        await hass.async_block_till_done()
+        (automation,) = hass.states.async_all("automation")
+        assert automation.state == "on", "its configuration is right"
+
+    return use
+
+
+async def settle() -> None:
+    """Let automations run until they wait for something."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+async def wait(hass: HomeAssistant, seconds: float) -> None:
+    """Let the time pass that an automation waits for."""
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
+    await settle()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_blueprint_says_what_it_is_and_where_it_comes_from(name: str) -> None:
+    blueprint = Blueprint(
+        load_yaml_dict(str(FOLDER / f"{name}.yaml")), expected_domain="automation", schema=AUTOMATION_BLUEPRINT_SCHEMA
+    )
+    assert blueprint.name.startswith("SIP Phone: ")
+    assert blueprint.metadata["source_url"].endswith(f"/blueprints/automation/sip_ua/{name}.yaml")
+    assert blueprint.metadata["description"]
+    assert all(given.get("name") for given in blueprint.inputs.values())
+
+
+async def test_lights_flash_and_media_pause_while_it_rings(hass: HomeAssistant, phone: FakePhone, use: Use) -> None:
+    flashes = async_mock_service(hass, "light", "turn_on")
+    pauses = async_mock_service(hass, "media_player", "media_pause")
+    plays = async_mock_service(hass, "media_player", "media_play")
+    hass.states.async_set("media_player.radio", "playing")
+    hass.states.async_set("media_player.tv", "off")
+    await use("ringing_lights_and_media", lights=["light.hall"], players=["media_player.radio", "media_player.tv"])
+    call_id = phone.ring()
+    await settle()
+    assert [call.data["entity_id"] for call in pauses] == [["media_player.radio"]]
+    assert len(flashes) == 1
+    await wait(hass, 3.1)
+    assert len(flashes) == 2, "it flashes until somebody answers"
+    phone.enter(call_id, CallState.TALKING)
+    await settle()
+    await wait(hass, 3.1)
+    assert len(flashes) == 2
+    assert plays == []
+    other = phone.ring(NEIGHBOUR)
+    await settle()
+    phone.end(other, CallOutcome.MISSED)
+    await settle()
+    phone.end(call_id)
+    await settle()
+    assert [call.data["entity_id"] for call in plays][-1] == ["media_player.radio"]
+
+
+async def test_a_call_that_nobody_answers_lets_the_media_go_on(hass: HomeAssistant, phone: FakePhone, use: Use) -> None:
+    async_mock_service(hass, "media_player", "media_pause")
+    plays = async_mock_service(hass, "media_player", "media_play")
+    hass.states.async_set("media_player.radio", "playing")
+    await use("ringing_lights_and_media", players=["media_player.radio"])
+    call_id = phone.ring()
+    await settle()
+    phone.end(call_id, CallOutcome.MISSED)
+    await settle()
+    assert [call.data["entity_id"] for call in plays] == [["media_player.radio"]]
+
+
+async def test_the_other_account_does_not_flash(
+    hass: HomeAssistant, phone: FakePhone, other_phone: FakePhone, entry: MockConfigEntry, use: Use
+) -> None:
+    flashes = async_mock_service(hass, "light", "turn_on")
+    await use("ringing_lights_and_media", account=entry.entry_id, lights=["light.hall"])
+    other_phone.ring()
+    await settle()
+    assert flashes == []
+    phone.ring()
+    await settle()
+    assert len(flashes) == 1
+
+
+async def test_the_door_is_answered_opened_by_its_code_and_hung_up(
+    hass: HomeAssistant, phone: FakePhone, use: Use
+) -> None:
+    locks = async_mock_service(hass, "lock", "open")
+    opening = [{"action": "lock.open", "target": {"entity_id": "lock.door"}}]
+    await use("door_code", caller=["612"], code="47#", answer=True, open_actions=opening)
+    call_id = phone.ring(NEIGHBOUR)
+    await settle()
+    assert ("answer", call_id, None) in phone.did
+    for digit in "47":
+        phone.press(call_id, digit)
+    await settle()
+    assert locks == []
+    phone.press(call_id, "#")
+    await settle()
+    assert len(locks) == 1
+    assert ("hangup", call_id) in phone.did
+
+
+async def test_somebody_else_cannot_try_codes_at_the_door(hass: HomeAssistant, phone: FakePhone, use: Use) -> None:
+    locks = async_mock_service(hass, "lock", "open")
+    await use("door_code", caller=["612"], code="4", open_actions=[{"action": "lock.open"}])
+    phone.press(phone.ring(), "4")
+    await settle()
+    assert locks == []
+    assert phone.did == []
+
+
+async def test_a_missed_call_is_told_in_a_sentence(hass: HomeAssistant, phone: FakePhone, use: Use) -> None:
+    notices = async_mock_service(hass, "persistent_notification", "create")
+    await use("missed_call")
+    phone.end(phone.ring(), CallOutcome.MISSED)
+    phone.end(phone.ring(NEIGHBOUR), CallOutcome.MISSED)
+    await settle()
+    first, second = (call.data["message"] for call in notices)
+    assert first.startswith("Grandma (+49301234) called at ")
+    assert second.startswith("612 called at ")
+
+
+async def test_a_sleeper_is_called_again_until_the_call_is_answered(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, use: Use, freezer: Any
+) -> None:
+    assert phone.running
+    outcomes = iter([{"outcome": "no_answer"}, {"outcome": "answered"}])
+    dials = []
+
+    async def dial(call: Any) -> Any:
+        dials.append(call.data)
+        return next(outcomes)
+
+    hass.services.async_register("sip_ua", "dial", dial, supports_response=SupportsResponse.OPTIONAL)
+    await hass.config.async_set_time_zone("UTC")
+    freezer.move_to(datetime(2026, 11, 20, 6, 59, tzinfo=dt_util.UTC))
+    await use(
+        "wake_up_call", at="07:00:00", weekdays=["fri"], account=entry.entry_id, number="**611", message="Good morning"
+    )
+    freezer.move_to(datetime(2026, 11, 20, 7, 0, 1, tzinfo=dt_util.UTC))
+    async_fire_time_changed(hass)
+    await settle()
+    assert len(dials) == 1
+    assert (dials[0]["number"], dials[0]["message"]) == ("**611", "Good morning")
+    freezer.tick(121)
+    async_fire_time_changed(hass)
+    await settle()
+    assert len(dials) == 2
+    freezer.tick(121)
+    async_fire_time_changed(hass)
+    await settle()
+    assert len(dials) == 2
+    await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)
