@@ -14,6 +14,7 @@ from custom_components.sip_ua.sip.events import (
     CallState,
     IncomingCall,
     TransferProgress,
+    TransferRefused,
     TransferRequested,
     TransferState,
 )
@@ -110,3 +111,6 @@ async def test_a_transfer_for_which_no_port_is_left_is_refused(trio: Trio) -> No
     await trio.alice.until(lambda: trio.result() is TransferState.FAILED, "the transfer fails")
     assert trio.alice.told(TransferProgress)[-1].code == 480
     assert call_id in trio.alice.phone.calls
+    (refused,) = trio.bob.told(TransferRefused)
+    assert refused.call.remote.number == "alice"
+    assert "port" in refused.reason

@@ -14,6 +14,7 @@ from custom_components.sip_ua.sip.events import (
     Event,
     IncomingCall,
     TransferProgress,
+    TransferRefused,
     TransferRequested,
     TransferState,
 )
@@ -328,6 +329,8 @@ def test_a_transfer_is_declined_as_long_as_the_owner_does_not_want_it() -> None:
     assert (result.state, result.code) == (TransferState.FAILED, 603)
     assert len(trio.link.sent("INVITE")) == 1
     assert not trio.bob.events(TransferRequested)
+    (refused,) = trio.bob.events(TransferRefused)
+    assert (refused.target, refused.reason, refused.call.state) == (CAROL_URI, "", CallState.TALKING)
 
 
 def test_a_number_that_no_pattern_allows_is_declined() -> None:
@@ -438,6 +441,7 @@ def test_a_refer_to_a_call_that_rings_is_declined() -> None:
     called.send("INVITE", 1, body=SDP.format(port=4000))
     called.send("REFER", 2, f"Refer-To: <{CAROL_URI}>", to_tag=called.tag("180"))
     assert called.link.labels(BOB)[-1] == "603"
+    assert not called.bob.events(TransferRefused)
 
 
 def test_a_second_refer_before_the_first_is_done_has_to_wait() -> None:

@@ -12,8 +12,17 @@ from ..sip.address import Hop
 from ..sip.agent import UserAgent
 from ..sip.core import Failure
 from ..sip.errors import LocalProtocolError, SipError
-from ..sip.events import CallSnapshot, Event, MessagesWaiting, RegistrationChanged, TransferRequested, WatchedState
+from ..sip.events import (
+    CallSnapshot,
+    Event,
+    MessagesWaiting,
+    RegistrationChanged,
+    TransferRefused,
+    TransferRequested,
+    WatchedState,
+)
 from ..sip.offer_answer import LocalMedia
+from ..sip.party import target_uri
 from ..sip.transaction import Timers
 from .audio import AudioSource
 from .driver import Driver
@@ -25,12 +34,17 @@ from .stream_events import RtpStatistics
 from .voice import Voice
 from .voices import Voices
 
-__all__ = ["CallStatistics", "MediaTimedOut", "Phone", "PhoneEvent", "PlaybackFinished"]
+__all__ = ["CallStatistics", "MediaTimedOut", "Phone", "PhoneEvent", "PlaybackFinished", "check_target"]
 
 _LOGGER = logging.getLogger(__name__)
 
 STATUS_NOT_NOW = 480
 STATUS_BUSY = 486
+
+
+def check_target(account: Account, target: str) -> None:
+    """Raise LocalProtocolError for what an account can neither call nor watch."""
+    target_uri(account, target)
 
 
 class Phone:
@@ -238,6 +252,8 @@ class Phone:
             with suppress(LocalProtocolError):
                 self._agent.refuse_transfer(transfer_id, STATUS_NOT_NOW, self._driver.now)
                 self._driver.pump()
+            now = self._driver.now
+            self._tell(TransferRefused(at=now, call=event.call, target=event.target, reason=str(error)))
 
     def network_changed(self) -> None:
         """Register again at once: our addresses may have changed."""

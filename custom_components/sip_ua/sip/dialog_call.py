@@ -24,6 +24,7 @@ from .events import (
     EndedBy,
     LadderStep,
     TransferProgress,
+    TransferRefused,
     TransferRequested,
     TransferState,
 )
@@ -169,6 +170,8 @@ class DialogCall(MediaCall, ABC):
             return
         if not self.established or self.asked is None or not may_be_called(core.account, core.server_hosts, target):
             core.respond(transaction, 603, now)
+            if self.established:
+                self.tell(TransferRefused(at=now, call=self.snapshot, target=str(target.uri)))
             return
         if pending is not None and not pending.over:
             core.respond(transaction, 491, now)

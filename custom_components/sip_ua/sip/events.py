@@ -284,6 +284,17 @@ class TransferRequested(CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransferRefused(CallEvent):
+    """The far end wanted to transfer us to `target`, in vain.
+
+    `reason` says why the call could not be placed, "" where the owner's rule forbids the target.
+    """
+
+    target: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallReplaced(CallEvent):
     """Somebody else took the place of the far end (RFC 3891); the call keeps its id. `previous` was there before."""
 
