@@ -11,19 +11,44 @@ import pytest
 from homeassistant.data_entry_flow import section
 from homeassistant.util.yaml import load_yaml_dict
 
-from custom_components.sip_ua import action_errors, config_flow, form, services, validation
+from custom_components.sip_ua import (
+    action_errors,
+    config_flow,
+    form,
+    line_flow,
+    options,
+    options_flow,
+    services,
+    validation,
+)
+from custom_components.sip_ua.binary_sensor import LINE
 from custom_components.sip_ua.button import BUTTONS
 from custom_components.sip_ua.condition import CALL_STATES, CONDITIONS
 from custom_components.sip_ua.const import WaitFor
-from custom_components.sip_ua.event import CALL
-from custom_components.sip_ua.sensor import REGISTRATION_SENSORS, SENSORS
-from custom_components.sip_ua.sip.events import CallDirection, CallOutcome, RegistrationFailure
+from custom_components.sip_ua.event import CALL, VOICE_MAIL
+from custom_components.sip_ua.sensor import MAIL_BOX_SENSORS, REGISTRATION_SENSORS, SENSORS
+from custom_components.sip_ua.sip.events import (
+    CallDirection,
+    CallOutcome,
+    RegistrationFailure,
+    TransferState,
+    WatchedState,
+)
 from custom_components.sip_ua.templates import FACTS
 from custom_components.sip_ua.trigger import TRIGGERS
 
 ROOT = Path(__file__).parents[1] / "custom_components" / "sip_ua"
 LANGUAGES = sorted(path.stem for path in (ROOT / "translations").glob("*.json"))
-ENTITIES = {"button": BUTTONS, "event": (CALL,), "sensor": (*SENSORS, *REGISTRATION_SENSORS)}
+ENTITIES = {
+    "binary_sensor": (LINE,),
+    "button": BUTTONS,
+    "event": (CALL, VOICE_MAIL),
+    "sensor": (*SENSORS, *REGISTRATION_SENSORS, *MAIL_BOX_SENSORS),
+}
+OPTION_FORMS = {
+    "calls": options_flow.calls_schema(),
+    "expert": options_flow.EXPERT_SCHEMA,
+}
 
 
 def read(name: str) -> dict[str, Any]:
@@ -123,6 +148,30 @@ def test_every_field_of_a_form_has_a_name_and_a_description(step: str, schema: A
         assert set(texts["sections"][key]["data"]) == set(texts["sections"][key]["data_description"]) == inner
 
 
+def test_every_option_has_a_name_a_description_and_a_place_in_the_menu(english: dict[str, Any]) -> None:
+    steps = english["options"]["step"]
+    assert set(steps) == {"init", *OPTION_FORMS}
+    assert set(steps["init"]["menu_options"]) == set(steps["init"]["menu_option_descriptions"]) == set(OPTION_FORMS)
+    for step, schema in OPTION_FORMS.items():
+        fields = {str(marker) for marker in schema.schema}
+        assert set(steps[step]["data"]) == set(steps[step]["data_description"]) == fields
+        assert set(options.options_of({}, step)) == fields
+
+
+def test_every_mistake_in_the_options_has_a_text(english: dict[str, Any]) -> None:
+    assert set(english["options"]["error"]) == {key for rules in options.OPTION_RULES.values() for key, _, _ in rules}
+
+
+def test_a_watched_line_has_its_texts(english: dict[str, Any]) -> None:
+    line = english["config_subentries"]["line"]
+    assert set(line["initiate_flow"]) == set(line["step"]) == {"user", "reconfigure"}
+    for step in line["step"].values():
+        fields = {str(marker) for marker in line_flow.LINE_SCHEMA.schema}
+        assert set(step["data"]) == set(step["data_description"]) == fields
+    states = english["entity"]["binary_sensor"]["line"]["state_attributes"]["line_state"]["state"]
+    assert set(states) == {state.value for state in WatchedState}
+
+
 def test_every_choice_of_a_form_or_action_has_a_text(english: dict[str, Any]) -> None:
     wanted: dict[str, set[str]] = {
         "wait": set(WaitFor),
@@ -131,6 +180,8 @@ def test_every_choice_of_a_form_or_action_has_a_text(english: dict[str, Any]) ->
         "outcome": set(CallOutcome),
     }
     markers = dict(form.account_schema({}).schema)
+    for schema in OPTION_FORMS.values():
+        markers |= schema.schema
     for field in list(markers.values()):
         if isinstance(field, section):
             markers |= field.schema.schema
@@ -152,8 +203,13 @@ def test_every_entity_has_its_texts_and_an_icon(english: dict[str, Any]) -> None
         assert set(texts.get("state", {})) == set(getattr(description, "options", None) or ())
         states = icons["sensor"][description.key].get("state", {})
         assert set(states) <= set(texts.get("state", {}))
-    event_types = english["entity"]["event"]["call"]["state_attributes"]["event_type"]["state"]
-    assert set(event_types) == set(CALL.event_types or ())
+    for description in ENTITIES["event"]:
+        event_types = english["entity"]["event"][description.key]["state_attributes"]["event_type"]["state"]
+        assert set(event_types) == set(getattr(description, "event_types", None) or ())
+
+
+def test_every_state_of_a_transfer_is_a_type_of_event() -> None:
+    assert {f"transfer_{state.value}" for state in TransferState} <= set(CALL.event_types or ())
 
 
 def test_every_error_that_is_raised_has_a_text(english: dict[str, Any]) -> None:
@@ -204,6 +260,9 @@ def test_the_actions_are_those_that_are_described() -> None:
         "dial": services.DIAL_SCHEMA,
         "answer": services.ANSWER_SCHEMA,
         "hangup": services.HANGUP_SCHEMA,
+        "hold": services.HOLD_SCHEMA,
+        "resume": services.HOLD_SCHEMA,
+        "transfer": services.TRANSFER_SCHEMA.validators[0],
         "send_dtmf": services.SEND_DTMF_SCHEMA,
         "play": services.PLAY_SCHEMA.validators[0],
     }

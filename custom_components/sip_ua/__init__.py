@@ -1,20 +1,24 @@
 """SIP Phone: a complete SIP telephone in Home Assistant."""
 
+from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
-from .const import CONF_LOCAL_PORT, DOMAIN, SECTION_NETWORK
+from .const import CONF_LOCAL_PORT, DOMAIN, KEY_MESSAGES_WAITING, KEY_VOICE_MAIL, SECTION_NETWORK
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
-from .entity import async_follow_identity
+from .entity import async_add_device, async_follow_identity, async_forget
 from .net.errors import LocalAddressError, LocalPortInUseError
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
-PLATFORMS = (Platform.BUTTON, Platform.EVENT, Platform.SENSOR)
+PLATFORMS = (Platform.BINARY_SENSOR, Platform.BUTTON, Platform.EVENT, Platform.SENSOR)
+
+MAIL_BOX_ENTITIES = ((Platform.SENSOR, KEY_MESSAGES_WAITING), (Platform.EVENT, KEY_VOICE_MAIL))
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
@@ -45,7 +49,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> boo
         await coordinator.async_stop()
 
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
+    entry.async_on_unload(
+        async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, coordinator.async_follow_settings)
+    )
     await async_follow_identity(hass, entry)
+    if not coordinator.has_mail_box:
+        async_forget(hass, entry, MAIL_BOX_ENTITIES)
+    async_add_device(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
 

@@ -29,13 +29,13 @@ BUTTONS: tuple[SipUaButtonDescription, ...] = (
     SipUaButtonDescription(
         key=SERVICE_ANSWER,
         translation_key=SERVICE_ANSWER,
-        find=lambda coordinator: coordinator.find_ringing(),
+        find=lambda coordinator: coordinator.calls.find_ringing(),
         press=lambda coordinator, call_id: coordinator.async_answer(call_id),
     ),
     SipUaButtonDescription(
         key=SERVICE_HANGUP,
         translation_key=SERVICE_HANGUP,
-        find=lambda coordinator: coordinator.shown,
+        find=lambda coordinator: coordinator.calls.shown,
         press=lambda coordinator, call_id: coordinator.async_hangup(call_id),
     ),
 )

@@ -9,11 +9,15 @@ from homeassistant.util import dt as dt_util
 from .const import ATTR_CALL_ID, CallEventType
 from .sip.events import (
     CallOutcome,
+    CallReplaced,
     CallSnapshot,
     CallState,
     CallStep,
     DigitReceived,
+    MediaChanged,
+    MessagesWaiting,
     RegistrationChanged,
+    TransferProgress,
 )
 
 # Which of several calls a person wants to see: one that rings here before one that talks, a held one last.
@@ -135,6 +139,48 @@ def step_data(event: CallStep) -> dict[str, Any]:
         "time": dt_util.utcnow().isoformat(timespec="milliseconds"),
         "elapsed": round(event.at - event.call.started_at, 4),
     }
+
+
+def media_data(event: MediaChanged) -> dict[str, Any]:
+    """Return what the voice of a call is from now on; None where it stopped."""
+    media = event.media
+    return {
+        "codec": media.codec.name if media else None,
+        "clock_rate": media.codec.clock_rate if media else None,
+        "sends": bool(media and media.direction.sends),
+        "receives": bool(media and media.direction.receives),
+    }
+
+
+def replaced_data(event: CallReplaced) -> dict[str, Any]:
+    """Return who was at the other side of a call before."""
+    return {"previous_name": event.previous.name, "previous_number": event.previous.number}
+
+
+def transfer_data(event: TransferProgress) -> dict[str, Any]:
+    """Return how far a transfer of ours is: to whom, and the answer of the target or the refusal."""
+    return {"target": event.target, "transfer": event.state.value, "code": event.code, "reason": event.reason}
+
+
+def messages_data(messages: MessagesWaiting) -> dict[str, Any]:
+    """Return what waits in the voice mail box; None where the box does not count."""
+    return {
+        "waiting": messages.waiting,
+        "new": messages.new,
+        "old": messages.old,
+        "new_urgent": messages.new_urgent,
+        "old_urgent": messages.old_urgent,
+        "mail_box": messages.account,
+    }
+
+
+def has_new_message(before: MessagesWaiting | None, now: MessagesWaiting) -> bool:
+    """Return whether a message came in; what waits already when the phone is switched on is none."""
+    if before is None:
+        return False
+    if before.new is None or now.new is None:
+        return now.waiting and not before.waiting
+    return now.new > before.new
 
 
 def registration_data(

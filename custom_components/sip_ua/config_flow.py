@@ -7,9 +7,15 @@ from typing import Any, override
 
 import voluptuous as vol
 from homeassistant.components import network
-from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlow, ConfigFlowResult
+from homeassistant.config_entries import (
+    ConfigEntry,
+    ConfigEntryState,
+    ConfigFlow,
+    ConfigFlowResult,
+    ConfigSubentryFlow,
+)
 from homeassistant.const import CONF_PASSWORD
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 
 from .const import (
     BIND_ANY,
@@ -26,11 +32,14 @@ from .const import (
     SECTION_NETWORK,
     SECTION_SERVERS,
     SECTIONS,
+    SUBENTRY_LINE,
 )
 from .coordinator import SipUaConfigEntry
 from .form import REAUTH_SCHEMA, account_schema, reconfigure_schema
+from .line_flow import LineFlow
 from .net.errors import LocalAddressError
 from .net.registration_check import check_registration
+from .options_flow import SipUaOptionsFlow
 from .settings import account_of, identity_of, is_direct, normalize, unique_id_of
 from .sip.events import RegistrationChanged, RegistrationFailure, RegistrationState
 from .templates import facts_of
@@ -86,6 +95,20 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
         """Begin with nothing to put right."""
         self._mistakes: list[Mistake] = []
         self._placeholders: dict[str, str] = {}
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> SipUaOptionsFlow:
+        """Return the flow of the options."""
+        return SipUaOptionsFlow()
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(cls, config_entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
+        """Return what can be added to an account: lines to watch."""
+        return {SUBENTRY_LINE: LineFlow}
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

@@ -40,6 +40,19 @@ CONF_RING_TIMEOUT: Final = "ring_timeout"
 
 SECTIONS: Final = (SECTION_SERVERS, SECTION_NETWORK, SECTION_TIMERS)
 
+OPTIONS_CALLS: Final = "calls"
+CONF_ALLOWED_NUMBERS: Final = "allowed_numbers"
+CONF_DISPLAY_NAME: Final = "display_name"
+CONF_MWI: Final = "mwi"
+CONF_MWI_EXPIRATION: Final = "mwi_expiration"
+CONF_REFER_POLICY: Final = "refer_policy"
+
+OPTIONS_EXPERT: Final = "expert"
+CONF_RELIABLE_PROVISIONAL: Final = "reliable_provisional"
+CONF_USER_AGENT: Final = "user_agent"
+
+SUBENTRY_LINE: Final = "line"
+
 TRANSPORT_AUTOMATIC: Final = "automatic"
 BIND_ANY: Final = "any"
 
@@ -49,6 +62,8 @@ CONF_DTMF_CODE: Final = "code"
 CONF_OUTCOME: Final = "outcome"
 
 EVENT_CALL: Final = "sip_ua_call"
+EVENT_LINE: Final = "sip_ua_line"
+EVENT_MESSAGES: Final = "sip_ua_messages"
 EVENT_REGISTRATION: Final = "sip_ua_registration"
 
 STATE_IDLE: Final = "idle"
@@ -57,8 +72,11 @@ PROBLEM_NONE: Final = "none"
 SERVICE_ANSWER: Final = "answer"
 SERVICE_DIAL: Final = "dial"
 SERVICE_HANGUP: Final = "hangup"
+SERVICE_HOLD: Final = "hold"
 SERVICE_PLAY: Final = "play"
+SERVICE_RESUME: Final = "resume"
 SERVICE_SEND_DTMF: Final = "send_dtmf"
+SERVICE_TRANSFER: Final = "transfer"
 
 ATTR_CALL_ID: Final = "call_id"
 ATTR_CODE: Final = "code"
@@ -72,6 +90,8 @@ ATTR_MESSAGE: Final = "message"
 ATTR_NUMBER: Final = "number"
 ATTR_PLAYBACK_ERROR: Final = "playback_error"
 ATTR_RING_TIMEOUT: Final = "ring_timeout"
+ATTR_TO_CALL_ID: Final = "to_call_id"
+ATTR_TRANSFER: Final = "transfer"
 ATTR_TTS_ENGINE: Final = "tts_engine"
 ATTR_TTS_LANGUAGE: Final = "tts_language"
 ATTR_TTS_OPTIONS: Final = "tts_options"
@@ -90,6 +110,14 @@ class CallEventType(StrEnum):
     HELD = "held"
     REMOTE_HELD = "remote_held"
     RESUMED = "resumed"
+    REPLACED = "replaced"
+    TRANSFER_REQUESTED = "transfer_requested"
+    TRANSFER_REFUSED = "transfer_refused"
+    TRANSFER_ACCEPTED = "transfer_accepted"
+    TRANSFER_PROGRESS = "transfer_progress"
+    TRANSFER_SUCCEEDED = "transfer_succeeded"
+    TRANSFER_FAILED = "transfer_failed"
+    TRANSFER_UNKNOWN = "transfer_unknown"
     DTMF = "dtmf"
     PLAYBACK_FINISHED = "playback_finished"
     MEDIA_TIMEOUT = "media_timeout"
@@ -98,8 +126,17 @@ class CallEventType(StrEnum):
 
 
 CALL_STEP: Final = "step"
+CALL_MEDIA: Final = "media"
 CALL_STATISTICS: Final = "statistics"
-"""Types that only the bus event has: one step of the call progression, and the figures of an ended call's voice."""
+"""Types that only the bus event has: a step of the call progression, what the voice is, its figures after the end."""
+
+KEY_MESSAGES_WAITING: Final = "messages_waiting"
+KEY_VOICE_MAIL: Final = "voice_mail"
+"""Keys of the entities that are there only where the voice mail box is asked."""
+
+NEW_MESSAGE: Final = "new_message"
+MESSAGES_CHANGED: Final = "changed"
+"""Types of what the voice mail box tells: the event entity has the first only."""
 
 
 class WaitFor(StrEnum):

@@ -12,57 +12,76 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.config_entries import ConfigEntry, ConfigEntryChange
+from homeassistant.core import HomeAssistant, callback
 
+from .bulletin import Bulletin
+from .call_book import CallBook
 from .call_view import (
     call_data,
     digit_data,
+    has_new_message,
     is_connected,
-    most_relevant,
-    newest,
-    outcome_data,
+    media_data,
+    messages_data,
     registration_data,
+    replaced_data,
     step_data,
+    transfer_data,
     transition,
     wall_clock,
 )
 from .const import (
-    ATTR_PLAYBACK_ERROR,
+    ATTR_NUMBER,
+    CALL_MEDIA,
     CALL_STATISTICS,
     CALL_STEP,
     EVENT_CALL,
+    EVENT_LINE,
+    EVENT_MESSAGES,
     EVENT_REGISTRATION,
+    MESSAGES_CHANGED,
+    NEW_MESSAGE,
     CallEventType,
     WaitFor,
 )
 from .engine import async_acquire_engine, async_release_engine
+from .lines import LineBook, lines_of
 from .net.audio import AudioSource
 from .net.phone import CallStatistics, MediaTimedOut, Phone, PhoneEvent, PlaybackFinished
+from .options import with_options
 from .settings import account_of, identity_of
 from .sip.errors import LocalProtocolError
 from .sip.events import (
     CallEnded,
     CallEvent,
     CallOutcome,
+    CallReplaced,
     CallSnapshot,
     CallState,
     CallStep,
     DigitReceived,
     IncomingCall,
+    MediaChanged,
+    MessagesWaiting,
     RegistrationChanged,
     RegistrationFailure,
     RegistrationState,
+    TransferProgress,
+    TransferRefused,
+    TransferRequested,
+    TransferState,
+    WatchedStateChanged,
 )
+from .waiting import Waiting
 
 _LOGGER = logging.getLogger(__name__)
 
-ENDED_CALLS_KEPT = 32
 STATISTICS_TIMEOUT = 1.0
 
+_TRANSFER_RUNS = frozenset({TransferState.ACCEPTED, TransferState.PROGRESS})
+
 type SipUaConfigEntry = ConfigEntry[SipUaCoordinator]
-type CallListener = Callable[[CallEventType, dict[str, Any]], None]
 
 
 class SipUaCoordinator:
@@ -72,27 +91,27 @@ class SipUaCoordinator:
         """Make the phone; `async_start` switches it on, and `async_stop` must follow in any case."""
         self.hass = hass
         self.config_entry = entry
-        self.account = account_of(entry.data)
+        self.account = with_options(account_of(entry.data), entry.options)
         self.identity = identity_of(entry.data)
         self.phone = Phone(self.account, async_acquire_engine(hass), self._handle_event)
         self.registration: RegistrationChanged = self.phone.registration
         self.registered_until: datetime | None = None
         self.next_attempt: datetime | None = None
-        self.calls: dict[str, CallSnapshot] = {}
-        self.shown: CallSnapshot | None = None
-        self.last_call: CallSnapshot | None = None
+        self.bulletin = Bulletin(hass, entry.entry_id, self.identity)
+        self.calls = CallBook()
+        self.lines = LineBook(entry)
+        self.messages: MessagesWaiting | None = None
         self.last_statistics: tuple[str, dict[str, Any]] | None = None
-        self._figures: dict[str, asyncio.Future[dict[str, Any] | None]] = {}
-        self._ended: dict[str, CallSnapshot] = {}
-        self._state_listeners: list[CALLBACK_TYPE] = []
-        self._event_listeners: list[CallListener] = []
-        self._waiting: dict[str, list[tuple[WaitFor, asyncio.Future[CallSnapshot]]]] = {}
-        self._playing: dict[tuple[str, int], asyncio.Future[str | None]] = {}
+        self._reaching: Waiting[str, CallSnapshot] = Waiting()
+        self._figures: Waiting[str, dict[str, Any] | None] = Waiting()
+        self._playing: Waiting[tuple[str, int], str | None] = Waiting()
+        self._transferring: Waiting[str, TransferProgress] = Waiting()
         self._hangup_after: set[str] = set()
-        self._playback_errors: dict[str, str] = {}
+        self._settings = (entry.options, self.lines.lines)
         self.available = self.reachable
         """Whether calls are possible, or go on although the registration is lost."""
         self._lost = False
+        self._refused_for: str | None = None
         self._stopped = False
         self._reload_when_idle = False
 
@@ -100,6 +119,7 @@ class SipUaCoordinator:
 
     async def async_start(self) -> None:
         """Switch the phone on; registering goes on in the background, and repeats itself after a failure."""
+        self.lines.watch(self.phone)
         await self.phone.start()
 
     async def async_stop(self) -> None:
@@ -108,10 +128,9 @@ class SipUaCoordinator:
             return
         self._stopped = True
         await self.phone.stop()
-        for _, future in [waiter for waiters in self._waiting.values() for waiter in waiters]:
-            future.cancel()
-        for playing in self._playing.values():
-            playing.cancel()
+        self._reaching.cancel()
+        self._playing.cancel()
+        self._transferring.cancel()
         await async_release_engine(self.hass)
 
     @callback
@@ -120,6 +139,17 @@ class SipUaCoordinator:
         self._reload_when_idle = bool(self.calls)
         return self._reload_when_idle
 
+    @callback
+    def async_follow_settings(self, change: ConfigEntryChange, entry: ConfigEntry) -> None:
+        """Take over changed options and watched lines when the last call has ended."""
+        if entry is not self.config_entry or change is not ConfigEntryChange.UPDATED:
+            return
+        settings = (entry.options, lines_of(entry))
+        if settings != self._settings:
+            self._settings = settings
+            if not self.async_reload_when_idle():
+                self.hass.config_entries.async_schedule_reload(entry.entry_id)
+
     # What entities know of it
 
     @property
@@ -127,17 +157,10 @@ class SipUaCoordinator:
         """Whether the account is registered, or needs no registration."""
         return not self.account.registers or self.registration.state is RegistrationState.REGISTERED
 
-    @callback
-    def async_subscribe(self, listener: CALLBACK_TYPE, *, first: bool = False) -> CALLBACK_TYPE:
-        """Call `listener` after every change of state, before the others where it is `first`."""
-        self._state_listeners.insert(0 if first else len(self._state_listeners), listener)
-        return lambda: self._state_listeners.remove(listener)
-
-    @callback
-    def async_subscribe_events(self, listener: CallListener) -> CALLBACK_TYPE:
-        """Call `listener` with type and data of every call event."""
-        self._event_listeners.append(listener)
-        return lambda: self._event_listeners.remove(listener)
+    @property
+    def has_mail_box(self) -> bool:
+        """Whether the account asks for the messages that wait in its voice mail box."""
+        return self.account.mwi and self.account.registers
 
     # What the phone tells
 
@@ -151,9 +174,15 @@ class SipUaCoordinator:
                 self._handle_playback_finished(event)
             case MediaTimedOut():
                 if call := self.calls.get(event.call_id):
-                    self._tell(CallEventType.MEDIA_TIMEOUT, call)
+                    self.bulletin.tell(CallEventType.MEDIA_TIMEOUT, call)
             case CallStatistics():
                 self._handle_statistics(event)
+            case MessagesWaiting():
+                self._handle_messages(event)
+            case WatchedStateChanged():
+                self._handle_line(event)
+            case TransferProgress() | TransferRefused() | TransferRequested():
+                self._handle_transfer(event)
             case CallEvent():
                 self._handle_call_event(event)
 
@@ -166,49 +195,43 @@ class SipUaCoordinator:
             self._keep(before, call)
         match event:
             case CallStep():
-                self._fire(EVENT_CALL, CALL_STEP, call_data(call) | step_data(event))
+                self.bulletin.fire(EVENT_CALL, CALL_STEP, call_data(call) | step_data(event))
             case IncomingCall():
-                self._tell(CallEventType.INCOMING, call, headers=dict(event.headers))
+                self.bulletin.tell(CallEventType.INCOMING, call, headers=dict(event.headers))
             case DigitReceived():
-                self._tell(CallEventType.DTMF, call, **digit_data(event))
+                self.bulletin.tell(CallEventType.DTMF, call, **digit_data(event))
+            case MediaChanged():
+                self.bulletin.fire(EVENT_CALL, CALL_MEDIA, call_data(call) | media_data(event))
+            case CallReplaced():
+                self.bulletin.tell(CallEventType.REPLACED, call, **replaced_data(event))
             case CallEnded():
                 self._handle_ended(call)
 
     @callback
     def _keep(self, before: CallSnapshot | None, call: CallSnapshot) -> None:
         """Store the state of a call and tell the entities where it is news."""
-        if call.state is CallState.ENDED:
-            if call.id in self._ended:
-                return
-            self.calls.pop(call.id, None)
-            self.last_call = self._ended[call.id] = call
-            if len(self._ended) > ENDED_CALLS_KEPT:
-                oldest = next(iter(self._ended))
-                del self._ended[oldest]
-                self._playback_errors.pop(oldest, None)
-        else:
-            self.calls[call.id] = call
-        self.shown = most_relevant(self.calls.values()) if self.calls else None
+        if not self.calls.keep(call):
+            return
         self.available = bool(self.calls) or self.reachable
         if before is not None and before.state is call.state and before.remote == call.remote:
             return
-        self._update_entities()
+        self.bulletin.update_entities()
         if (event_type := transition(before, call)) is not None:
-            self._tell(event_type, call)
-            if event_type is CallEventType.ANSWERED:
-                self._resolve(call, WaitFor.ANSWERED)
+            self.bulletin.tell(event_type, call)
+            self._reaching.tell(call.id, call)
 
     @callback
     def _handle_ended(self, call: CallSnapshot) -> None:
         """Tell how a call ended."""
         self._hangup_after.discard(call.id)
-        outcome = self.outcome(call)
+        outcome = self.calls.outcome(call)
         if call.outcome is CallOutcome.MISSED:
-            self._tell(CallEventType.MISSED, call, **outcome)
-        self._tell(CallEventType.ENDED, call, **outcome)
-        self._resolve(call, WaitFor.ENDED)
-        for key in [key for key in self._playing if key[0] == call.id]:
-            self._finish_playback(key, None)
+            self.bulletin.tell(CallEventType.MISSED, call, **outcome)
+        self.bulletin.tell(CallEventType.ENDED, call, **outcome)
+        self._reaching.tell(call.id, call)
+        for key in self._playing.keys:
+            if key[0] == call.id:
+                self._playing.tell(key, None)
         if self._reload_when_idle and not self.calls:
             self._reload_when_idle = False
             self.hass.config_entries.async_schedule_reload(self.config_entry.entry_id)
@@ -216,14 +239,14 @@ class SipUaCoordinator:
     @callback
     def _handle_playback_finished(self, event: PlaybackFinished) -> None:
         """Tell that a sound has been played or could not be, and hang up where that was asked for."""
-        self._finish_playback((event.call_id, event.playback_id), event.error)
-        if event.error and self.find(event.call_id) is not None:
-            self._playback_errors[event.call_id] = event.error
+        self._playing.tell((event.call_id, event.playback_id), event.error)
+        if event.error:
+            self.calls.note_playback_error(event.call_id, event.error)
         if (call := self.calls.get(event.call_id)) is None:
             return
         if event.error:
             _LOGGER.warning("A sound could not be played into a call of %s: %s", self.identity, event.error)
-        self._tell(
+        self.bulletin.tell(
             CallEventType.PLAYBACK_FINISHED,
             call,
             playback_id=event.playback_id,
@@ -245,12 +268,48 @@ class SipUaCoordinator:
     def _handle_statistics(self, event: CallStatistics) -> None:
         """Tell the figures of an ended call's voice."""
         figures = asdict(event.statistics) if event.statistics is not None else None
-        if (future := self._figures.pop(event.call_id, None)) is not None and not future.done():
-            future.set_result(figures)
-        if figures is None or (call := self._ended.get(event.call_id)) is None:
+        self._figures.tell(event.call_id, figures)
+        if figures is None or (call := self.calls.find_ended(event.call_id)) is None:
             return
         self.last_statistics = (event.call_id, figures)
-        self._fire(EVENT_CALL, CALL_STATISTICS, call_data(call) | {CALL_STATISTICS: figures})
+        self.bulletin.fire(EVENT_CALL, CALL_STATISTICS, call_data(call) | {CALL_STATISTICS: figures})
+
+    @callback
+    def _handle_transfer(self, event: TransferProgress | TransferRefused | TransferRequested) -> None:
+        """Tell of a transfer, which may outlast its call; one that the rules forbid is logged once for each call."""
+        call = self.calls.find(event.call.id) or event.call
+        match event:
+            case TransferRequested():
+                self.bulletin.tell(CallEventType.TRANSFER_REQUESTED, call, target=event.target)
+            case TransferRefused():
+                if call.id != self._refused_for:
+                    self._refused_for = call.id
+                    cause = event.reason or "the account's rules for transfers do not allow it"
+                    _LOGGER.warning("%s was not transferred to %s: %s", self.identity, event.target, cause)
+                self.bulletin.tell(CallEventType.TRANSFER_REFUSED, call, target=event.target, reason=event.reason)
+            case TransferProgress():
+                self.bulletin.tell(CallEventType(f"transfer_{event.state.value}"), call, **transfer_data(event))
+                if event.state not in _TRANSFER_RUNS:
+                    self._transferring.tell(call.id, event)
+
+    @callback
+    def _handle_messages(self, messages: MessagesWaiting) -> None:
+        """Keep what waits in the voice mail box, and tell of it."""
+        new = has_new_message(self.messages, messages)
+        self.messages = messages
+        self.bulletin.update_entities()
+        data = messages_data(messages)
+        if new:
+            self.bulletin.announce(NEW_MESSAGE, data)
+        self.bulletin.fire(EVENT_MESSAGES, NEW_MESSAGE if new else MESSAGES_CHANGED, data)
+
+    @callback
+    def _handle_line(self, event: WatchedStateChanged) -> None:
+        """Keep what a watched line does, and tell of it."""
+        if (line := self.lines.note(event)) is None:
+            return
+        self.bulletin.update_entities()
+        self.bulletin.fire(EVENT_LINE, None, {"name": line.name, ATTR_NUMBER: line.number, "state": event.state.value})
 
     @callback
     def _handle_registration(self, status: RegistrationChanged) -> None:
@@ -259,8 +318,10 @@ class SipUaCoordinator:
         self.available = bool(self.calls) or self.reachable
         self.registered_until = wall_clock(status.expires_at, status.at)
         self.next_attempt = wall_clock(status.next_attempt_at, status.at)
-        self._update_entities()
-        self._fire(EVENT_REGISTRATION, None, registration_data(status, self.registered_until, self.next_attempt))
+        self.bulletin.update_entities()
+        self.bulletin.fire(
+            EVENT_REGISTRATION, None, registration_data(status, self.registered_until, self.next_attempt)
+        )
         if status.state is RegistrationState.REGISTERED:
             if self._lost:
                 self._lost = False
@@ -275,28 +336,6 @@ class SipUaCoordinator:
             and not self.hass.is_stopping
         ):
             self.config_entry.async_start_reauth(self.hass)
-
-    @callback
-    def _update_entities(self) -> None:
-        """Let every entity look at the new state."""
-        for listener in tuple(self._state_listeners):
-            listener()
-
-    @callback
-    def _tell(self, event_type: CallEventType, call: CallSnapshot, **more: Any) -> None:
-        """Tell a call event to the event entity and on the bus."""
-        data = call_data(call) | more
-        for listener in tuple(self._event_listeners):
-            listener(event_type, data)
-        self._fire(EVENT_CALL, event_type, data)
-
-    @callback
-    def _fire(self, name: str, event_type: str | None, data: dict[str, Any]) -> None:
-        """Fire a bus event that names the account."""
-        head = {ATTR_CONFIG_ENTRY_ID: self.config_entry.entry_id, "account": self.identity}
-        if event_type is not None:
-            head["type"] = str(event_type)
-        self.hass.bus.async_fire_internal(name, head | data)
 
     # What is asked of the phone
 
@@ -326,16 +365,40 @@ class SipUaCoordinator:
         else:
             await self.phone.hangup(call_id)
 
+    async def async_hold(self, call_id: str) -> CallSnapshot:
+        """Put the far end on hold, and return the call's state once the far end agreed or the call ended."""
+        await self.phone.hold(call_id)
+        return await self._until(call_id, lambda call: call.state is CallState.HELD)
+
+    async def async_resume(self, call_id: str) -> CallSnapshot:
+        """Talk again to a far end that we hold, and return the call's state once it agreed or the call ended."""
+        await self.phone.resume(call_id)
+        return await self._until(call_id, lambda call: call.state is not CallState.HELD)
+
+    async def async_transfer(
+        self, call_id: str, target: str, *, join: bool = False, wait: bool = False
+    ) -> TransferProgress | None:
+        """Let the far end talk to `target`, with `join` the id of another call; `wait` for the last news of it."""
+        transfer = self.phone.transfer_to if join else self.phone.transfer
+        result = self._transferring.expect(call_id)
+        try:
+            await transfer(call_id, target)
+            return await result if wait else None
+        finally:
+            result.cancel()
+
     async def async_wait(self, call_id: str, until: WaitFor) -> CallSnapshot:
         """Return a call's state when it has been answered or has ended."""
-        if (ended := self._ended.get(call_id)) is not None:
-            return ended
-        call = self.calls.get(call_id)
-        if call is not None and until is WaitFor.ANSWERED and is_connected(call):
-            return call
-        future: asyncio.Future[CallSnapshot] = self.hass.loop.create_future()
-        self._waiting.setdefault(call_id, []).append((until, future))
-        return await future
+        return await self._until(call_id, lambda call: until is WaitFor.ANSWERED and is_connected(call))
+
+    async def _until(self, call_id: str, reached: Callable[[CallSnapshot], bool]) -> CallSnapshot:
+        """Return a call's state when it is what is waited for, or the call has ended."""
+
+        def done(call: CallSnapshot) -> bool:
+            return call.state is CallState.ENDED or reached(call)
+
+        call = self.calls.find(call_id)
+        return call if call is not None and done(call) else await self._reaching.expect(call_id, done)
 
     async def async_statistics(self, call: CallSnapshot) -> dict[str, Any] | None:
         """Return the figures of a call's voice, which come shortly after its end; None where no voice began."""
@@ -343,11 +406,9 @@ class SipUaCoordinator:
             return None
         if self.last_statistics is not None and self.last_statistics[0] == call.id:
             return self.last_statistics[1]
-        future = self._figures.setdefault(call.id, self.hass.loop.create_future())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STATISTICS_TIMEOUT):
-                return await asyncio.shield(future)
-        self._figures.pop(call.id, None)
+                return await self._figures.expect(call.id)
         return None
 
     async def async_send_digits(self, call_id: str, digits: str, *, duration: int, gap: int) -> None:
@@ -359,50 +420,4 @@ class SipUaCoordinator:
     ) -> str | None:
         """Play a sound into a call; volume in dB. With `wait` return its error, None where it was heard."""
         playback_id = self.phone.play(call_id, source, loop=loop, volume_db=volume)
-        if not wait:
-            return None
-        future: asyncio.Future[str | None] = self.hass.loop.create_future()
-        self._playing[call_id, playback_id] = future
-        return await future
-
-    @callback
-    def outcome(self, call: CallSnapshot) -> dict[str, Any]:
-        """Return how a call went so far, and why its last sound that failed was not heard (None: none failed)."""
-        return outcome_data(call) | {ATTR_PLAYBACK_ERROR: self._playback_errors.get(call.id)}
-
-    @callback
-    def find(self, call_id: str) -> CallSnapshot | None:
-        """Return the newest state of a call, also of one that ended lately."""
-        return self.calls.get(call_id) or self._ended.get(call_id)
-
-    @callback
-    def find_ringing(self) -> CallSnapshot | None:
-        """Return the newest call that rings here."""
-        return newest(call for call in self.calls.values() if call.state is CallState.RINGING)
-
-    @callback
-    def find_audible(self) -> CallSnapshot | None:
-        """Return the call that can hear us: the most relevant one that is answered or has early media."""
-        return most_relevant(
-            call for call in self.calls.values() if is_connected(call) or call.state is CallState.EARLY
-        )
-
-    @callback
-    def _resolve(self, call: CallSnapshot, reached: WaitFor) -> None:
-        """Let those go on who waited for a call to be answered or to end."""
-        waiters = self._waiting.pop(call.id, [])
-        staying = []
-        for until, future in waiters:
-            if reached is WaitFor.ENDED or until is reached:
-                if not future.done():
-                    future.set_result(call)
-            else:
-                staying.append((until, future))
-        if staying:
-            self._waiting[call.id] = staying
-
-    @callback
-    def _finish_playback(self, key: tuple[str, int], error: str | None) -> None:
-        """Let those go on who waited for a sound to end."""
-        if (future := self._playing.pop(key, None)) is not None and not future.done():
-            future.set_result(error)
+        return await self._playing.expect((call_id, playback_id)) if wait else None

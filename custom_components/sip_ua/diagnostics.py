@@ -6,20 +6,29 @@ from homeassistant.components.diagnostics import async_redact_data
 from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant
 
-from .call_view import outcome_data
-from .const import CONF_AUTH_USER, CONF_NUMBER, CONF_PUBLIC_ADDRESS
+from .call_view import messages_data, outcome_data
+from .const import CONF_ALLOWED_NUMBERS, CONF_AUTH_USER, CONF_DISPLAY_NAME, CONF_NUMBER, CONF_PUBLIC_ADDRESS
 from .coordinator import SipUaConfigEntry
 
-TO_REDACT = {CONF_AUTH_USER, CONF_NUMBER, CONF_PASSWORD, CONF_PUBLIC_ADDRESS}
+TO_REDACT = {
+    CONF_ALLOWED_NUMBERS,
+    CONF_AUTH_USER,
+    CONF_DISPLAY_NAME,
+    CONF_NUMBER,
+    CONF_PASSWORD,
+    CONF_PUBLIC_ADDRESS,
+    "mail_box",
+}
 
 
 async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SipUaConfigEntry) -> dict[str, Any]:
-    """Return settings, registration and calls."""
+    """Return settings, registration, calls, messages and watched lines."""
     coordinator = entry.runtime_data
     status = coordinator.registration
-    last_call = coordinator.last_call
+    last_call = coordinator.calls.last
     return {
         "settings": async_redact_data(dict(entry.data), TO_REDACT),
+        "options": async_redact_data(dict(entry.options), TO_REDACT),
         "registration": {
             "state": status.state.value,
             "code": status.code,
@@ -33,6 +42,10 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SipUaCo
         "calls": [
             {"direction": call.direction.value, "state": call.state.value} for call in coordinator.calls.values()
         ],
+        "messages": (
+            async_redact_data(messages_data(coordinator.messages), TO_REDACT) if coordinator.messages else None
+        ),
+        "lines": [coordinator.lines.state(line).value for line in coordinator.lines.lines],
         "last_call": async_redact_data(outcome_data(last_call), {"answered_by"}) if last_call else None,
         "last_call_statistics": coordinator.last_statistics[1] if coordinator.last_statistics else None,
     }

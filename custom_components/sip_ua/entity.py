@@ -1,15 +1,19 @@
 """The common ground of the entities: one service device for each account, and writes only where there is news."""
 
+from collections.abc import Iterable
 from typing import Final, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
 
 from .const import DOMAIN
 from .coordinator import SipUaCoordinator
+
+MANUFACTURER: Final = "SIP Phone"
+MODEL: Final = "SIP account"
 
 _SEPARATOR: Final = "-"
 """Between the account and the key of an entity; no key has it."""
@@ -31,6 +35,28 @@ async def async_follow_identity(hass: HomeAssistant, entry: ConfigEntry) -> None
     await er.async_migrate_entries(hass, entry.entry_id, follow)
 
 
+@callback
+def async_forget(hass: HomeAssistant, entry: ConfigEntry, domains_and_keys: Iterable[tuple[str, str]]) -> None:
+    """Remove entities that the account's options do away with."""
+    registry = er.async_get(hass)
+    for domain, key in domains_and_keys:
+        if entity_id := registry.async_get_entity_id(domain, DOMAIN, unique_id_in(entry, key)):
+            registry.async_remove(entity_id)
+
+
+@callback
+def async_add_device(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Add the device of an account, on which the devices of its watched lines hang whichever platform comes first."""
+    dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id,
+        identifiers={(DOMAIN, entry.entry_id)},
+        entry_type=DeviceEntryType.SERVICE,
+        manufacturer=MANUFACTURER,
+        model=MODEL,
+        name=entry.title,
+    )
+
+
 class SipUaEntity(Entity):
     """An entity of one account."""
 
@@ -46,8 +72,8 @@ class SipUaEntity(Entity):
         self._attr_device_info = DeviceInfo(
             identifiers={(DOMAIN, entry.entry_id)},
             entry_type=DeviceEntryType.SERVICE,
-            manufacturer="SIP Phone",
-            model="SIP account",
+            manufacturer=MANUFACTURER,
+            model=MODEL,
             name=entry.title,
         )
 
@@ -68,7 +94,7 @@ class SipUaStateEntity(SipUaEntity):
     async def async_added_to_hass(self) -> None:
         """Follow the state of the account."""
         self._shown = self._showing()
-        self.async_on_remove(self.coordinator.async_subscribe(self._handle_update, first=self._first))
+        self.async_on_remove(self.coordinator.bulletin.async_subscribe(self._handle_update, first=self._first))
 
     @callback
     def _handle_update(self) -> None:

@@ -1,4 +1,4 @@
-"""The event entity of an account: every event of every call, for automations without YAML."""
+"""The event entities of an account: every event of every call, and new messages, for automations without YAML."""
 
 from typing import Any, override
 
@@ -6,7 +6,7 @@ from homeassistant.components.event import EventEntity, EventEntityDescription
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import CallEventType
+from .const import KEY_VOICE_MAIL, NEW_MESSAGE, CallEventType
 from .coordinator import SipUaConfigEntry
 from .entity import SipUaEntity
 
@@ -15,36 +15,40 @@ PARALLEL_UPDATES = 0
 CALL = EventEntityDescription(
     key="call", translation_key="call", event_types=[event_type.value for event_type in CallEventType]
 )
+VOICE_MAIL = EventEntityDescription(key=KEY_VOICE_MAIL, translation_key=KEY_VOICE_MAIL, event_types=[NEW_MESSAGE])
 
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: SipUaConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add the call events of an account."""
-    async_add_entities([SipUaCallEvents(entry.runtime_data, CALL)])
+    """Add the events of an account; those of the voice mail box only where it is asked."""
+    coordinator = entry.runtime_data
+    descriptions = (CALL, VOICE_MAIL) if coordinator.has_mail_box else (CALL,)
+    async_add_entities(SipUaEvents(coordinator, description) for description in descriptions)
 
 
-class SipUaCallEvents(SipUaEntity, EventEntity):
-    """The events of all calls of an account."""
+class SipUaEvents(SipUaEntity, EventEntity):
+    """The events of all calls of an account, or of its voice mail box."""
 
     entity_description: EventEntityDescription
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Follow calls, and whether there can be any."""
-        self.async_on_remove(self.coordinator.async_subscribe_events(self._handle_event))
+        """Follow the events, and whether there can be any."""
+        self.async_on_remove(self.coordinator.bulletin.async_subscribe_events(self._handle_event))
         self._was_available = self.available
-        self.async_on_remove(self.coordinator.async_subscribe(self._handle_update))
+        self.async_on_remove(self.coordinator.bulletin.async_subscribe(self._handle_update))
 
     @callback
-    def _handle_event(self, event_type: CallEventType, data: dict[str, Any]) -> None:
-        """Show an event of a call."""
-        self._trigger_event(event_type.value, data)
-        self.async_write_ha_state()
+    def _handle_event(self, event_type: str, data: dict[str, Any]) -> None:
+        """Show an event that is one of this entity's."""
+        if event_type in self.event_types:
+            self._trigger_event(str(event_type), data)
+            self.async_write_ha_state()
 
     @callback
     def _handle_update(self) -> None:
-        """Show whether there can be calls; the state itself changes with events only."""
+        """Show whether there can be events; the state itself changes with events only."""
         if self.available != self._was_available:
             self._was_available = self.available
             self.async_write_ha_state()

@@ -53,7 +53,7 @@ from .const import (
     SECTION_TIMERS,
     TRANSPORT_AUTOMATIC,
 )
-from .settings import NUMBER_FIELDS
+from .settings import NUMBER_FIELDS, NumberField
 from .sip.account import NatMode, Transport, UriType
 from .templates import Template
 
@@ -61,7 +61,7 @@ TEXT = TextSelector()
 PASSWORD = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="current-password"))
 
 
-def _choice(key: str, options: Iterable[str]) -> SelectSelector:
+def choice(key: str, options: Iterable[str]) -> SelectSelector:
     """Return a list to choose from, whose texts are in the translations."""
     return SelectSelector(
         SelectSelectorConfig(
@@ -82,16 +82,21 @@ def _bind_choice(addresses: Mapping[str, str]) -> SelectSelector:
     )
 
 
+def number(field: NumberField) -> NumberSelector:
+    """Return a box for a number in its range."""
+    config = NumberSelectorConfig(min=field.minimum, max=field.maximum, step=1, mode=NumberSelectorMode.BOX)
+    if field.unit:
+        config["unit_of_measurement"] = field.unit
+    return NumberSelector(config)
+
+
 def _numbers(name: str, *keys: str) -> dict[vol.Marker, Any]:
     """Return number fields of a section with their ranges and defaults."""
     fields: dict[vol.Marker, Any] = {}
     for key in keys:
         field = NUMBER_FIELDS[name][key]
-        config = NumberSelectorConfig(min=field.minimum, max=field.maximum, step=1, mode=NumberSelectorMode.BOX)
-        if field.unit:
-            config["unit_of_measurement"] = field.unit
         marker = vol.Optional(key) if field.default is None else vol.Required(key, default=field.default)
-        fields[marker] = NumberSelector(config)
+        fields[marker] = number(field)
     return fields
 
 
@@ -101,16 +106,16 @@ _SERVERS: dict[vol.Marker, Any] = {
     **_numbers(SECTION_SERVERS, CONF_REGISTRAR_PORT),
     vol.Optional(CONF_OUTBOUND_PROXY): TEXT,
     **_numbers(SECTION_SERVERS, CONF_OUTBOUND_PROXY_PORT),
-    vol.Required(CONF_TRANSPORT, default=Transport.UDP.value): _choice(
+    vol.Required(CONF_TRANSPORT, default=Transport.UDP.value): choice(
         CONF_TRANSPORT, [*Transport, TRANSPORT_AUTOMATIC]
     ),
     vol.Required(CONF_USE_SRV, default=False): BooleanSelector(),
-    vol.Required(CONF_URL_TYPE, default=UriType.SIP.value): _choice(CONF_URL_TYPE, UriType),
+    vol.Required(CONF_URL_TYPE, default=UriType.SIP.value): choice(CONF_URL_TYPE, UriType),
 }
 
 _NETWORK: dict[vol.Marker, Any] = {
     **_numbers(SECTION_NETWORK, CONF_LOCAL_PORT, CONF_RTP_PORT_START, CONF_RTP_PORT_END),
-    vol.Required(CONF_NAT, default=NatMode.AUTOMATIC.value): _choice(CONF_NAT, NatMode),
+    vol.Required(CONF_NAT, default=NatMode.AUTOMATIC.value): choice(CONF_NAT, NatMode),
     vol.Optional(CONF_STUN_SERVER): TEXT,
     vol.Optional(CONF_PUBLIC_ADDRESS): TEXT,
     **_numbers(SECTION_NETWORK, CONF_KEEP_ALIVE),
@@ -128,7 +133,7 @@ def account_schema(addresses: Mapping[str, str], opened: Collection[str] = ()) -
     """Return the form of a new account; `addresses` are this machine's, `opened` the sections to show open."""
     return vol.Schema(
         {
-            vol.Required(CONF_TEMPLATE, default=Template.GENERIC.value): _choice(CONF_TEMPLATE, Template),
+            vol.Required(CONF_TEMPLATE, default=Template.GENERIC.value): choice(CONF_TEMPLATE, Template),
             vol.Required(CONF_NUMBER): TEXT,
             vol.Optional(CONF_SERVER): TEXT,
             vol.Optional(CONF_PASSWORD): PASSWORD,

@@ -1,4 +1,4 @@
-"""Sensors of an account: its registration, and the call that a person wants to see."""
+"""Sensors of an account: its registration, the call that a person wants to see, and the voice mail box."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
-from .call_view import call_data, outcome_data
-from .const import PROBLEM_NONE, STATE_IDLE
+from .call_view import call_data, messages_data, outcome_data
+from .const import KEY_MESSAGES_WAITING, PROBLEM_NONE, STATE_IDLE
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .entity import SipUaStateEntity
 from .sip.events import (
@@ -20,6 +20,7 @@ from .sip.events import (
     CallOutcome,
     CallSnapshot,
     CallState,
+    MessagesWaiting,
     RegistrationChanged,
     RegistrationFailure,
     RegistrationState,
@@ -81,35 +82,50 @@ def _problem_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
 
 
 def _shown(coordinator: SipUaCoordinator) -> CallSnapshot | None:
-    return coordinator.shown
+    return coordinator.calls.shown
 
 
 def _call_state(coordinator: SipUaCoordinator) -> str:
-    return coordinator.shown.state.value if coordinator.shown else STATE_IDLE
+    return coordinator.calls.shown.state.value if coordinator.calls.shown else STATE_IDLE
 
 
 def _call_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
-    if (call := coordinator.shown) is None:
+    if (call := coordinator.calls.shown) is None:
         return {}
     data = call_data(call)
     return {key: data[key] for key in ("call_id", "direction", "name", "number", "uri", "called")}
 
 
 def _last_call(coordinator: SipUaCoordinator) -> CallSnapshot | None:
-    return coordinator.last_call
+    return coordinator.calls.last
 
 
 def _last_call_outcome(coordinator: SipUaCoordinator) -> str | None:
-    call = coordinator.last_call
+    call = coordinator.calls.last
     return call.outcome.value if call and call.outcome else None
 
 
 def _last_call_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
-    if (call := coordinator.last_call) is None:
+    if (call := coordinator.calls.last) is None:
         return {}
     data = call_data(call) | outcome_data(call)
     kept = ("direction", "name", "number", "code", "reason", "ended_by", "ring_duration", "talk_duration")
     return {key: data[key] for key in kept}
+
+
+def _messages(coordinator: SipUaCoordinator) -> MessagesWaiting | None:
+    return coordinator.messages
+
+
+def _messages_waiting(coordinator: SipUaCoordinator) -> int | None:
+    """Return how many new messages wait; a mail box that does not count has one or none."""
+    if (messages := coordinator.messages) is None:
+        return None
+    return int(messages.waiting) if messages.new is None else messages.new
+
+
+def _messages_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
+    return {} if coordinator.messages is None else messages_data(coordinator.messages)
 
 
 CALL_STATE = SipUaSensorDescription(
@@ -129,13 +145,13 @@ SENSORS: tuple[SipUaSensorDescription, ...] = (
         key="remote_name",
         translation_key="remote_name",
         source=_shown,
-        value=lambda coordinator: (coordinator.shown.remote.name or None) if coordinator.shown else None,
+        value=lambda coordinator: (coordinator.calls.shown.remote.name or None) if coordinator.calls.shown else None,
     ),
     SipUaSensorDescription(
         key="remote_number",
         translation_key="remote_number",
         source=_shown,
-        value=lambda coordinator: (coordinator.shown.remote.number or None) if coordinator.shown else None,
+        value=lambda coordinator: (coordinator.calls.shown.remote.number or None) if coordinator.calls.shown else None,
     ),
     SipUaSensorDescription(
         key="call_direction",
@@ -143,7 +159,7 @@ SENSORS: tuple[SipUaSensorDescription, ...] = (
         device_class=SensorDeviceClass.ENUM,
         options=[direction.value for direction in CallDirection],
         source=_shown,
-        value=lambda coordinator: coordinator.shown.direction.value if coordinator.shown else None,
+        value=lambda coordinator: coordinator.calls.shown.direction.value if coordinator.calls.shown else None,
     ),
     SipUaSensorDescription(
         key="calls_active",
@@ -205,12 +221,28 @@ REGISTRATION_SENSORS: tuple[SipUaSensorDescription, ...] = (
 )
 
 
+MAIL_BOX_SENSORS: tuple[SipUaSensorDescription, ...] = (
+    SipUaSensorDescription(
+        key=KEY_MESSAGES_WAITING,
+        translation_key=KEY_MESSAGES_WAITING,
+        source=_messages,
+        value=_messages_waiting,
+        attributes=_messages_attributes,
+        always=True,
+    ),
+)
+
+
 async def async_setup_entry(
     hass: HomeAssistant, entry: SipUaConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the sensors of an account; one without a server has no registration to show."""
     coordinator = entry.runtime_data
-    descriptions = SENSORS + REGISTRATION_SENSORS if coordinator.account.registers else SENSORS
+    descriptions = SENSORS
+    if coordinator.account.registers:
+        descriptions += REGISTRATION_SENSORS
+    if coordinator.has_mail_box:
+        descriptions += MAIL_BOX_SENSORS
     async_add_entities(SipUaSensor(coordinator, description) for description in descriptions)
 
 

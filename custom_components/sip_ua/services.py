@@ -1,8 +1,8 @@
-"""The actions: dial, answer, hang up, send DTMF digits, and play a sound or speak."""
+"""The actions: dial, answer, hang up, hold, resume, transfer, send DTMF digits, and play a sound or speak."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import voluptuous as vol
@@ -13,7 +13,8 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv, service
 
 from .action_errors import translated_errors, validation_error
-from .call_view import call_data
+from .call_book import CallBook
+from .call_view import call_data, is_connected, transfer_data
 from .const import (
     ATTR_CALL_ID,
     ATTR_CODE,
@@ -26,6 +27,8 @@ from .const import (
     ATTR_MESSAGE,
     ATTR_NUMBER,
     ATTR_RING_TIMEOUT,
+    ATTR_TO_CALL_ID,
+    ATTR_TRANSFER,
     ATTR_TTS_ENGINE,
     ATTR_TTS_LANGUAGE,
     ATTR_TTS_OPTIONS,
@@ -36,8 +39,11 @@ from .const import (
     SERVICE_ANSWER,
     SERVICE_DIAL,
     SERVICE_HANGUP,
+    SERVICE_HOLD,
     SERVICE_PLAY,
+    SERVICE_RESUME,
     SERVICE_SEND_DTMF,
+    SERVICE_TRANSFER,
     WaitFor,
 )
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
@@ -50,6 +56,7 @@ DIGITS = r"^[0-9A-Da-d*#,]{1,64}$"
 TARGET_LENGTH_MAX = 255
 MESSAGE_LENGTH_MAX = 5000
 HANGUP_TIMEOUT = 2.0
+HOLD_TIMEOUT = 5.0
 
 
 def _media(value: Any) -> str:
@@ -81,11 +88,13 @@ SOUND_FIELDS = {
 }
 SPEECH_FIELDS = frozenset({ATTR_TTS_ENGINE, ATTR_TTS_LANGUAGE, ATTR_TTS_OPTIONS})
 
+TARGET = vol.All(cv.string, vol.Length(max=TARGET_LENGTH_MAX))
+
 DIAL_SCHEMA = vol.Schema(
     {
         **ACCOUNT_FIELDS,
         **SOUND_FIELDS,
-        vol.Required(ATTR_NUMBER): vol.All(cv.string, vol.Length(max=TARGET_LENGTH_MAX)),
+        vol.Required(ATTR_NUMBER): TARGET,
         vol.Optional(ATTR_RING_TIMEOUT): vol.All(vol.Coerce(int), vol.Range(min=5, max=600)),
         vol.Optional(ATTR_HANGUP_AFTER, default=False): cv.boolean,
         vol.Optional(ATTR_WAIT, default=WaitFor.NO.value): vol.Coerce(WaitFor),
@@ -94,6 +103,18 @@ DIAL_SCHEMA = vol.Schema(
 ANSWER_SCHEMA = vol.Schema({**CALL_FIELDS, **SOUND_FIELDS})
 HANGUP_SCHEMA = vol.Schema(
     {**CALL_FIELDS, vol.Optional(ATTR_CODE): vol.All(vol.Coerce(int), vol.Range(min=400, max=699))}
+)
+HOLD_SCHEMA = vol.Schema(CALL_FIELDS)
+TRANSFER_SCHEMA = vol.All(
+    vol.Schema(
+        {
+            **CALL_FIELDS,
+            vol.Exclusive(ATTR_NUMBER, "target"): TARGET,
+            vol.Exclusive(ATTR_TO_CALL_ID, "target"): cv.string,
+            vol.Optional(ATTR_WAIT, default=False): cv.boolean,
+        }
+    ),
+    cv.has_at_least_one_key(ATTR_NUMBER, ATTR_TO_CALL_ID),
 )
 SEND_DTMF_SCHEMA = vol.Schema(
     {
@@ -124,6 +145,9 @@ def async_setup_services(hass: HomeAssistant) -> None:
         (SERVICE_DIAL, _dial, DIAL_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_ANSWER, _answer, ANSWER_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_HANGUP, _hangup, HANGUP_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_HOLD, _hold, HOLD_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_RESUME, _resume, HOLD_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_TRANSFER, _transfer, TRANSFER_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_SEND_DTMF, _send_dtmf, SEND_DTMF_SCHEMA, SupportsResponse.NONE),
         (SERVICE_PLAY, _play, PLAY_SCHEMA, SupportsResponse.NONE),
     ):
@@ -152,7 +176,7 @@ def _coordinators(call: ServiceCall) -> list[SipUaCoordinator]:
 
 @callback
 def _find_call(
-    call: ServiceCall, find: Callable[[SipUaCoordinator], CallSnapshot | None], missing: str
+    call: ServiceCall, find: Callable[[CallBook], CallSnapshot | None], missing: str
 ) -> tuple[SipUaCoordinator, CallSnapshot]:
     """Return the call that an action names, or the one that fits where it names none.
 
@@ -164,7 +188,7 @@ def _find_call(
             if (snapshot := coordinator.calls.get(call_id)) is not None:
                 return coordinator, snapshot
         raise validation_error("call_not_found", call_id=call_id)
-    fitting = [(coordinator, found) for coordinator in coordinators if (found := find(coordinator)) is not None]
+    fitting = [(coordinator, found) for coordinator in coordinators if (found := find(coordinator.calls)) is not None]
     if not fitting:
         raise validation_error(missing)
     if len(fitting) > 1:
@@ -202,6 +226,14 @@ async def _sound(call: ServiceCall) -> AudioSource:
     return await media_source_of(call.hass, data[ATTR_MEDIA])
 
 
+@callback
+def _target(call: ServiceCall) -> str:
+    """Return the number or SIP address of an action."""
+    if not (target := plain_target(call.data[ATTR_NUMBER])):
+        raise validation_error("number_missing")
+    return target
+
+
 # The actions
 
 
@@ -211,8 +243,7 @@ async def _dial(call: ServiceCall) -> ServiceResponse:
     if len(coordinators) > 1:
         raise validation_error("account_required")
     coordinator = coordinators[0]
-    if not (target := plain_target(call.data[ATTR_NUMBER])):
-        raise validation_error("number_missing")
+    target = _target(call)
     if not coordinator.reachable:
         status = coordinator.registration
         raise HomeAssistantError(
@@ -235,7 +266,7 @@ async def _dial(call: ServiceCall) -> ServiceResponse:
         )
     until: WaitFor = call.data[ATTR_WAIT]
     if until is WaitFor.NO:
-        return _response(call, coordinator, call_id, coordinator.find(call_id))
+        return _response(call, coordinator, call_id, coordinator.calls.find(call_id))
     snapshot = await coordinator.async_wait(call_id, until)
     response = _response(call, coordinator, call_id, snapshot)
     if response is not None and until is WaitFor.ENDED:
@@ -245,16 +276,16 @@ async def _dial(call: ServiceCall) -> ServiceResponse:
 
 async def _answer(call: ServiceCall) -> ServiceResponse:
     """Answer a call that rings here, and play or speak to the caller."""
-    coordinator, snapshot = _find_call(call, SipUaCoordinator.find_ringing, "no_ringing_call")
+    coordinator, snapshot = _find_call(call, CallBook.find_ringing, "no_ringing_call")
     source = await _optional_sound(call)
     with translated_errors():
         await coordinator.async_answer(snapshot.id, source)
-    return _response(call, coordinator, snapshot.id, coordinator.find(snapshot.id))
+    return _response(call, coordinator, snapshot.id, coordinator.calls.find(snapshot.id))
 
 
 async def _hangup(call: ServiceCall) -> ServiceResponse:
     """End a call, or refuse one that rings here; the other side has a moment to confirm it."""
-    coordinator, snapshot = _find_call(call, lambda coordinator: coordinator.shown, "no_call")
+    coordinator, snapshot = _find_call(call, lambda calls: calls.shown, "no_call")
     if ATTR_CODE in call.data and snapshot.state is not CallState.RINGING:
         raise validation_error("code_without_ringing", call_id=snapshot.id)
     with translated_errors():
@@ -262,12 +293,66 @@ async def _hangup(call: ServiceCall) -> ServiceResponse:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(HANGUP_TIMEOUT):
             await coordinator.async_wait(snapshot.id, WaitFor.ENDED)
-    return _response(call, coordinator, snapshot.id, coordinator.find(snapshot.id))
+    return _response(call, coordinator, snapshot.id, coordinator.calls.find(snapshot.id))
+
+
+async def _hold(call: ServiceCall) -> ServiceResponse:
+    """Put the other side on hold."""
+    coordinator, snapshot = _find_call(call, CallBook.find_unheld, "no_call_to_hold")
+    return await _change_hold(call, coordinator, snapshot, SipUaCoordinator.async_hold)
+
+
+async def _resume(call: ServiceCall) -> ServiceResponse:
+    """Talk again to a side that is on hold."""
+    coordinator, snapshot = _find_call(call, CallBook.find_held, "no_held_call")
+    return await _change_hold(call, coordinator, snapshot, SipUaCoordinator.async_resume)
+
+
+async def _change_hold(
+    call: ServiceCall,
+    coordinator: SipUaCoordinator,
+    snapshot: CallSnapshot,
+    change: Callable[[SipUaCoordinator, str], Coroutine[Any, Any, CallSnapshot]],
+) -> ServiceResponse:
+    """Hold or resume a call; the other side has a moment to agree, and may refuse."""
+    if not is_connected(snapshot):
+        raise validation_error("call_not_connected", call_id=snapshot.id)
+    try:
+        async with asyncio.timeout(HOLD_TIMEOUT):
+            with translated_errors():
+                changed = await change(coordinator, snapshot.id)
+    except TimeoutError as error:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="hold_not_agreed",
+            translation_placeholders={"call_id": snapshot.id},
+        ) from error
+    return _response(call, coordinator, snapshot.id, changed)
+
+
+async def _transfer(call: ServiceCall) -> ServiceResponse:
+    """Connect the other side with a number or with the other side of another call, and say how that went."""
+    data = call.data
+    other: str | None = data.get(ATTR_TO_CALL_ID)
+    target = _target(call) if other is None else other
+    coordinator, snapshot = _find_call(call, lambda calls: calls.find_connected(besides=other), "no_call_to_transfer")
+    if not is_connected(snapshot):
+        raise validation_error("call_not_connected", call_id=snapshot.id)
+    if other is not None and (
+        other == snapshot.id or other not in coordinator.calls or not is_connected(coordinator.calls[other])
+    ):
+        raise validation_error("call_not_joinable", call_id=other)
+    with translated_errors():
+        result = await coordinator.async_transfer(snapshot.id, target, join=other is not None, wait=data[ATTR_WAIT])
+    response = _response(call, coordinator, snapshot.id, coordinator.calls.find(snapshot.id))
+    if response is not None and result is not None:
+        response[ATTR_TRANSFER] = transfer_data(result)
+    return response
 
 
 async def _send_dtmf(call: ServiceCall) -> None:
     """Press keys."""
-    coordinator, snapshot = _find_call(call, SipUaCoordinator.find_audible, "no_audible_call")
+    coordinator, snapshot = _find_call(call, CallBook.find_audible, "no_audible_call")
     with translated_errors():
         await coordinator.async_send_digits(
             snapshot.id, call.data[ATTR_DIGITS].upper(), duration=call.data[ATTR_DURATION], gap=call.data[ATTR_GAP]
@@ -278,7 +363,7 @@ async def _play(call: ServiceCall) -> None:
     """Play a sound or speak into a call, and wait for its end where asked to."""
     if call.data[ATTR_WAIT] and call.data[ATTR_LOOP]:
         raise validation_error("wait_with_loop")
-    coordinator, snapshot = _find_call(call, SipUaCoordinator.find_audible, "no_audible_call")
+    coordinator, snapshot = _find_call(call, CallBook.find_audible, "no_audible_call")
     source = await _sound(call)
     with translated_errors():
         error = await coordinator.async_play(
@@ -301,4 +386,4 @@ def _response(
     if not call.return_response:
         return None
     head: dict[str, Any] = {ATTR_CONFIG_ENTRY_ID: coordinator.config_entry.entry_id, ATTR_CALL_ID: call_id}
-    return head if snapshot is None else head | call_data(snapshot) | coordinator.outcome(snapshot)
+    return head if snapshot is None else head | call_data(snapshot) | coordinator.calls.outcome(snapshot)

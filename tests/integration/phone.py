@@ -14,6 +14,7 @@ from custom_components.sip_ua.sip.events import (
     CallDirection,
     CallEnded,
     CallOutcome,
+    CallReplaced,
     CallSnapshot,
     CallState,
     CallStateChanged,
@@ -23,11 +24,20 @@ from custom_components.sip_ua.sip.events import (
     EndedBy,
     IncomingCall,
     LadderStep,
+    MediaChanged,
+    MessagesWaiting,
     Party,
     RegistrationChanged,
     RegistrationFailure,
     RegistrationState,
+    TransferProgress,
+    TransferRefused,
+    TransferRequested,
+    TransferState,
+    WatchedState,
+    WatchedStateChanged,
 )
+from custom_components.sip_ua.sip.offer_answer import NegotiatedMedia
 
 GRANDMA = Party("Grandma", "+49301234", "sip:+49301234@fritz.box")
 NEIGHBOUR = Party("", "612", "sip:612@fritz.box")
@@ -47,6 +57,8 @@ class FakePhone:
         self.error: Exception | None = None
         self.running = False
         self.answers_at_once = False
+        self.agrees = True
+        self.watched: dict[str, str] = {}
         self._numbers = iter(range(1, 1000))
 
     # The methods of the real one
@@ -82,6 +94,29 @@ class FakePhone:
         if call_id not in self.calls:
             raise LocalProtocolError("there is no such call")
         self.end(call_id, by=EndedBy.LOCAL)
+
+    async def hold(self, call_id: str) -> None:
+        self._ask("hold", call_id)
+        if self.agrees:
+            self.enter(call_id, CallState.HELD)
+
+    async def resume(self, call_id: str) -> None:
+        self._ask("resume", call_id)
+        if self.agrees:
+            self.enter(call_id, CallState.TALKING)
+
+    async def transfer(self, call_id: str, target: str) -> None:
+        self._ask("transfer", call_id, target)
+
+    async def transfer_to(self, call_id: str, other: str) -> None:
+        self._ask("transfer_to", call_id, other)
+
+    def watch(self, target: str) -> str:
+        if not target.isalnum():
+            raise LocalProtocolError("not a number or SIP address that can be dialled")
+        watch_id = f"watch{next(self._numbers)}"
+        self.watched[watch_id] = target
+        return watch_id
 
     def send_digits(self, call_id: str, digits: str, *, duration_ms: int = 160, gap_ms: int = 100) -> None:
         self._ask("send_digits", call_id, digits, duration_ms, gap_ms)
@@ -159,6 +194,31 @@ class FakePhone:
             at=self.now, call=self.calls[call_id], digit=digit, duration=120, method=DigitMethod.RFC4733
         )
         self.listener(event)
+
+    def agree_on(self, call_id: str, media: NegotiatedMedia | None) -> None:
+        self.listener(MediaChanged(at=self.now, call=self.calls[call_id], media=media))
+
+    def replace(self, call_id: str, party: Party) -> None:
+        before = self.calls[call_id]
+        self.calls[call_id] = replace(before, remote=party)
+        self.listener(CallReplaced(at=self.now, call=self.calls[call_id], previous=before.remote))
+
+    def progress(self, call: CallSnapshot, state: TransferState, code: int = 0, reason: str = "") -> None:
+        event = TransferProgress(at=self.now, call=call, state=state, target="612", code=code, reason=reason)
+        self.listener(event)
+
+    def be_transferred(self, call_id: str, target: str = "sip:612@fritz.box") -> None:
+        self.listener(TransferRequested(at=self.now, call=self.calls[call_id], transfer_id="t", target=target))
+
+    def refuse_transfer(self, call_id: str, reason: str = "", target: str = "sip:0900@fritz.box") -> None:
+        self.listener(TransferRefused(at=self.now, call=self.calls[call_id], target=target, reason=reason))
+
+    def leave_messages(self, *, waiting: bool = True, **counts: int) -> None:
+        self.listener(MessagesWaiting(at=self.now, waiting=waiting, account="sip:620@fritz.box", **counts))
+
+    def show_line(self, number: str, state: WatchedState) -> None:
+        (watch_id,) = (known for known, target in self.watched.items() if target == number)
+        self.listener(WatchedStateChanged(at=self.now, id=watch_id, uri=number, state=state))
 
     def finish(self, call_id: str, playback_id: int = 1, error: str | None = None, *, stopped: bool = False) -> None:
         self.listener(PlaybackFinished(call_id, playback_id, error, stopped=stopped))

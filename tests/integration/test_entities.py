@@ -9,7 +9,8 @@ from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 from syrupy.assertion import SnapshotAssertion
 
-from custom_components.sip_ua.const import DOMAIN, CallEventType
+from custom_components.sip_ua.const import CALL_MEDIA, DOMAIN, CallEventType
+from custom_components.sip_ua.sip.codecs import Codec
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import (
     CallOutcome,
@@ -18,11 +19,14 @@ from custom_components.sip_ua.sip.events import (
     LadderStep,
     RegistrationFailure,
     RegistrationState,
+    TransferState,
 )
+from custom_components.sip_ua.sip.offer_answer import MediaDirection, NegotiatedMedia
 
 from .conftest import make_entry
 from .phone import GRANDMA, NEIGHBOUR, FakePhone, Phones
 
+SENDONLY = MediaDirection.SENDONLY
 NOW = "2026-11-22 12:00:00+00:00"
 
 
@@ -239,6 +243,11 @@ async def test_every_event_of_a_call_reaches_entity_and_bus(
     phone.enter(incoming, CallState.HELD)
     phone.enter(incoming, CallState.TALKING)
     phone.enter(incoming, CallState.REMOTE_HELD)
+    phone.replace(incoming, NEIGHBOUR)
+    phone.refuse_transfer(incoming)
+    phone.be_transferred(incoming)
+    for state in TransferState:
+        phone.progress(phone.calls[incoming], state)
     phone.finish(incoming)
     phone.fall_silent(incoming)
     phone.end(incoming)
@@ -249,7 +258,9 @@ async def test_every_event_of_a_call_reaches_entity_and_bus(
     phone.end(phone.ring(), CallOutcome.MISSED)
     await hass.async_block_till_done()
     expected = [
-        "incoming", "answered", "dtmf", "held", "resumed", "remote_held", "playback_finished", "media_timeout",
+        "incoming", "answered", "dtmf", "held", "resumed", "remote_held", "replaced",
+        "transfer_refused", "transfer_requested", "transfer_accepted", "transfer_progress", "transfer_succeeded",
+        "transfer_failed", "transfer_unknown", "playback_finished", "media_timeout",
         "ended", "outgoing", "ringing", "early_media", "ended", "incoming", "missed", "ended",
     ]  # fmt: skip
     states = [event.data["new_state"] for event in changes if event.data["entity_id"] == shown.ids["call"]]
@@ -265,6 +276,52 @@ async def test_every_event_of_a_call_reaches_entity_and_bus(
     assert (busy["code"], busy["reason"]) == (486, "Busy Here")
     digit = next(data for data in fired if data["type"] == "dtmf")
     assert (digit["digit"], digit["duration"], digit["method"]) == ("5", 120, "rfc4733")
+    replaced = next(data for data in fired if data["type"] == "replaced")
+    assert (replaced["number"], replaced["previous_number"]) == (NEIGHBOUR.number, GRANDMA.number)
+    assert shown["remote_number"] == STATE_UNKNOWN
+
+
+async def test_what_the_voice_is_comes_on_the_bus(
+    hass: HomeAssistant, phone: FakePhone, call_events: list[Event]
+) -> None:
+    call_id = phone.ring()
+    codec = Codec("PCMA", 8000, 8)
+    phone.agree_on(
+        call_id,
+        NegotiatedMedia("192.0.2.1", 4000, ("192.0.2.1", 4001), codec, ((8, codec),), 101, 101, 8000, SENDONLY),
+    )
+    phone.agree_on(call_id, None)
+    await hass.async_block_till_done()
+    told = [event.data for event in call_events if event.data["type"] == CALL_MEDIA]
+    assert [[data[key] for key in ("codec", "clock_rate", "sends", "receives")] for data in told] == [
+        ["PCMA", 8000, True, False],
+        [None, None, False, False],
+    ]
+
+
+async def test_a_transfer_that_the_rules_forbid_is_logged_once_for_each_call(
+    phone: FakePhone, caplog: pytest.LogCaptureFixture
+) -> None:
+    call_id = phone.ring()
+    for _ in range(3):
+        phone.refuse_transfer(call_id)
+    other = phone.ring()
+    phone.refuse_transfer(other, "no port is free")
+    logged = [record.message for record in caplog.records if "was not transferred" in record.message]
+    assert logged == [
+        "620@fritz.box was not transferred to sip:0900@fritz.box: the account's rules for transfers do not allow it",
+        "620@fritz.box was not transferred to sip:0900@fritz.box: no port is free",
+    ]
+
+
+async def test_a_transfer_may_outlast_its_call(phone: FakePhone, shown: Shown) -> None:
+    call = phone.calls[phone.ring()]
+    phone.enter(call.id, CallState.TALKING)
+    phone.end(call.id)
+    phone.progress(call, TransferState.SUCCEEDED)
+    assert (shown["call_state"], shown["calls_active"]) == ("idle", "0")
+    attributes = shown.state("call").attributes
+    assert (attributes["event_type"], attributes["state"]) == ("transfer_succeeded", "ended")
 
 
 async def test_steps_of_the_call_progression_are_told_with_their_times(

@@ -21,7 +21,9 @@ from .phone import FakePhone, Phones
 
 async def test_actions_are_there_without_an_account(hass: HomeAssistant) -> None:
     assert await async_setup_component(hass, DOMAIN, {})
-    assert set(hass.services.async_services_for_domain(DOMAIN)) == {"answer", "dial", "hangup", "play", "send_dtmf"}
+    assert set(hass.services.async_services_for_domain(DOMAIN)) == {
+        *("answer", "dial", "hangup", "hold", "play", "resume", "send_dtmf", "transfer")
+    }
 
 
 async def test_a_failing_registration_does_not_keep_the_entry_from_loading(

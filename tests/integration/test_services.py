@@ -201,8 +201,8 @@ async def test_a_call_of_long_ago_is_forgotten(hass: HomeAssistant, phone: FakeP
     ended = [phone.ring() for _ in range(40)]
     for call_id in ended:
         phone.end(call_id)
-    assert entry.runtime_data.find(ended[0]) is None
-    assert entry.runtime_data.find(ended[-1]) is not None
+    assert entry.runtime_data.calls.find(ended[0]) is None
+    assert entry.runtime_data.calls.find(ended[-1]) is not None
 
 
 async def test_who_waits_for_the_end_is_not_content_with_an_answer(hass: HomeAssistant, phone: FakePhone) -> None:
@@ -331,7 +331,7 @@ async def test_errors_of_sounds_are_forgotten_with_their_calls(
     first = phone.calls[calls[0]]
     for call_id in calls:
         phone.end(call_id)
-    assert entry.runtime_data.outcome(first)["playback_error"] is None
+    assert entry.runtime_data.calls.outcome(first)["playback_error"] is None
 
 
 async def test_dial_without_registration_says_why(hass: HomeAssistant, phone: FakePhone) -> None:

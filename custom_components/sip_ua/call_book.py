@@ -1,0 +1,100 @@
+"""The calls of one account that go on or ended lately, and which of them a person means."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, override
+
+from .call_view import is_connected, most_relevant, newest, outcome_data
+from .const import ATTR_PLAYBACK_ERROR
+from .sip.events import CallSnapshot, CallState
+
+ENDED_CALLS_KEPT: Final = 32
+
+
+class CallBook(Mapping[str, CallSnapshot]):
+    """The calls that go on, by their ids, oldest first.
+
+    `shown` is the one that a person wants to see, `last` the one that ended last.
+    """
+
+    def __init__(self) -> None:
+        """Begin without any call."""
+        self.shown: CallSnapshot | None = None
+        self.last: CallSnapshot | None = None
+        self._alive: dict[str, CallSnapshot] = {}
+        self._ended: dict[str, CallSnapshot] = {}
+        self._playback_errors: dict[str, str] = {}
+
+    @override
+    def __getitem__(self, call_id: str) -> CallSnapshot:
+        return self._alive[call_id]
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._alive)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._alive)
+
+    # What happens to them
+
+    def keep(self, call: CallSnapshot) -> bool:
+        """Take the new state of a call; return whether it could be news: the end of a call is so once."""
+        if call.state is not CallState.ENDED:
+            self._alive[call.id] = call
+        elif call.id in self._ended:
+            return False
+        else:
+            self._alive.pop(call.id, None)
+            self.last = self._ended[call.id] = call
+            if len(self._ended) > ENDED_CALLS_KEPT:
+                oldest = next(iter(self._ended))
+                del self._ended[oldest]
+                self._playback_errors.pop(oldest, None)
+        self.shown = most_relevant(self._alive.values()) if self._alive else None
+        return True
+
+    def note_playback_error(self, call_id: str, error: str) -> None:
+        """Remember why a sound of a call was not heard."""
+        if self.find(call_id) is not None:
+            self._playback_errors[call_id] = error
+
+    # What is known of them
+
+    def find(self, call_id: str) -> CallSnapshot | None:
+        """Return the newest state of a call, also of one that ended lately."""
+        return self._alive.get(call_id) or self._ended.get(call_id)
+
+    def find_ended(self, call_id: str) -> CallSnapshot | None:
+        """Return a call that ended lately."""
+        return self._ended.get(call_id)
+
+    def find_ringing(self) -> CallSnapshot | None:
+        """Return the newest call that rings here."""
+        return newest(call for call in self._alive.values() if call.state is CallState.RINGING)
+
+    def find_audible(self) -> CallSnapshot | None:
+        """Return the call that can hear us: the most relevant one that is answered or has early media."""
+        return most_relevant(
+            call for call in self._alive.values() if is_connected(call) or call.state is CallState.EARLY
+        )
+
+    def find_connected(self, *, besides: str | None = None) -> CallSnapshot | None:
+        """Return the most relevant call that is answered; `besides` another one, where that is here as well."""
+        if besides is not None and besides not in self._alive:
+            return None
+        return most_relevant(call for call in self._alive.values() if is_connected(call) and call.id != besides)
+
+    def find_unheld(self) -> CallSnapshot | None:
+        """Return the most relevant call that is answered and not on hold by us."""
+        return most_relevant(
+            call for call in self._alive.values() if is_connected(call) and call.state is not CallState.HELD
+        )
+
+    def find_held(self) -> CallSnapshot | None:
+        """Return the newest call that is on hold by us."""
+        return newest(call for call in self._alive.values() if call.state is CallState.HELD)
+
+    def outcome(self, call: CallSnapshot) -> dict[str, Any]:
+        """Return how a call went so far, and why its last sound that failed was not heard (None: none failed)."""
+        return outcome_data(call) | {ATTR_PLAYBACK_ERROR: self._playback_errors.get(call.id)}

@@ -1,0 +1,150 @@
+"""The options of an account: what may change at any time without a new login, and the rules that they keep."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from .const import (
+    CONF_ALLOWED_NUMBERS,
+    CONF_DISPLAY_NAME,
+    CONF_MWI,
+    CONF_MWI_EXPIRATION,
+    CONF_REFER_POLICY,
+    CONF_RELIABLE_PROVISIONAL,
+    CONF_USER_AGENT,
+    OPTIONS_CALLS,
+    OPTIONS_EXPERT,
+)
+from .settings import NumberField
+from .sip.account import Account, ReferPolicy, ReliableProvisional
+from .validation import Rule
+
+DISPLAY_NAME_LENGTH_MAX: Final = 64
+ALLOWED_NUMBERS_MAX: Final = 64
+MWI_EXPIRATION: Final = NumberField(default=3600, minimum=120, maximum=86400, unit="s")
+
+_ACCOUNT: Final = Account(number="", domain="")
+_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    OPTIONS_CALLS: {
+        CONF_DISPLAY_NAME: _ACCOUNT.display_name,
+        CONF_REFER_POLICY: _ACCOUNT.refer_policy.value,
+        CONF_ALLOWED_NUMBERS: list(_ACCOUNT.allowed_numbers),
+        CONF_MWI: _ACCOUNT.mwi,
+        CONF_MWI_EXPIRATION: MWI_EXPIRATION.default,
+    },
+    OPTIONS_EXPERT: {
+        CONF_RELIABLE_PROVISIONAL: _ACCOUNT.reliable_provisional.value,
+        CONF_USER_AGENT: _ACCOUNT.user_agent,
+    },
+}
+
+# The characters of a user part, and the two wildcards.
+_PATTERN = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,?#%]{1,127}")
+_NUMBERS = re.compile(r"\+?[0-9*?#]+")
+_SEPARATORS = re.compile(r"[ \-./()\N{NO-BREAK SPACE}]")
+# Visible ASCII and single spaces: products and comments (RFC 3261 section 20.41).
+_USER_AGENT = re.compile(r"(?=.{1,64}$)[!-~]+( [!-~]+)*")
+
+
+def options_of(stored: Mapping[str, Any], step: str) -> dict[str, Any]:
+    """Return the options of one step, defaults where nothing was ever chosen."""
+    return dict(_DEFAULTS[step]) | dict(stored.get(step, {}))
+
+
+def normalize_options(step: str, user_input: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a step as they are stored: trimmed, numbers whole, defaults filled in."""
+    values = options_of({step: user_input}, step)
+    for key, value in values.items():
+        if isinstance(value, str):
+            values[key] = value.strip()
+        elif isinstance(value, float):
+            values[key] = int(value)
+    if CONF_ALLOWED_NUMBERS in values:
+        values[CONF_ALLOWED_NUMBERS] = _patterns(values[CONF_ALLOWED_NUMBERS])
+    if CONF_USER_AGENT in values:
+        values[CONF_USER_AGENT] = values[CONF_USER_AGENT] or _ACCOUNT.user_agent
+    return values
+
+
+def _patterns(typed: Sequence[str]) -> list[str]:
+    """Return number patterns without visual separators, none empty and none twice."""
+    return [pattern for pattern in dict.fromkeys(_plain(text.strip()) for text in typed) if pattern]
+
+
+def _plain(pattern: str) -> str:
+    digits = _SEPARATORS.sub("", pattern)
+    return digits if _NUMBERS.fullmatch(digits) else pattern
+
+
+def with_options(account: Account, stored: Mapping[str, Any]) -> Account:
+    """Return the account with the options that are stored of it."""
+    calls, expert = options_of(stored, OPTIONS_CALLS), options_of(stored, OPTIONS_EXPERT)
+    return replace(
+        account,
+        display_name=calls[CONF_DISPLAY_NAME],
+        refer_policy=ReferPolicy(calls[CONF_REFER_POLICY]),
+        allowed_numbers=tuple(calls[CONF_ALLOWED_NUMBERS]),
+        mwi=calls[CONF_MWI],
+        mwi_expiration=calls[CONF_MWI_EXPIRATION],
+        reliable_provisional=ReliableProvisional(expert[CONF_RELIABLE_PROVISIONAL]),
+        user_agent=expert[CONF_USER_AGENT],
+    )
+
+
+def _allows_transfers(calls: Mapping[str, Any]) -> bool:
+    return bool(calls[CONF_REFER_POLICY] != ReferPolicy.OFF)
+
+
+OPTION_RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
+    OPTIONS_CALLS: (
+        (
+            "display_name_invalid",
+            CONF_DISPLAY_NAME,
+            lambda calls, _: (
+                len(calls[CONF_DISPLAY_NAME]) > DISPLAY_NAME_LENGTH_MAX or not calls[CONF_DISPLAY_NAME].isprintable()
+            ),
+        ),
+        (
+            "allowed_numbers_required",
+            CONF_ALLOWED_NUMBERS,
+            lambda calls, _: _allows_transfers(calls) and not calls[CONF_ALLOWED_NUMBERS],
+        ),
+        (
+            "allowed_numbers_not_used",
+            CONF_ALLOWED_NUMBERS,
+            lambda calls, _: not _allows_transfers(calls) and calls[CONF_ALLOWED_NUMBERS] not in ([], ["*"]),
+        ),
+        (
+            "allowed_numbers_too_many",
+            CONF_ALLOWED_NUMBERS,
+            lambda calls, _: len(calls[CONF_ALLOWED_NUMBERS]) > ALLOWED_NUMBERS_MAX,
+        ),
+        (
+            "allowed_number_invalid",
+            CONF_ALLOWED_NUMBERS,
+            lambda calls, _: not all(_PATTERN.fullmatch(pattern) for pattern in calls[CONF_ALLOWED_NUMBERS]),
+        ),
+        (
+            "mwi_expiration_not_used",
+            CONF_MWI_EXPIRATION,
+            lambda calls, _: not calls[CONF_MWI] and calls[CONF_MWI_EXPIRATION] != MWI_EXPIRATION.default,
+        ),
+    ),
+    OPTIONS_EXPERT: (
+        (
+            "user_agent_invalid",
+            CONF_USER_AGENT,
+            lambda expert, _: not _USER_AGENT.fullmatch(expert[CONF_USER_AGENT]),
+        ),
+    ),
+}
+
+
+def find_option_mistakes(step: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the error text's key of every field of a step whose rules are broken, the first for each field."""
+    mistakes: dict[str, str] = {}
+    for key, field, broken in OPTION_RULES[step]:
+        if field not in mistakes and broken(options, options):
+            mistakes[field] = key
+    return mistakes

@@ -1,0 +1,77 @@
+"""The options: a menu of what may change at any time; it applies when the last call has ended."""
+
+from typing import Any
+
+import voluptuous as vol
+from homeassistant.config_entries import ConfigFlowResult, OptionsFlow
+from homeassistant.helpers.selector import BooleanSelector, TextSelector, TextSelectorConfig
+
+from .const import (
+    CONF_ALLOWED_NUMBERS,
+    CONF_DISPLAY_NAME,
+    CONF_MWI,
+    CONF_MWI_EXPIRATION,
+    CONF_REFER_POLICY,
+    CONF_RELIABLE_PROVISIONAL,
+    CONF_USER_AGENT,
+    OPTIONS_CALLS,
+    OPTIONS_EXPERT,
+)
+from .form import TEXT, choice, number
+from .options import MWI_EXPIRATION, find_option_mistakes, normalize_options, options_of
+from .settings import is_direct
+from .sip.account import ReferPolicy, ReliableProvisional
+
+_MWI: dict[vol.Marker, Any] = {
+    vol.Required(CONF_MWI): BooleanSelector(),
+    vol.Required(CONF_MWI_EXPIRATION): number(MWI_EXPIRATION),
+}
+
+
+def calls_schema(*, direct: bool = False) -> vol.Schema:
+    """Return the form about calls; an account without a server has neither a voice mail box nor a domain."""
+    policies = [policy for policy in ReferPolicy if not (direct and policy is ReferPolicy.SERVER)]
+    return vol.Schema(
+        {
+            vol.Optional(CONF_DISPLAY_NAME): TEXT,
+            vol.Required(CONF_REFER_POLICY): choice(CONF_REFER_POLICY, policies),
+            vol.Optional(CONF_ALLOWED_NUMBERS, default=[]): TextSelector(TextSelectorConfig(multiple=True)),
+            **({} if direct else _MWI),
+        }
+    )
+
+
+EXPERT_SCHEMA = vol.Schema(
+    {
+        vol.Required(CONF_RELIABLE_PROVISIONAL): choice(CONF_RELIABLE_PROVISIONAL, ReliableProvisional),
+        vol.Optional(CONF_USER_AGENT): TEXT,
+    }
+)
+
+
+class SipUaOptionsFlow(OptionsFlow):
+    """Handle the options of an account."""
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Show the menu."""
+        return self.async_show_menu(step_id="init", menu_options=[OPTIONS_CALLS, OPTIONS_EXPERT])
+
+    async def async_step_calls(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Change what others see of us, who may transfer us where, and the voice mail box."""
+        return self._take(OPTIONS_CALLS, calls_schema(direct=is_direct(self.config_entry.data)), user_input)
+
+    async def async_step_expert(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Change what only an administrator of an exchange knows."""
+        return self._take(OPTIONS_EXPERT, EXPERT_SCHEMA, user_input)
+
+    def _take(self, step: str, schema: vol.Schema, user_input: dict[str, Any] | None) -> ConfigFlowResult:
+        """Keep the options of a step, or show its form."""
+        errors: dict[str, str] = {}
+        shown = options_of(self.config_entry.options, step)
+        if user_input is not None:
+            shown = normalize_options(step, user_input)
+            if not (errors := find_option_mistakes(step, shown)):
+                return self.async_create_entry(data={**self.config_entry.options, step: shown})
+        return self.async_show_form(
+            step_id=step, data_schema=self.add_suggested_values_to_schema(schema, shown), errors=errors
+        )

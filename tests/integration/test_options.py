@@ -1,0 +1,211 @@
+"""The options of an account: the menu, the rules, what becomes of the account, and when."""
+
+from typing import Any
+
+import pytest
+from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType, InvalidData
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.sip_ua.options import normalize_options, with_options
+from custom_components.sip_ua.sip.account import Account, ReferPolicy, ReliableProvisional
+
+from .conftest import make_entry
+from .phone import FakePhone, Phones
+
+ACCOUNT = Account(number="620", domain="fritz.box")
+CALLS: dict[str, Any] = {"refer_policy": "off", "allowed_numbers": ["*"], "mwi": False, "mwi_expiration": 3600}
+
+
+async def choose(hass: HomeAssistant, entry: MockConfigEntry, step: str) -> ConfigFlowResult:
+    """Open a form of the menu."""
+    menu = await hass.config_entries.options.async_init(entry.entry_id)
+    assert (menu["type"], menu["menu_options"]) == (FlowResultType.MENU, ["calls", "expert"])
+    form = await hass.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": step})
+    assert (form["type"], form["step_id"]) == (FlowResultType.FORM, step)
+    return form
+
+
+async def submit(hass: HomeAssistant, entry: MockConfigEntry, step: str, **fields: Any) -> ConfigFlowResult:
+    """Open a form of the menu and submit it."""
+    form = await choose(hass, entry, step)
+    typed = CALLS | fields if step == "calls" else fields
+    return await hass.config_entries.options.async_configure(form["flow_id"], typed)
+
+
+def suggested(result: ConfigFlowResult) -> dict[str, Any]:
+    assert result["data_schema"] is not None
+    return {
+        str(marker): marker.description["suggested_value"]
+        for marker in result["data_schema"].schema
+        if marker.description
+    }
+
+
+def test_without_options_the_account_is_what_it_was() -> None:
+    assert with_options(ACCOUNT, {}) == ACCOUNT
+
+
+def test_every_option_reaches_the_account() -> None:
+    stored = {
+        "calls": normalize_options(
+            "calls",
+            {
+                "display_name": " Home ",
+                "refer_policy": "server",
+                "allowed_numbers": [" +49 30 12-34* ", "6??", "door.*", "6 ? ?", " "],
+                "mwi": True,
+                "mwi_expiration": 600.0,
+            },
+        ),
+        "expert": normalize_options("expert", {"reliable_provisional": "required", "user_agent": " Hall/1 "}),
+    }
+    account = with_options(ACCOUNT, stored)
+    assert account == Account(
+        number="620",
+        domain="fritz.box",
+        display_name="Home",
+        refer_policy=ReferPolicy.SERVER,
+        allowed_numbers=("+49301234*", "6??", "door.*"),
+        mwi=True,
+        mwi_expiration=600,
+        reliable_provisional=ReliableProvisional.REQUIRED,
+        user_agent="Hall/1",
+    )
+    assert type(account.mwi_expiration) is int
+
+
+def test_a_name_left_empty_is_the_usual_one() -> None:
+    assert normalize_options("expert", {"user_agent": " "})["user_agent"] == "SIP Phone"
+
+
+async def test_changed_options_apply_at_once_without_a_call(
+    hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry
+) -> None:
+    result = await submit(hass, entry, "calls", display_name="Home", refer_policy="server", allowed_numbers=["6*"])
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    assert phone.did == [("stop",)]
+    account = phones[-1].account
+    assert (account.display_name, account.refer_policy, account.allowed_numbers) == (
+        "Home",
+        ReferPolicy.SERVER,
+        ("6*",),
+    )
+    assert account.password == "correct horse"
+
+
+async def test_the_other_page_keeps_what_it_has(
+    hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry
+) -> None:
+    await submit(hass, entry, "calls", mwi=True, mwi_expiration=600)
+    await hass.async_block_till_done()
+    await submit(hass, entry, "expert", reliable_provisional="off", user_agent="Hall/1 (attic)")
+    await hass.async_block_till_done()
+    account = phones[-1].account
+    assert (account.mwi, account.mwi_expiration) == (True, 600)
+    assert (account.reliable_provisional, account.user_agent) == (ReliableProvisional.OFF, "Hall/1 (attic)")
+    assert suggested(await choose(hass, entry, "calls"))["mwi_expiration"] == 600
+
+
+async def test_changed_options_wait_for_the_end_of_the_last_call(
+    hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry
+) -> None:
+    call_id = phone.ring()
+    await submit(hass, entry, "expert", reliable_provisional="off")
+    await hass.async_block_till_done()
+    assert phones == [phone]
+    assert phone.did == []
+    phone.end(call_id)
+    await hass.async_block_till_done()
+    assert phone.did == [("stop",)]
+    assert phones[-1].account.reliable_provisional is ReliableProvisional.OFF
+
+
+async def test_options_that_stay_the_same_change_nothing(
+    hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry
+) -> None:
+    for _ in range(2):
+        await submit(hass, entry, "calls", mwi=True)
+        await hass.async_block_till_done()
+    assert len(phones) == 2
+
+
+@pytest.mark.parametrize(
+    ("step", "fields", "errors"),
+    [
+        ("calls", {"display_name": "x" * 65}, {"display_name": "display_name_invalid"}),
+        ("calls", {"display_name": "a\nb"}, {"display_name": "display_name_invalid"}),
+        (
+            "calls",
+            {"refer_policy": "anywhere", "allowed_numbers": []},
+            {"allowed_numbers": "allowed_numbers_required"},
+        ),
+        ("calls", {"allowed_numbers": ["6*"]}, {"allowed_numbers": "allowed_numbers_not_used"}),
+        (
+            "calls",
+            {"refer_policy": "server", "allowed_numbers": [str(number) for number in range(65)]},
+            {"allowed_numbers": "allowed_numbers_too_many"},
+        ),
+        (
+            "calls",
+            {"refer_policy": "server", "allowed_numbers": ["6*", "[0-9]"]},
+            {"allowed_numbers": "allowed_number_invalid"},
+        ),
+        ("calls", {"mwi_expiration": 600}, {"mwi_expiration": "mwi_expiration_not_used"}),
+        (
+            "calls",
+            {"mwi_expiration": 600, "allowed_numbers": ["6*"]},
+            {"mwi_expiration": "mwi_expiration_not_used", "allowed_numbers": "allowed_numbers_not_used"},
+        ),
+        ("expert", {"reliable_provisional": "off", "user_agent": "Küche"}, {"user_agent": "user_agent_invalid"}),
+        ("expert", {"reliable_provisional": "off", "user_agent": "a\r\nb"}, {"user_agent": "user_agent_invalid"}),
+        ("expert", {"reliable_provisional": "off", "user_agent": "x" * 65}, {"user_agent": "user_agent_invalid"}),
+    ],
+)
+async def test_every_broken_rule_has_its_own_text_at_its_field(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, step: str, fields: dict[str, Any], errors: Any
+) -> None:
+    result = await submit(hass, entry, step, **fields)
+    assert (result["type"], result["errors"]) == (FlowResultType.FORM, errors)
+    for field, value in fields.items():
+        if field not in errors:
+            assert suggested(result)[field] == value
+    assert entry.options == {}
+    await hass.async_block_till_done()
+    assert phone.did == []
+
+
+async def test_a_refused_form_can_be_put_right(hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry) -> None:
+    result = await submit(hass, entry, "calls", allowed_numbers=["6*"])
+    result = await hass.config_entries.options.async_configure(result["flow_id"], CALLS | {"allowed_numbers": []})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+
+
+@pytest.mark.parametrize("seconds", [119, 86401])
+async def test_the_expiration_stays_in_its_range(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, seconds: int
+) -> None:
+    with pytest.raises(InvalidData):
+        await submit(hass, entry, "calls", mwi=True, mwi_expiration=seconds)
+
+
+async def test_an_account_without_a_server_has_no_voice_mail_box_and_no_domain(
+    hass: HomeAssistant, phones: Phones
+) -> None:
+    entry = make_entry({"template": "direct", "number": "home"})
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    form = await choose(hass, entry, "calls")
+    assert form["data_schema"] is not None
+    schema = form["data_schema"].schema
+    assert [str(marker) for marker in schema] == ["display_name", "refer_policy", "allowed_numbers"]
+    assert schema["refer_policy"].config["options"] == ["off", "anywhere"]
+    result = await hass.config_entries.options.async_configure(
+        form["flow_id"], {"refer_policy": "anywhere", "allowed_numbers": ["*"]}
+    )
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    assert phones[-1].account.refer_policy is ReferPolicy.ANYWHERE
