@@ -119,11 +119,20 @@ def typed_account(
 
 
 async def set_up(
-    hass: HomeAssistant, *, port: int, password: str, number: str = "ha", transport: str = "udp", **timers: int
+    hass: HomeAssistant,
+    *,
+    port: int,
+    password: str,
+    number: str = "ha",
+    transport: str = "udp",
+    options: Mapping[str, Any] | None = None,
+    **timers: int,
 ) -> Home:
     """Set the integration up with an account at a registrar on loopback."""
     data = normalize(typed_account(port=port, password=password, number=number, transport=transport, timers=timers))
-    entry = MockConfigEntry(domain=DOMAIN, title=identity_of(data), data=data, unique_id=unique_id_of(data))
+    entry = MockConfigEntry(
+        domain=DOMAIN, title=identity_of(data), data=data, options=options, unique_id=unique_id_of(data)
+    )
     entry.add_to_hass(hass)
     home = Home(hass, entry)
     assert await hass.config_entries.async_setup(entry.entry_id)

@@ -104,6 +104,12 @@ def test_without_a_domain_we_are_known_by_our_address(
     assert call.answered_by.uri == bob_uri
 
 
+def test_who_is_called_by_an_address_has_the_number_in_it(pair: Pair) -> None:
+    call_id = pair.ring()
+    call = pair.alice.agent.calls[call_id]
+    assert (call.remote.number, call.remote.uri, call.called) == ("bob", BOB_URI, BOB_URI)
+
+
 def test_the_called_party_can_hang_up(pair: Pair) -> None:
     _, bobs = pair.talk()
     pair.bob.command("hangup", bobs)

@@ -15,14 +15,14 @@ from .dialog import Dialog, DialogKey
 from .dialog_call import DialogCall
 from .dialog_peer import DialogPeer
 from .errors import LocalProtocolError, RemoteProtocolError
-from .events import CallDirection, CallOutcome, CallState, EndedBy, LadderStep, Party, RegistrationFailure
+from .events import CallDirection, CallOutcome, CallState, EndedBy, LadderStep, RegistrationFailure
 from .forks import Fork
 from .grammar import MAX_FORWARDS
 from .headers import CSeq, Headers, NameAddr
 from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer
 from .outcome import outcome_of, reason_of
-from .party import asserted_party, dial_number, target_uri
+from .party import asserted_party, dial_number, party_of, target_uri
 from .reliable import rseq_of
 from .session_timer import SessionExpires
 from .transaction import ServerTransaction
@@ -63,10 +63,10 @@ class OutgoingCall(DialogCall):
         With `late_offer` the far end makes the offer (RFC 3261 section 13.2.1).
         """
         uri = target_uri(core.account, target)
-        remote = Party("", dial_number(target), str(uri))
+        remote, called = party_of(NameAddr("", uri)), dial_number(target)
         call_id = core.token(16)
         super().__init__(
-            core, sip_call_id=call_id, direction=CallDirection.OUTGOING, remote=remote, called=remote.number, now=now
+            core, sip_call_id=call_id, direction=CallDirection.OUTGOING, remote=remote, called=called, now=now
         )
         self._transfer = transfer
         self._uri: SipUri | TelUri = uri

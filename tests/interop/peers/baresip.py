@@ -208,6 +208,10 @@ class Baresip(PeerProcess):
         """Take the call back from hold."""
         await self.command("resume")
 
+    async def transfer(self, uri: str) -> None:
+        """Have the far end call a URI instead."""
+        await self.command("transfer", uri)
+
     async def send_digits(self, digits: str) -> None:
         """Send DTMF digits, each after the one before has been received or may have been."""
         for digit in digits:
