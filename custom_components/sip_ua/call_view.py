@@ -158,8 +158,8 @@ def replaced_data(event: CallReplaced) -> dict[str, Any]:
 
 
 def transfer_data(event: TransferProgress) -> dict[str, Any]:
-    """Return how far a transfer of ours is: to whom, and the answer of the target or the refusal."""
-    return {"target": event.target, "transfer": event.state.value, "code": event.code, "reason": event.reason}
+    """Return to whom a transfer of ours leads, and the answer of the target or the refusal of the other side."""
+    return {"target": event.target, "code": event.code, "reason": event.reason}
 
 
 def messages_data(messages: MessagesWaiting) -> dict[str, Any]:

@@ -346,7 +346,7 @@ async def _transfer(call: ServiceCall) -> ServiceResponse:
         result = await coordinator.async_transfer(snapshot.id, target, join=other is not None, wait=data[ATTR_WAIT])
     response = _response(call, coordinator, snapshot.id, coordinator.calls.find(snapshot.id))
     if response is not None and result is not None:
-        response[ATTR_TRANSFER] = transfer_data(result)
+        response[ATTR_TRANSFER] = {"state": result.state.value} | transfer_data(result)
     return response
 
 

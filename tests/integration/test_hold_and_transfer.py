@@ -124,7 +124,7 @@ async def test_a_transfer_that_is_waited_for_returns_how_it_went(
     assert not task.done()
     phone.progress(phone.calls[call_id], state, code, reason)
     answer = await task
-    assert answer["transfer"] == {"target": "612", "transfer": state.value, "code": code, "reason": reason}
+    assert answer["transfer"] == {"state": state.value, "target": "612", "code": code, "reason": reason}
 
 
 async def test_an_attended_transfer_joins_another_call(hass: HomeAssistant, phone: FakePhone) -> None:

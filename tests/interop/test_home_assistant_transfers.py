@@ -68,7 +68,7 @@ async def test_a_call_is_held_resumed_and_transferred(hass: HomeAssistant, peers
     assert {"held", "resumed"} <= set(home.kinds())
 
     answer = await home.call("transfer", number="alice", wait=True)
-    assert (answer["transfer"]["transfer"], answer["transfer"]["code"]) == ("succeeded", 200)
+    assert (answer["transfer"]["state"], answer["transfer"]["code"]) == ("succeeded", 200)
     await assert_transferred(home, bob, alice, call_id)
     assert {"transfer_accepted", "transfer_succeeded"} <= set(home.kinds())
     assert len(kamailio.requests("REFER")) == 1
@@ -80,7 +80,7 @@ async def test_a_transfer_to_nobody_leaves_the_call(hass: HomeAssistant, peers: 
     home = await registered(hass, kamailio)
     call_id = (await home.call("dial", number="bob", wait="answered"))["call_id"]
     answer = await home.call("transfer", number="nobody", wait=True)
-    assert (answer["transfer"]["transfer"], answer["transfer"]["code"]) == ("failed", 404)
+    assert (answer["transfer"]["state"], answer["transfer"]["code"]) == ("failed", 404)
     assert home.state("call_state").state == "talking"
     await until_voice(home, call_id, comes=True)
     await home.call("hangup")
