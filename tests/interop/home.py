@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntry, ConfigEntryState
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigSubentryData
 from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import Event, HomeAssistant, State, callback
 from homeassistant.helpers import entity_registry as er
@@ -23,11 +23,12 @@ from custom_components.sip_ua.const import (
     SECTION_NETWORK,
     SECTION_SERVERS,
     SECTION_TIMERS,
+    SUBENTRY_LINE,
 )
 from custom_components.sip_ua.coordinator import SipUaCoordinator
 from custom_components.sip_ua.settings import identity_of, normalize, unique_id_of
 
-from .peers import LOOPBACK, REALM, free_ports, until
+from .peers import LOOPBACK, REALM, Kamailio, free_ports, until
 
 RTP_PORTS = 8
 
@@ -126,16 +127,36 @@ async def set_up(
     number: str = "ha",
     transport: str = "udp",
     options: Mapping[str, Any] | None = None,
+    lines: Mapping[str, str] | None = None,
     **timers: int,
 ) -> Home:
-    """Set the integration up with an account at a registrar on loopback."""
+    """Set the integration up with an account at a registrar on loopback; `lines` are names of numbers to watch."""
     data = normalize(typed_account(port=port, password=password, number=number, transport=transport, timers=timers))
     entry = MockConfigEntry(
-        domain=DOMAIN, title=identity_of(data), data=data, options=options, unique_id=unique_id_of(data)
+        domain=DOMAIN,
+        title=identity_of(data),
+        data=data,
+        options=options,
+        unique_id=unique_id_of(data),
+        subentries_data=[
+            ConfigSubentryData(data={CONF_NUMBER: watched}, subentry_type=SUBENTRY_LINE, title=name, unique_id=watched)
+            for watched, name in (lines or {}).items()
+        ],
     )
     entry.add_to_hass(hass)
     home = Home(hass, entry)
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     assert entry.state is ConfigEntryState.LOADED
+    return home
+
+
+async def registered(
+    hass: HomeAssistant, kamailio: Kamailio, lines: Mapping[str, str] | None = None, **options: Any
+) -> Home:
+    """Return a Home Assistant that is registered; `options` are those of its calls."""
+    home = await set_up(
+        hass, port=kamailio.port, password=kamailio.users["ha"], options={"calls": options}, lines=lines
+    )
+    await home.until_state("registration", "registered")
     return home

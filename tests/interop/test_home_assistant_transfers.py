@@ -1,29 +1,19 @@
-"""Home Assistant holds and transfers calls, is transferred, and hears of messages, against real peers."""
+"""Home Assistant holds and transfers calls, and is transferred, against real peers."""
 
 import asyncio
-from typing import Any
 
 import pytest
-from homeassistant.core import HomeAssistant, callback
-
-from custom_components.sip_ua.const import EVENT_MESSAGES
+from homeassistant.core import HomeAssistant
 
 from .conftest import Peers
-from .home import Home, set_up
-from .peers import Baresip, Kamailio, until
+from .home import Home, registered
+from .peers import Baresip, until
 
-pytestmark = [pytest.mark.interop, pytest.mark.peer("kamailio", "baresip", "sipp")]
+pytestmark = [pytest.mark.interop, pytest.mark.peer("kamailio", "baresip")]
 
 ENOUGH_SECONDS = 1.0
 QUIET_SECONDS = 0.4
 PATIENCE_SECONDS = 10.0
-
-
-async def registered(hass: HomeAssistant, kamailio: Kamailio, **options: Any) -> Home:
-    """Return a Home Assistant that is registered; `options` are those of its calls."""
-    home = await set_up(hass, port=kamailio.port, password="hapw", options={"calls": options})
-    await home.until_state("registration", "registered")
-    return home
 
 
 async def received(home: Home, call_id: str) -> int:
@@ -115,16 +105,3 @@ async def test_home_assistant_is_not_transferred_where_its_rules_forbid_it(hass:
     await bob.until(lambda: "603 Decline" in bob.log, "baresip is told")
     assert (await home.until_event("ended"))["ended_by"] == "remote"
     assert all("alice" not in request.uri for request in kamailio.requests("INVITE"))
-
-
-async def test_messages_that_the_exchange_tells_unasked_are_counted(hass: HomeAssistant, peers: Peers) -> None:
-    kamailio = await peers.kamailio()
-    told: list[tuple[str, int]] = []
-    hass.bus.async_listen(EVENT_MESSAGES, callback(lambda event: told.append((event.data["type"], event.data["new"]))))
-    home = await registered(hass, kamailio, mwi=True)
-    mail_box = await peers.sipp("uac_leaves_messages", kamailio.address, service="ha")
-    await mail_box.require_success()
-    await home.until_state("messages_waiting", "0")
-    assert told == [("changed", 2), ("new_message", 3), ("changed", 0)]
-    assert home.state("messages_waiting").attributes["old"] == 4
-    assert home.state("voice_mail").attributes["new"] == 3
