@@ -39,6 +39,7 @@ from .form import REAUTH_SCHEMA, account_schema, reconfigure_schema
 from .line_flow import LineFlow
 from .net.errors import LocalAddressError
 from .net.registration_check import check_registration
+from .options import with_options
 from .options_flow import SipUaOptionsFlow
 from .settings import account_of, identity_of, is_direct, normalize, unique_id_of
 from .sip.events import RegistrationChanged, RegistrationFailure, RegistrationState
@@ -189,7 +190,7 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
         A local port that the loaded entry holds itself is left out of the trial.
         """
         self._mistakes = []
-        account = account_of(_with_free_port(data, entry))
+        account = with_options(account_of(_with_free_port(data, entry)), entry.options if entry else {})
         self._placeholders = _placeholders(data)
         try:
             result = await check_registration(account)

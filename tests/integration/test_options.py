@@ -1,6 +1,7 @@
 """The options of an account: the menu, the rules, what becomes of the account, and when."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from homeassistant.config_entries import ConfigFlowResult
@@ -13,6 +14,7 @@ from custom_components.sip_ua.sip.account import Account, ReferPolicy, ReliableP
 
 from .conftest import make_entry
 from .phone import FakePhone, Phones
+from .test_config_flow import REGISTERED
 
 ACCOUNT = Account(number="620", domain="fritz.box")
 CALLS: dict[str, Any] = {"refer_policy": "off", "allowed_numbers": ["*"], "mwi": False, "mwi_expiration": 3600}
@@ -209,3 +211,16 @@ async def test_an_account_without_a_server_has_no_voice_mail_box_and_no_domain(
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done()
     assert phones[-1].account.refer_policy is ReferPolicy.ANYWHERE
+
+
+async def test_the_trial_of_changed_settings_goes_out_with_the_options(
+    hass: HomeAssistant, phones: Phones, entry: MockConfigEntry
+) -> None:
+    entry.add_to_hass(hass)
+    hass.config_entries.async_update_entry(entry, options={"expert": {"user_agent": "Hall/1"}})
+    with patch("custom_components.sip_ua.config_flow.check_registration", return_value=REGISTERED) as check:
+        form = await entry.start_reauth_flow(hass)
+        await hass.config_entries.flow.async_configure(form["flow_id"], {"password": "battery"})
+    assert check.await_args is not None
+    assert check.await_args.args[0].user_agent == "Hall/1"
+    await hass.async_block_till_done()
