@@ -216,6 +216,18 @@ def test_every_error_that_is_raised_has_a_text(english: dict[str, Any]) -> None:
     assert set(english["exceptions"]) == raised_keys()
 
 
+def test_every_issue_that_is_shown_in_repairs_has_a_text(english: dict[str, Any]) -> None:
+    keys = {
+        str(keyword.value.value)
+        for node in ast.walk(ast.parse((ROOT / "issues.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "translation_key" and isinstance(keyword.value, ast.Constant)
+    }
+    assert set(english["issues"]) == keys
+    assert all(set(texts) == {"title", "description"} for texts in english["issues"].values())
+
+
 def test_every_action_and_field_has_its_texts_and_an_icon(english: dict[str, Any]) -> None:
     actions = described_actions()
     icons = read("icons.json")["services"]

@@ -11,6 +11,7 @@ from homeassistant.helpers.typing import ConfigType
 from .const import CONF_LOCAL_PORT, DOMAIN, KEY_MESSAGES_WAITING, KEY_VOICE_MAIL, SECTION_NETWORK
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .entity import async_add_device, async_follow_identity, async_forget
+from .issues import async_remind_of_missing_check
 from .net.errors import LocalAddressError, LocalPortInUseError
 from .services import async_setup_services
 
@@ -52,6 +53,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> boo
     entry.async_on_unload(
         async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, coordinator.async_follow_settings)
     )
+    async_remind_of_missing_check(hass, entry)
     await async_follow_identity(hass, entry)
     if not coordinator.has_mail_box:
         async_forget(hass, entry, MAIL_BOX_ENTITIES)

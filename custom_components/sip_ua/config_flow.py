@@ -30,6 +30,7 @@ from .const import (
     CONF_TEMPLATE,
     DOMAIN,
     SECTION_NETWORK,
+    SECTION_SECURITY,
     SECTION_SERVERS,
     SECTIONS,
     SUBENTRY_LINE,
@@ -60,7 +61,10 @@ _FAILURE_PLACES: Mapping[RegistrationFailure, str] = {
     RegistrationFailure.LOGIN_REFUSED: CONF_PASSWORD,
     RegistrationFailure.NUMBER_UNKNOWN: CONF_NUMBER,
     RegistrationFailure.WRONG_DOMAIN: CONF_SIP_DOMAIN,
-    RegistrationFailure.CERTIFICATE: SECTION_SERVERS,
+    RegistrationFailure.CERTIFICATE: SECTION_SECURITY,
+    RegistrationFailure.CERTIFICATE_NAME: SECTION_SECURITY,
+    RegistrationFailure.CERTIFICATE_EXPIRED: SECTION_SECURITY,
+    RegistrationFailure.CERTIFICATE_CHANGED: SECTION_SECURITY,
     RegistrationFailure.LOCAL_PORT_IN_USE: SECTION_NETWORK,
 }
 

@@ -31,6 +31,11 @@ CONF_PUBLIC_ADDRESS: Final = "public_address"
 CONF_KEEP_ALIVE: Final = "keep_alive"
 CONF_BIND_ADDRESS: Final = "bind_address"
 
+SECTION_SECURITY: Final = "security"
+CONF_CERTIFICATE_CHECK: Final = "certificate_check"
+CONF_CERTIFICATE_AUTHORITY: Final = "certificate_authority"
+CONF_CERTIFICATE_FINGERPRINT: Final = "certificate_fingerprint"
+
 SECTION_TIMERS: Final = "timers"
 CONF_EXPIRATION: Final = "expiration"
 CONF_RESEND: Final = "resend"
@@ -38,7 +43,7 @@ CONF_SESSION_EXPIRES: Final = "session_expires"
 CONF_MIN_SE: Final = "min_se"
 CONF_RING_TIMEOUT: Final = "ring_timeout"
 
-SECTIONS: Final = (SECTION_SERVERS, SECTION_NETWORK, SECTION_TIMERS)
+SECTIONS: Final = (SECTION_SERVERS, SECTION_NETWORK, SECTION_SECURITY, SECTION_TIMERS)
 
 OPTIONS_CALLS: Final = "calls"
 CONF_ALLOWED_NUMBERS: Final = "allowed_numbers"

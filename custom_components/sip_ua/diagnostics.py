@@ -7,12 +7,20 @@ from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant
 
 from .call_view import messages_data, outcome_data
-from .const import CONF_ALLOWED_NUMBERS, CONF_AUTH_USER, CONF_DISPLAY_NAME, CONF_NUMBER, CONF_PUBLIC_ADDRESS
+from .const import (
+    CONF_ALLOWED_NUMBERS,
+    CONF_AUTH_USER,
+    CONF_CERTIFICATE_AUTHORITY,
+    CONF_DISPLAY_NAME,
+    CONF_NUMBER,
+    CONF_PUBLIC_ADDRESS,
+)
 from .coordinator import SipUaConfigEntry
 
 TO_REDACT = {
     CONF_ALLOWED_NUMBERS,
     CONF_AUTH_USER,
+    CONF_CERTIFICATE_AUTHORITY,
     CONF_DISPLAY_NAME,
     CONF_NUMBER,
     CONF_PASSWORD,

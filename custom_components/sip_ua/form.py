@@ -24,6 +24,9 @@ from .const import (
     BIND_ANY,
     CONF_AUTH_USER,
     CONF_BIND_ADDRESS,
+    CONF_CERTIFICATE_AUTHORITY,
+    CONF_CERTIFICATE_CHECK,
+    CONF_CERTIFICATE_FINGERPRINT,
     CONF_EXPIRATION,
     CONF_KEEP_ALIVE,
     CONF_LOCAL_PORT,
@@ -49,15 +52,17 @@ from .const import (
     CONF_URL_TYPE,
     CONF_USE_SRV,
     SECTION_NETWORK,
+    SECTION_SECURITY,
     SECTION_SERVERS,
     SECTION_TIMERS,
     TRANSPORT_AUTOMATIC,
 )
 from .settings import NUMBER_FIELDS, NumberField
-from .sip.account import NatMode, Transport, UriType
+from .sip.account import CertificateCheck, NatMode, Transport, UriType
 from .templates import Template
 
 TEXT = TextSelector()
+LONG_TEXT = TextSelector(TextSelectorConfig(multiline=True))
 PASSWORD = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="current-password"))
 
 
@@ -121,6 +126,14 @@ _NETWORK: dict[vol.Marker, Any] = {
     **_numbers(SECTION_NETWORK, CONF_KEEP_ALIVE),
 }
 
+_SECURITY: dict[vol.Marker, Any] = {
+    vol.Required(CONF_CERTIFICATE_CHECK, default=CertificateCheck.TRUSTED.value): choice(
+        CONF_CERTIFICATE_CHECK, CertificateCheck
+    ),
+    vol.Optional(CONF_CERTIFICATE_AUTHORITY): LONG_TEXT,
+    vol.Optional(CONF_CERTIFICATE_FINGERPRINT): TEXT,
+}
+
 SERVER_FIELDS = frozenset(
     {CONF_SERVER_PORT, CONF_REGISTRAR, CONF_REGISTRAR_PORT, CONF_USE_SRV, CONF_EXPIRATION, CONF_RESEND}
 )
@@ -169,7 +182,12 @@ def _sections(
 ) -> dict[vol.Marker, Any]:
     """Return the sections without the fields that are `hidden`, collapsed where nothing is to be put right."""
     network = _NETWORK | {vol.Required(CONF_BIND_ADDRESS, default=BIND_ANY): _bind_choice(addresses)}
-    fields = {SECTION_SERVERS: _SERVERS, SECTION_NETWORK: network, SECTION_TIMERS: _TIMERS}
+    fields = {
+        SECTION_SERVERS: _SERVERS,
+        SECTION_NETWORK: network,
+        SECTION_SECURITY: _SECURITY,
+        SECTION_TIMERS: _TIMERS,
+    }
     return {
         vol.Required(name): section(
             vol.Schema({marker: field for marker, field in content.items() if marker.schema not in hidden}),

@@ -9,10 +9,14 @@ from typing import Any
 
 from homeassistant.const import CONF_PASSWORD
 
+from .certificates import tidy_authority, tidy_fingerprint
 from .const import (
     BIND_ANY,
     CONF_AUTH_USER,
     CONF_BIND_ADDRESS,
+    CONF_CERTIFICATE_AUTHORITY,
+    CONF_CERTIFICATE_CHECK,
+    CONF_CERTIFICATE_FINGERPRINT,
     CONF_EXPIRATION,
     CONF_KEEP_ALIVE,
     CONF_LOCAL_PORT,
@@ -38,11 +42,23 @@ from .const import (
     CONF_URL_TYPE,
     CONF_USE_SRV,
     SECTION_NETWORK,
+    SECTION_SECURITY,
     SECTION_SERVERS,
     SECTION_TIMERS,
+    SECTIONS,
     TRANSPORT_AUTOMATIC,
 )
-from .sip.account import Account, NatMode, NetworkSettings, ServerAddress, Timing, Transport, UriType
+from .sip.account import (
+    Account,
+    CertificateCheck,
+    NatMode,
+    NetworkSettings,
+    ServerAddress,
+    Timing,
+    TlsSettings,
+    Transport,
+    UriType,
+)
 from .templates import Template, facts_of
 
 
@@ -70,6 +86,7 @@ NUMBER_FIELDS: Mapping[str, Mapping[str, NumberField]] = {
         CONF_RTP_PORT_END: NumberField(default=51098, minimum=1027, maximum=65535),
         CONF_KEEP_ALIVE: NumberField(default=30, minimum=0, maximum=600, unit="s"),
     },
+    SECTION_SECURITY: {},
     SECTION_TIMERS: {
         CONF_EXPIRATION: NumberField(default=3600, minimum=20, maximum=65535, unit="s"),
         CONF_RESEND: NumberField(default=180, minimum=1, maximum=65535, unit="s"),
@@ -124,8 +141,10 @@ def normalize(user_input: Mapping[str, Any]) -> dict[str, Any]:
     """
     template = Template(user_input.get(CONF_TEMPLATE, Template.GENERIC))
     number, typed_domain = split_identity(user_input.get(CONF_NUMBER, ""))
-    sections = {name: _normalize_section(name, user_input.get(name, {})) for name in NUMBER_FIELDS}
-    servers = sections[SECTION_SERVERS]
+    sections = {name: _normalize_section(name, user_input.get(name, {})) for name in SECTIONS}
+    servers, security = sections[SECTION_SERVERS], sections[SECTION_SECURITY]
+    security[CONF_CERTIFICATE_AUTHORITY] = tidy_authority(security[CONF_CERTIFICATE_AUTHORITY])
+    security[CONF_CERTIFICATE_FINGERPRINT] = tidy_fingerprint(security[CONF_CERTIFICATE_FINGERPRINT])
 
     sip_domain = _take_domain(user_input.get(CONF_SIP_DOMAIN, ""))
     number_domain = _take_domain(typed_domain)
@@ -164,6 +183,11 @@ _TEXT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         CONF_STUN_SERVER: "",
         CONF_PUBLIC_ADDRESS: "",
         CONF_BIND_ADDRESS: BIND_ANY,
+    },
+    SECTION_SECURITY: {
+        CONF_CERTIFICATE_CHECK: CertificateCheck.TRUSTED.value,
+        CONF_CERTIFICATE_AUTHORITY: "",
+        CONF_CERTIFICATE_FINGERPRINT: "",
     },
     SECTION_TIMERS: {},
 }
@@ -266,7 +290,23 @@ def account_of(data: Mapping[str, Any]) -> Account:
             public_address=network[CONF_PUBLIC_ADDRESS],
             stun_server=_server(*split_host_port(network[CONF_STUN_SERVER])),
         ),
+        tls=_tls(data),
     )
+
+
+def _tls(data: Mapping[str, Any]) -> TlsSettings:
+    """Return whom we believe to be the server; accounts from before this could be chosen trust as this machine does."""
+    security = data.get(SECTION_SECURITY) or _TEXT_DEFAULTS[SECTION_SECURITY]
+    return TlsSettings(
+        check=CertificateCheck(security[CONF_CERTIFICATE_CHECK]),
+        authority=security[CONF_CERTIFICATE_AUTHORITY],
+        fingerprint=security[CONF_CERTIFICATE_FINGERPRINT],
+    )
+
+
+def is_unchecked(data: Mapping[str, Any]) -> bool:
+    """Return whether the account takes anybody for its server who answers at the address."""
+    return _tls(data).check is CertificateCheck.OFF
 
 
 def _registrar(data: Mapping[str, Any]) -> ServerAddress | None:

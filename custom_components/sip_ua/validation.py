@@ -8,10 +8,14 @@ from typing import Any
 
 from homeassistant.const import CONF_PASSWORD
 
+from .certificates import AUTHORITY_LENGTH_MAX, holds_private_key, is_authority, is_fingerprint
 from .const import (
     BIND_ANY,
     CONF_AUTH_USER,
     CONF_BIND_ADDRESS,
+    CONF_CERTIFICATE_AUTHORITY,
+    CONF_CERTIFICATE_CHECK,
+    CONF_CERTIFICATE_FINGERPRINT,
     CONF_EXPIRATION,
     CONF_KEEP_ALIVE,
     CONF_LOCAL_PORT,
@@ -36,11 +40,13 @@ from .const import (
     CONF_URL_TYPE,
     CONF_USE_SRV,
     SECTION_NETWORK,
+    SECTION_SECURITY,
     SECTION_SERVERS,
     SECTION_TIMERS,
+    TRANSPORT_AUTOMATIC,
 )
 from .settings import is_default, is_direct, split_host_port
-from .sip.account import NatMode, Transport, UriType
+from .sip.account import CertificateCheck, NatMode, Transport, UriType
 from .templates import Template, facts_of
 
 NUMBER_LENGTH_MAX = 127
@@ -49,6 +55,7 @@ LOCAL_PORT_MIN = 1025
 
 # The characters of a user part that need no escape (RFC 3261 section 25.1, user).
 _NUMBER = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,?#%]+")
+_WITH_TLS = frozenset({Transport.TLS.value, TRANSPORT_AUTOMATIC})
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
@@ -234,6 +241,73 @@ SECTION_RULES: Mapping[str, tuple[Rule, ...]] = {
             lambda section, _: bool(section[CONF_PUBLIC_ADDRESS]) and section[CONF_NAT] != NatMode.MANUAL,
         ),
         ("keep_alive_range", CONF_KEEP_ALIVE, lambda section, _: 0 < section[CONF_KEEP_ALIVE] < KEEP_ALIVE_MIN),
+    ),
+    SECTION_SECURITY: (
+        (
+            "certificate_check_needs_tls",
+            CONF_CERTIFICATE_CHECK,
+            lambda section, data: (
+                section[CONF_CERTIFICATE_CHECK] != CertificateCheck.TRUSTED
+                and data[SECTION_SERVERS][CONF_TRANSPORT] not in _WITH_TLS
+            ),
+        ),
+        (
+            "authority_with_key",
+            CONF_CERTIFICATE_AUTHORITY,
+            lambda section, _: holds_private_key(section[CONF_CERTIFICATE_AUTHORITY]),
+        ),
+        (
+            "authority_required",
+            CONF_CERTIFICATE_AUTHORITY,
+            lambda section, _: (
+                section[CONF_CERTIFICATE_CHECK] == CertificateCheck.AUTHORITY
+                and not section[CONF_CERTIFICATE_AUTHORITY]
+            ),
+        ),
+        (
+            "authority_not_used",
+            CONF_CERTIFICATE_AUTHORITY,
+            lambda section, _: (
+                section[CONF_CERTIFICATE_CHECK] != CertificateCheck.AUTHORITY
+                and bool(section[CONF_CERTIFICATE_AUTHORITY])
+            ),
+        ),
+        (
+            "authority_too_long",
+            CONF_CERTIFICATE_AUTHORITY,
+            lambda section, _: len(section[CONF_CERTIFICATE_AUTHORITY]) > AUTHORITY_LENGTH_MAX,
+        ),
+        (
+            "authority_invalid",
+            CONF_CERTIFICATE_AUTHORITY,
+            lambda section, _: (
+                bool(section[CONF_CERTIFICATE_AUTHORITY]) and not is_authority(section[CONF_CERTIFICATE_AUTHORITY])
+            ),
+        ),
+        (
+            "fingerprint_required",
+            CONF_CERTIFICATE_FINGERPRINT,
+            lambda section, _: (
+                section[CONF_CERTIFICATE_CHECK] == CertificateCheck.FINGERPRINT
+                and not section[CONF_CERTIFICATE_FINGERPRINT]
+            ),
+        ),
+        (
+            "fingerprint_not_used",
+            CONF_CERTIFICATE_FINGERPRINT,
+            lambda section, _: (
+                section[CONF_CERTIFICATE_CHECK] != CertificateCheck.FINGERPRINT
+                and bool(section[CONF_CERTIFICATE_FINGERPRINT])
+            ),
+        ),
+        (
+            "fingerprint_invalid",
+            CONF_CERTIFICATE_FINGERPRINT,
+            lambda section, _: (
+                bool(section[CONF_CERTIFICATE_FINGERPRINT])
+                and not is_fingerprint(section[CONF_CERTIFICATE_FINGERPRINT])
+            ),
+        ),
     ),
     SECTION_TIMERS: (
         (

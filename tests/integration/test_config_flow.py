@@ -23,6 +23,7 @@ from custom_components.sip_ua.const import (
     CONF_TEMPLATE,
     DOMAIN,
     SECTION_NETWORK,
+    SECTION_SECURITY,
     SECTION_SERVERS,
     SECTION_TIMERS,
     SECTIONS,
@@ -32,6 +33,7 @@ from custom_components.sip_ua.settings import account_of, normalize
 from custom_components.sip_ua.sip.events import RegistrationChanged, RegistrationFailure, RegistrationState
 from custom_components.sip_ua.templates import FACTS, Template
 
+from .certificates import PEM
 from .conftest import OTHER_TYPED, TYPED, make_entry
 from .phone import FakePhone, Phones
 
@@ -57,8 +59,14 @@ FULL = {
     CONF_PASSWORD: "staple",
     SECTION_SERVERS: {},
     SECTION_NETWORK: {},
+    SECTION_SECURITY: {},
     SECTION_TIMERS: {},
 }
+
+
+def over_tls(*, transport: str = "tls", **security: str) -> dict[str, Any]:
+    """Return the typed fields of an account over TLS with a check of certificates."""
+    return {"servers": {"transport": transport}, "security": security}
 
 
 def failed(failure: RegistrationFailure | None, code: int = 0, reason: str = "") -> RegistrationChanged:
@@ -201,7 +209,11 @@ async def test_an_account_is_not_set_up_in_two_forms_at_once(hass: HomeAssistant
         (RegistrationFailure.LOGIN_REFUSED, CONF_PASSWORD, 403),
         (RegistrationFailure.NUMBER_UNKNOWN, CONF_NUMBER, 404),
         (RegistrationFailure.WRONG_DOMAIN, CONF_SIP_DOMAIN, 416),
-        (RegistrationFailure.CERTIFICATE, SECTION_SERVERS, 0),
+        (RegistrationFailure.CERTIFICATE, SECTION_SECURITY, 0),
+        (RegistrationFailure.CERTIFICATE_NAME, SECTION_SECURITY, 0),
+        (RegistrationFailure.CERTIFICATE_EXPIRED, SECTION_SECURITY, 0),
+        (RegistrationFailure.CERTIFICATE_CHANGED, SECTION_SECURITY, 0),
+        (RegistrationFailure.TLS_VERSION, BASE, 0),
         (RegistrationFailure.LOCAL_PORT_IN_USE, SECTION_NETWORK, 0),
         (RegistrationFailure.NO_DIGEST_ALGORITHM, BASE, 401),
         (RegistrationFailure.SERVER_BUSY, BASE, 503),
@@ -365,6 +377,31 @@ async def test_what_else_can_go_wrong_is_told_too(
         ({"network": {"nat": "manual", "public_address": "home"}}, SECTION_NETWORK, "public_address_invalid"),
         ({"network": {"public_address": "203.0.113.7"}}, SECTION_NETWORK, "public_address_not_used"),
         ({"network": {"keep_alive": 4}}, SECTION_NETWORK, "keep_alive_range"),
+        (over_tls(transport="udp", certificate_check="off"), SECTION_SECURITY, "certificate_check_needs_tls"),
+        (over_tls(certificate_check="authority"), SECTION_SECURITY, "authority_required"),
+        (over_tls(certificate_authority=PEM), SECTION_SECURITY, "authority_not_used"),
+        (
+            over_tls(certificate_check="authority", certificate_authority="MIIBQTCB6KADAgECAhRqkM"),
+            SECTION_SECURITY,
+            "authority_invalid",
+        ),
+        (
+            over_tls(certificate_check="authority", certificate_authority=f"{PEM}\n-----BEGIN PRIVATE KEY-----\nAAAA"),
+            SECTION_SECURITY,
+            "authority_with_key",
+        ),
+        (
+            over_tls(certificate_check="authority", certificate_authority="A" * 65537),
+            SECTION_SECURITY,
+            "authority_too_long",
+        ),
+        (over_tls(certificate_check="fingerprint"), SECTION_SECURITY, "fingerprint_required"),
+        (over_tls(certificate_fingerprint="AB" * 32), SECTION_SECURITY, "fingerprint_not_used"),
+        (
+            over_tls(certificate_check="fingerprint", certificate_fingerprint="AB" * 20),
+            SECTION_SECURITY,
+            "fingerprint_invalid",
+        ),
         ({"timers": {"session_expires": 100, "min_se": 101}}, SECTION_TIMERS, "session_expires_too_short"),
     ],
 )
@@ -426,7 +463,7 @@ async def test_server_and_network_can_be_changed(
     assert CONF_PASSWORD not in suggested(result)
     result = await hass.config_entries.flow.async_configure(
         result["flow_id"],
-        {CONF_SERVER: "192.0.2.1", "servers": {"transport": "tcp"}, "network": {}, "timers": {}},
+        {CONF_SERVER: "192.0.2.1", "servers": {"transport": "tcp"}, "network": {}, "security": {}, "timers": {}},
     )
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
     await hass.async_block_till_done()
@@ -450,7 +487,7 @@ async def test_changes_wait_for_the_end_of_the_last_call(
     call_id = phone.ring()
     result = await entry.start_reconfigure_flow(hass)
     await hass.config_entries.flow.async_configure(
-        result["flow_id"], {CONF_SERVER: "192.0.2.1", "servers": {}, "network": {}, "timers": {}}
+        result["flow_id"], {CONF_SERVER: "192.0.2.1", "servers": {}, "network": {}, "security": {}, "timers": {}}
     )
     await hass.async_block_till_done()
     assert phones == [phone]
@@ -469,7 +506,7 @@ async def test_a_change_that_does_not_register_is_not_kept(
     result = await entry.start_reconfigure_flow(hass)
     result = await hass.config_entries.flow.async_configure(
         result["flow_id"],
-        {CONF_SERVER: "192.0.2.1", CONF_PASSWORD: "new", "servers": {}, "network": {}, "timers": {}},
+        {CONF_SERVER: "192.0.2.1", CONF_PASSWORD: "new", "servers": {}, "network": {}, "security": {}, "timers": {}},
     )
     assert result["errors"] == {BASE: "number_unknown"}
     assert suggested(result)[CONF_SERVER] == "192.0.2.1"
@@ -482,7 +519,8 @@ async def test_a_change_that_breaks_a_rule_is_not_tried(
 ) -> None:
     result = await entry.start_reconfigure_flow(hass)
     result = await hass.config_entries.flow.async_configure(
-        result["flow_id"], {CONF_SERVER: "fritz.box", "servers": {}, "network": {"keep_alive": 1}, "timers": {}}
+        result["flow_id"],
+        {CONF_SERVER: "fritz.box", "servers": {}, "network": {"keep_alive": 1}, "security": {}, "timers": {}},
     )
     assert result["errors"] == {SECTION_NETWORK: "keep_alive_range"}
     check.assert_not_awaited()
@@ -495,7 +533,13 @@ async def test_an_address_that_this_machine_lost_has_to_be_replaced(
     entry.add_to_hass(hass)
     result = await entry.start_reconfigure_flow(hass)
     for address, errors in (("192.0.2.99", {SECTION_NETWORK: "bind_address_unknown"}), ("192.0.2.7", None)):
-        typed = {CONF_SERVER: "fritz.box", "servers": {}, "network": {"bind_address": address}, "timers": {}}
+        typed = {
+            CONF_SERVER: "fritz.box",
+            "servers": {},
+            "network": {"bind_address": address},
+            "security": {},
+            "timers": {},
+        }
         result = await hass.config_entries.flow.async_configure(result["flow_id"], typed)
         assert result.get("errors") == errors
     assert entry.data[SECTION_NETWORK]["bind_address"] == "192.0.2.7"
@@ -508,7 +552,7 @@ async def test_an_account_cannot_become_one_that_is_there_already(
     make_entry(TYPED | {CONF_SERVER: "192.0.2.1"}).add_to_hass(hass)
     result = await entry.start_reconfigure_flow(hass)
     result = await hass.config_entries.flow.async_configure(
-        result["flow_id"], {CONF_SERVER: "192.0.2.1", "servers": {}, "network": {}, "timers": {}}
+        result["flow_id"], {CONF_SERVER: "192.0.2.1", "servers": {}, "network": {}, "security": {}, "timers": {}}
     )
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
 
@@ -522,7 +566,8 @@ async def test_the_trial_leaves_out_the_local_port_that_the_phone_itself_holds(
     assert await hass.config_entries.async_setup(entry.entry_id)
     result = await entry.start_reconfigure_flow(hass)
     await hass.config_entries.flow.async_configure(
-        result["flow_id"], {CONF_SERVER: "fritz.box", "servers": {}, "network": {"local_port": port}, "timers": {}}
+        result["flow_id"],
+        {CONF_SERVER: "fritz.box", "servers": {}, "network": {"local_port": port}, "security": {}, "timers": {}},
     )
     account = check.await_args.args[0] if check.await_args else None
     assert account is not None
@@ -546,7 +591,7 @@ async def test_an_account_without_server_is_asked_only_for_what_serves_direct_ca
     everything = {str(marker) for name in SECTIONS for marker in complete[name].schema.schema}
     assert everything - shown == {"server_port", "registrar", "registrar_port", "use_srv", "expiration", "resend"}
     result = await hass.config_entries.flow.async_configure(
-        result["flow_id"], {"servers": {}, "network": {"keep_alive": 0}, "timers": {}}
+        result["flow_id"], {"servers": {}, "network": {"keep_alive": 0}, "security": {}, "timers": {}}
     )
     assert result["reason"] == "reconfigure_successful"
     assert entry.data[SECTION_NETWORK]["keep_alive"] == 0

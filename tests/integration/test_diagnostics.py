@@ -12,6 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 from custom_components.sip_ua.diagnostics import async_get_config_entry_diagnostics
 from custom_components.sip_ua.sip.events import CallState
 
+from .certificates import PEM
 from .conftest import make_entry
 from .phone import FakePhone
 
@@ -26,6 +27,8 @@ def entry_fixture() -> MockConfigEntry:
             "auth_user": "login4711",
             "password": "correct horse",
             "network": {"nat": "manual", "public_address": "203.0.113.7"},
+            "servers": {"transport": "tls"},
+            "security": {"certificate_check": "authority", "certificate_authority": PEM},
         }
     )
 
@@ -41,5 +44,5 @@ async def test_diagnostics_hold_no_secret_and_no_number(
     diagnostics: dict[str, Any] = await async_get_config_entry_diagnostics(hass, entry)
     assert diagnostics == snapshot
     text = json.dumps(diagnostics, cls=JSONEncoder)
-    for secret in ("correct horse", "login4711", "4930998877", "203.0.113.7", "+49301234", "Grandma"):
+    for secret in ("correct horse", "login4711", "4930998877", "203.0.113.7", "+49301234", "Grandma", PEM[28:60]):
         assert secret not in text

@@ -6,7 +6,7 @@ import pytest
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import CoreState, Event, HomeAssistant
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -16,6 +16,7 @@ from custom_components.sip_ua.net.errors import LocalAddressError, LocalPortInUs
 from custom_components.sip_ua.net.media import MediaEngine
 from custom_components.sip_ua.sip.events import RegistrationFailure, RegistrationState
 
+from .conftest import TYPED, make_entry
 from .phone import FakePhone, Phones
 
 
@@ -140,3 +141,23 @@ async def test_loss_and_return_of_the_registration_are_logged_once_each(
         "620@fritz.box is registered again",
     ]
     assert "correct horse" not in caplog.text
+
+
+@pytest.mark.parametrize("check", ["off", "trusted"])
+async def test_a_missing_check_of_certificates_is_shown_in_repairs_while_the_account_is_loaded(
+    hass: HomeAssistant, phones: Phones, check: str
+) -> None:
+    entry = make_entry(TYPED | {"servers": {"transport": "tls"}, "security": {"certificate_check": check}})
+    entry.add_to_hass(hass)
+    registry = ir.async_get(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    issue = registry.async_get_issue(DOMAIN, f"certificate_unchecked_{entry.entry_id}")
+    if check == "trusted":
+        assert issue is None
+        return
+    assert issue is not None
+    assert (issue.severity, issue.is_fixable) == (ir.IssueSeverity.WARNING, False)
+    assert issue.translation_key == "certificate_unchecked"
+    assert issue.translation_placeholders == {"account": "620@fritz.box"}
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert registry.async_get_issue(DOMAIN, issue.issue_id) is None

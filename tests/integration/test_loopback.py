@@ -39,6 +39,7 @@ async def add_account(
         "password": password,
         "servers": {},
         "network": {"bind_address": "any"},
+        "security": {},
         "timers": {},
     }
     result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})

@@ -4,12 +4,15 @@ from typing import Any
 
 import pytest
 from homeassistant.const import CONF_PASSWORD
+from hypothesis import given, strategies as st
 
+from custom_components.sip_ua.certificates import is_authority, is_fingerprint, tidy_authority, tidy_fingerprint
 from custom_components.sip_ua.const import (
     CONF_NUMBER,
     CONF_SERVER,
     CONF_SERVER_PORT,
     CONF_SIP_DOMAIN,
+    SECTION_SECURITY,
     SECTION_SERVERS,
 )
 from custom_components.sip_ua.settings import (
@@ -23,13 +26,17 @@ from custom_components.sip_ua.settings import (
 )
 from custom_components.sip_ua.sip.account import (
     Account,
+    CertificateCheck,
     NatMode,
     NetworkSettings,
     ServerAddress,
     Timing,
+    TlsSettings,
     Transport,
     UriType,
 )
+
+from .certificates import PEM
 
 
 def typed(**fields: Any) -> dict[str, Any]:
@@ -152,6 +159,11 @@ def test_every_field_reaches_the_account() -> None:
                 "keep_alive": 15.0,
                 "bind_address": "192.0.2.7",
             },
+            "security": {
+                "certificate_check": "fingerprint",
+                "certificate_authority": f" {PEM} ",
+                "certificate_fingerprint": "ab" * 32,
+            },
             "timers": {
                 "expiration": 600.0,
                 "resend": 60.0,
@@ -182,7 +194,63 @@ def test_every_field_reaches_the_account() -> None:
             stun_server=ServerAddress("stun.example", 3479),
             public_address="203.0.113.7",
         ),
+        tls=TlsSettings(check=CertificateCheck.FINGERPRINT, authority=PEM, fingerprint=":".join(["AB"] * 32)),
     )
+
+
+def test_an_account_from_before_certificates_could_be_chosen_trusts_as_this_machine_does() -> None:
+    data = normalize(typed())
+    del data[SECTION_SECURITY]
+    assert account_of(data).tls == TlsSettings(check=CertificateCheck.TRUSTED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PEM,
+        f"subject=CN = Home\n{PEM}\n",
+        PEM.replace("\n", " "),
+        PEM.replace("\n", "\r\n"),
+        PEM.replace("BEGIN CERT", "BEGIN TRUSTED CERT").replace("END CERT", "END TRUSTED CERT"),
+    ],
+    ids=["as it is", "with text around it", "in one line", "from Windows", "as openssl writes trusted ones"],
+)
+def test_a_pasted_authority_is_tidied(text: str) -> None:
+    assert tidy_authority(text) == PEM
+    assert is_authority(tidy_authority(text))
+    assert tidy_authority(f"{text}\n{text}") == f"{PEM}\n{PEM}"
+
+
+@pytest.mark.parametrize("text", ["", "home.pem", PEM[:-40], f"{PEM}\n-----BEGIN EC PRIVATE KEY-----"])
+def test_what_is_no_authority_stays_for_the_rules(text: str) -> None:
+    assert tidy_authority(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ":".join(["0A"] * 32),
+        "0a" * 32,
+        "sha256 Fingerprint=" + ":".join(["0A"] * 32),
+        " ".join(["0a"] * 32),
+        "-".join(["0A"] * 32),
+    ],
+)
+def test_a_fingerprint_is_understood_however_it_is_written(text: str) -> None:
+    assert tidy_fingerprint(text) == ":".join(["0A"] * 32)
+    assert is_fingerprint(tidy_fingerprint(text))
+
+
+@pytest.mark.parametrize("text", ["", "0A" * 20, "0A" * 33, "none", ":".join(["0G"] * 32)])
+def test_what_is_no_fingerprint_stays_for_the_rules(text: str) -> None:
+    assert tidy_fingerprint(text) == text
+    assert not is_fingerprint(text)
+
+
+@given(st.text(max_size=400))
+def test_anything_pasted_is_tidied_once_and_for_all(text: str) -> None:
+    assert tidy_authority(tidy_authority(text)) == tidy_authority(text)
+    assert tidy_fingerprint(tidy_fingerprint(text)) == tidy_fingerprint(text)
 
 
 def test_automatic_transport_locates_servers_by_dns() -> None:

@@ -21,6 +21,7 @@ from custom_components.sip_ua.const import (
     DOMAIN,
     EVENT_CALL,
     SECTION_NETWORK,
+    SECTION_SECURITY,
     SECTION_SERVERS,
     SECTION_TIMERS,
     SUBENTRY_LINE,
@@ -115,6 +116,7 @@ def typed_account(
             CONF_RTP_PORT_START: first,
             CONF_RTP_PORT_END: first + RTP_PORTS - 1,
         },
+        SECTION_SECURITY: {},
         SECTION_TIMERS: dict(timers or {}),
     }
 

@@ -28,8 +28,7 @@ class CertificateAuthority:
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .sign(self._key, hashes.SHA256())
         )
-        self.cafile = str(folder / f"{name}.pem")
-        Path(self.cafile).write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        self.pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     def _builder(self, subject: str, key: ec.EllipticCurvePrivateKey, days: int) -> x509.CertificateBuilder:
         now = dt.datetime.now(dt.UTC)
@@ -47,8 +46,8 @@ class CertificateAuthority:
         """Return the octets of a new certificate."""
         return self._issue(names, subject, 10)[0].public_bytes(serialization.Encoding.DER)
 
-    def context(self, *names: x509.GeneralName, subject: str = "", days: int = 10) -> ssl.SSLContext:
-        """Return the context of a server with a new certificate."""
+    def issue(self, *names: x509.GeneralName, subject: str = "", days: int = 10) -> Path:
+        """Return the file of a new certificate with its key; its dates are over where `days` is negative."""
         certificate, key = self._issue(names, subject, days)
         path = self._folder / f"{certificate.serial_number}.pem"
         path.write_bytes(
@@ -57,9 +56,11 @@ class CertificateAuthority:
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context
+        return path
+
+    def context(self, *names: x509.GeneralName, subject: str = "", days: int = 10) -> ssl.SSLContext:
+        """Return the context of a server with a new certificate."""
+        return server_context(self.issue(*names, subject=subject, days=days))
 
     def _issue(
         self, names: tuple[x509.GeneralName, ...], subject: str, days: int
@@ -69,3 +70,15 @@ class CertificateAuthority:
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         return builder.sign(self._key, hashes.SHA256()), key
+
+
+def server_context(path: Path) -> ssl.SSLContext:
+    """Return the context of a server with the certificate and key of a file."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
+def fingerprint_of(path: Path) -> str:
+    """Return the SHA-256 fingerprint of the first certificate of a file, as openssl prints it."""
+    return x509.load_pem_x509_certificate(path.read_bytes()).fingerprint(hashes.SHA256()).hex(":").upper()

@@ -9,8 +9,8 @@ from functools import partial
 import pytest
 
 from custom_components.sip_ua.net import connections, tcp
-from custom_components.sip_ua.net.tls import TlsContexts
-from custom_components.sip_ua.sip.account import NetworkSettings
+from custom_components.sip_ua.net.tls import TlsTrust
+from custom_components.sip_ua.sip.account import NetworkSettings, TlsSettings
 from custom_components.sip_ua.sip.address import Address, Hop, HostPort
 from custom_components.sip_ua.sip.events import RegistrationFailure
 
@@ -219,8 +219,7 @@ async def test_our_connections_are_kept_alive() -> None:
         failed=inbox.failed,
         names=lambda _address: (),
         admission=inbox.handlers.admission,
-        tls=TlsContexts(),
-        verify=True,
+        tls=TlsTrust(TlsSettings()),
         keep_alive=0.03,
     )
     received = asyncio.Queue[bytes]()

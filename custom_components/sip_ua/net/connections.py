@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from ..sip.account import Transport
@@ -11,7 +12,7 @@ from ..sip.address import Address
 from ..sip.events import RegistrationFailure
 from .failures import explain
 from .tcp import Connection
-from .tls import HANDSHAKE_TIMEOUT, SHUTDOWN_TIMEOUT, TlsContexts
+from .tls import HANDSHAKE_TIMEOUT, SHUTDOWN_TIMEOUT, TlsTrust
 
 MAX_CONNECTIONS: Final = 64
 MAX_CONNECTIONS_FROM_HOST: Final = 8
@@ -42,8 +43,7 @@ class Connections:
         failed: Failed,
         names: Names,
         admission: Admission,
-        tls: TlsContexts,
-        verify: bool,
+        tls: TlsTrust,
         bind_address: str = "",
         keep_alive: float = CHECK_INTERVAL,
     ) -> None:
@@ -59,7 +59,6 @@ class Connections:
         self._names = names
         self._admission = admission
         self._tls = tls
-        self._verify = verify
         self._bind_address = bind_address
         self._keep_alive = keep_alive
         self._open: dict[Address, Connection] = {}
@@ -87,7 +86,7 @@ class Connections:
                 return
             names = self._names(address) if address.transport is Transport.TLS else ()
             connection = Connection(
-                address, received=self._received, closed=self._lost, names=names if self._verify else ()
+                address, received=self._received, closed=self._lost, check=partial(self._tls.check, expected=names)
             )
             self._open[address] = connection
             self._tasks[address] = self._loop.create_task(self._connect(connection, names))
@@ -140,7 +139,7 @@ class Connections:
         address = connection.address
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                context = await self._tls.get(verify=self._verify) if address.transport is Transport.TLS else None
+                context = await self._tls.context() if address.transport is Transport.TLS else None
                 secure = context is not None
                 await self._loop.create_connection(
                     lambda: connection,

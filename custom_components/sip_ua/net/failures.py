@@ -18,6 +18,24 @@ _BY_NUMBER: Final[dict[int, Explanation]] = {
     errno.ENETUNREACH: (RegistrationFailure.NO_ANSWER, "the network cannot be reached"),
     errno.ETIMEDOUT: (RegistrationFailure.NO_ANSWER, "no answer"),
 }
+_OLD_TLS: Final = (RegistrationFailure.TLS_VERSION, "no TLS connection: the server has no TLS 1.2 or newer")
+_NO_TLS: Final = (RegistrationFailure.CONNECTION_REFUSED, "no TLS connection: what listens there does not speak TLS")
+_NO_CIPHER: Final = (RegistrationFailure.TLS_VERSION, "no TLS connection: no cipher that both sides accept")
+_BY_SSL_REASON: Final[dict[str, Explanation]] = {
+    "UNSUPPORTED_PROTOCOL": _OLD_TLS,
+    "TLSV1_ALERT_PROTOCOL_VERSION": _OLD_TLS,
+    "WRONG_SSL_VERSION": _OLD_TLS,
+    "WRONG_VERSION_NUMBER": _NO_TLS,
+    "RECORD_LAYER_FAILURE": _NO_TLS,
+    "PACKET_LENGTH_TOO_LONG": _NO_TLS,
+    "NO_SHARED_CIPHER": _NO_CIPHER,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": _NO_CIPHER,
+    "DH_KEY_TOO_SMALL": _NO_CIPHER,
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": (
+        RegistrationFailure.CONNECTION_REFUSED,
+        "no TLS connection: the server demands a certificate of this phone, which has none",
+    ),
+}
 
 
 def explain(error: BaseException | None) -> Explanation:
@@ -25,10 +43,16 @@ def explain(error: BaseException | None) -> Explanation:
     if error is None:
         return _BY_NUMBER[errno.EPIPE]
     if isinstance(error, UntrustedCertificateError):
-        return RegistrationFailure.CERTIFICATE, str(error.args[0])
+        return error.failure, str(error.args[0])
     if isinstance(error, ssl.SSLError):
+        if (known := _BY_SSL_REASON.get(error.reason or "")) is not None:
+            return known
         reason = (error.reason or "handshake failed").replace("_", " ").lower()
         return RegistrationFailure.CONNECTION_REFUSED, f"no TLS connection: {reason}"
+    if isinstance(error, ConnectionError) and error.errno is None:
+        # So asyncio says that the other side hung up on a handshake.
+        text = "no TLS connection: the other side closed the connection during the handshake"
+        return RegistrationFailure.CONNECTION_REFUSED, text
     if isinstance(error, TimeoutError) and error.errno is None:
         return RegistrationFailure.NO_ANSWER, str(error) or "no answer"
     if isinstance(error, OSError) and error.errno is not None:

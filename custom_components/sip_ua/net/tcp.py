@@ -13,7 +13,6 @@ from ..sip.account import Transport
 from ..sip.address import Address
 from ..sip.errors import MessageError
 from ..sip.framing import PING, PONG, KeepAlive, StreamFramer
-from .tls import check_peer
 
 MAX_WRITE_BUFFER: Final = 1 << 20
 UNACKNOWLEDGED_LIMIT: Final = 20.0
@@ -36,18 +35,18 @@ class Connection(asyncio.Protocol):
         received: Callable[[bytes, Address], None],
         closed: Callable[[Connection, Exception | None], None],
         opened: Callable[[Connection], bool] | None = None,
-        names: tuple[str, ...] = (),
+        check: Callable[[ssl.SSLObject], None] | None = None,
     ) -> None:
         """Talk to `address`, or to whoever connects where it is None.
 
         `closed(connection, error)` is called once, unless we closed it ourselves. `opened` may refuse a peer's
-        connection. The certificate of a TLS peer must speak for one of `names`, where there are any.
+        connection. `check` raises ssl.SSLError where the TLS peer is not who it should be; nothing is sent before.
         """
         self._loop = asyncio.get_running_loop()
         self._received = received
         self._closed = closed
         self._opened = opened
-        self._names = names
+        self._check = check
         self._framer = StreamFramer()
         self._transport: asyncio.Transport | None = None
         self._pending: list[bytes] = []
@@ -85,9 +84,9 @@ class Connection(asyncio.Protocol):
             return
         _limit_silence(transport.get_extra_info("socket"))
         connection = transport.get_extra_info("ssl_object")
-        if connection is not None and self._names:
+        if connection is not None and self._check is not None:
             try:
-                check_peer(connection, self._names)
+                self._check(connection)
             except ssl.SSLError as error:
                 self.fail(error)
                 return

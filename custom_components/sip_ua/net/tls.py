@@ -1,19 +1,33 @@
-"""TLS for signalling: contexts built off the event loop, and who was not trusted (RFC 3261 section 26, RFC 5922)."""
+"""TLS for signalling: a context built off the event loop, and who is not trusted (RFC 3261 section 26, RFC 5922).
+
+Whom a certificate must speak for is checked here and not by OpenSSL, which does not know the identities of SIP
+domains. A pinned certificate is its own proof: names, issuer and dates are not looked at (RFC 7671 section 5.1 for the
+same case in DANE).
+"""
 
 import asyncio
 import ssl
 from collections.abc import Iterable
 from typing import Final, override
 
-from .certificate import describe, identities, is_for
+from ..sip.account import CertificateCheck, TlsSettings
+from ..sip.events import RegistrationFailure
+from .certificate import CertificateFacts, describe, fingerprint, is_for
 
 HANDSHAKE_TIMEOUT: Final = 10.0
 SHUTDOWN_TIMEOUT: Final = 1.0
-MAX_NAMES_IN_TEXT: Final = 4
+_CHECKED_BY_OPENSSL: Final = frozenset({CertificateCheck.TRUSTED, CertificateCheck.AUTHORITY})
+# X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED
+_OUT_OF_DATE: Final = frozenset({9, 10})
 
 
 class UntrustedCertificateError(ssl.SSLError):
-    """A certificate that is not trusted or speaks for somebody else; the text names it and its issuer."""
+    """A certificate that is not accepted; the text says why and what people can compare, `failure` which kind it is."""
+
+    def __init__(self, failure: RegistrationFailure, reason: str, held: CertificateFacts) -> None:
+        """Name the reason, and what the certificate says of itself."""
+        super().__init__(f"{reason} ({_facts(held)})")
+        self.failure = failure
 
 
 class _Connection(ssl.SSLObject):
@@ -25,49 +39,69 @@ class _Connection(ssl.SSLObject):
             super().do_handshake()
         except ssl.SSLCertVerificationError as error:
             chain = self.get_unverified_chain()
-            names = describe(chain[0] if chain else b"")
+            dated = error.verify_code in _OUT_OF_DATE
             raise UntrustedCertificateError(
-                f"the certificate of {names.subject or 'the server'}, issued by {names.issuer or 'nobody named'}, "
-                f"is not trusted: {error.verify_message}"
+                RegistrationFailure.CERTIFICATE_EXPIRED if dated else RegistrationFailure.CERTIFICATE,
+                f"{self.server_hostname or 'the server'}: {error.verify_message}",
+                describe(chain[0] if chain else b""),
             ) from None
 
 
-class TlsContexts:
-    """The two contexts, with and without a check of certificates, each built once."""
+class TlsTrust:
+    """Whom the connections of one account trust."""
 
-    def __init__(self, cafile: str | None = None) -> None:
-        """Trust what the system trusts, or the certificates of `cafile` alone."""
-        self._cafile = cafile
-        self._contexts: dict[bool, ssl.SSLContext] = {}
+    def __init__(self, settings: TlsSettings) -> None:
+        """Prepare; no file is read before the first connection."""
+        self._settings = settings
+        self._context: ssl.SSLContext | None = None
 
-    async def get(self, *, verify: bool) -> ssl.SSLContext:
-        """Return a client context; the trusted certificates are read from disk by another thread."""
-        if verify not in self._contexts:
-            built = await asyncio.get_running_loop().run_in_executor(None, self._build, verify)
-            self._contexts.setdefault(verify, built)
-        return self._contexts[verify]
+    async def context(self) -> ssl.SSLContext:
+        """Return the client context; the trusted certificates are read from disk by another thread, once.
 
-    def _build(self, verify: bool) -> ssl.SSLContext:  # noqa: FBT001 - run_in_executor passes by position
-        context = ssl.create_default_context(cafile=self._cafile)
+        Raises ssl.SSLError where the authority of the account is no certificate.
+        """
+        if self._context is None:
+            self._context = await asyncio.get_running_loop().run_in_executor(None, self._build)
+        return self._context
+
+    def _build(self) -> ssl.SSLContext:
+        settings = self._settings
+        own = settings.check is CertificateCheck.AUTHORITY
+        context = ssl.create_default_context(cadata=settings.authority if own else None)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        # Whom it speaks for is checked by `check_peer`: OpenSSL does not know the identities of SIP domains.
         context.check_hostname = False
-        context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
+        context.verify_mode = ssl.CERT_REQUIRED if settings.check in _CHECKED_BY_OPENSSL else ssl.CERT_NONE
         # Certificate authorities made at home seldom carry every extension that the strict profile asks for.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         context.sslobject_class = _Connection
         return context
 
+    def check(self, connection: ssl.SSLObject, expected: Iterable[str]) -> None:
+        """Check, before anything is sent, that the peer is one of the expected names, or the pinned certificate.
 
-def check_peer(connection: ssl.SSLObject, expected: Iterable[str]) -> None:
-    """Check that a verified peer speaks for one of the expected names; raises UntrustedCertificateError."""
-    certificate = connection.getpeercert() or {}
-    expected = tuple(expected)
-    if is_for(certificate, expected):
-        return
-    held = identities(certificate)[:MAX_NAMES_IN_TEXT]
-    names = describe(connection.getpeercert(binary_form=True) or b"")
-    raise UntrustedCertificateError(
-        f"the certificate, issued by {names.issuer or 'nobody named'}, is for {', '.join(held) or 'nobody'} "
-        f"and not for {' or '.join(expected)}"
+        Raises UntrustedCertificateError.
+        """
+        der = connection.getpeercert(binary_form=True) or b""
+        expected = tuple(expected)
+        if self._settings.check is CertificateCheck.FINGERPRINT:
+            if fingerprint(der) != self._settings.fingerprint:
+                raise UntrustedCertificateError(
+                    RegistrationFailure.CERTIFICATE_CHANGED,
+                    f"{expected[0]}: not the certificate with the fingerprint {self._settings.fingerprint}",
+                    describe(der),
+                )
+        elif self._settings.check in _CHECKED_BY_OPENSSL and not is_for(connection.getpeercert() or {}, expected):
+            raise UntrustedCertificateError(
+                RegistrationFailure.CERTIFICATE_NAME, f"not for {' or '.join(expected)}", describe(der)
+            )
+
+
+def _facts(held: CertificateFacts) -> str:
+    """Return what people compare: whom a certificate is for, who issued it, until when, and its fingerprint."""
+    parts = (
+        ("for", ", ".join(held.names) or held.subject),
+        ("issued by", held.issuer),
+        ("valid until", held.not_after),
+        ("SHA-256 fingerprint", held.fingerprint),
     )
+    return "; ".join(f"{name} {value}" for name, value in parts if value) or "it says nothing of itself"

@@ -16,7 +16,7 @@ from .failures import explain_number
 from .ports import PortPair
 from .public_address import PublicAddress, VoiceAddress
 from .resolver import Resolver, numeric_address, numeric_host
-from .tls import TlsContexts
+from .tls import TlsTrust
 from .udp import UdpSocket, bind
 
 ANY_IPV4: Final = "0.0.0.0"  # noqa: S104 - the owner of the account left the choice open
@@ -49,15 +49,12 @@ class TransportHandlers:
 class Transports:
     """Moves messages over UDP, TCP and TLS; every port and connection is free again after `close`."""
 
-    def __init__(
-        self, account: Account, resolver: Resolver, handlers: TransportHandlers, *, tls: TlsContexts | None = None
-    ) -> None:
+    def __init__(self, account: Account, resolver: Resolver, handlers: TransportHandlers) -> None:
         """Prepare; nothing is bound before `start`. The resolver stays the caller's."""
         self._account = account
         self._network = account.network
         self._resolver = resolver
         self._handlers = handlers
-        self._tls = tls or TlsContexts()
         self._loop = asyncio.get_running_loop()
         self._sockets: dict[bool, UdpSocket] = {}
         self._connections: Connections | None = None
@@ -80,8 +77,7 @@ class Transports:
             failed=self._failed,
             names=self._expected_names,
             admission=self._handlers.admission,
-            tls=self._tls,
-            verify=self._network.verify_tls,
+            tls=TlsTrust(self._account.tls),
             bind_address=self._network.bind_address,
             keep_alive=self._account.timing.keep_alive,
         )

@@ -64,6 +64,19 @@ class ReferPolicy(StrEnum):
     ANYWHERE = "anywhere"
 
 
+class CertificateCheck(StrEnum):
+    """How the certificate of a TLS server is checked (RFC 5922, RFC 9525).
+
+    Its name and an authority: one that this machine trusts, or the person's own. A fingerprint alone pins one
+    certificate, whatever names, issuer and dates it has.
+    """
+
+    TRUSTED = "trusted"
+    AUTHORITY = "authority"
+    FINGERPRINT = "fingerprint"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
     """A host as a person typed it; `port` None means "by RFC 3263 or the transport's default"."""
@@ -99,7 +112,19 @@ class NetworkSettings:
     nat: NatMode = NatMode.AUTOMATIC
     public_address: str = ""
     stun_server: ServerAddress | None = None
-    verify_tls: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """Whom we believe to be the server, over TLS.
+
+    `authority` applies with `CertificateCheck.AUTHORITY`: certificates in PEM, trusted in place of this machine's.
+    `fingerprint` applies with `CertificateCheck.FINGERPRINT`: SHA-256 of the server's certificate, like "AB:CD:...".
+    """
+
+    check: CertificateCheck = CertificateCheck.TRUSTED
+    authority: str = ""
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +157,7 @@ class Account:
     allowed_numbers: tuple[str, ...] = ("*",)
     timing: Timing = field(default_factory=Timing)
     network: NetworkSettings = field(default_factory=NetworkSettings)
+    tls: TlsSettings = field(default_factory=TlsSettings)
 
     @property
     def login(self) -> str:
