@@ -88,16 +88,16 @@ class Registrar:
         return self._bind(request, now)
 
     def _bind(self, request: Request, now: float) -> Response:
-        (contact,) = request.contacts
-        expires = contact.expires if contact.expires is not None else request.expires or 0
-        if 0 < expires < self.min_expires:
-            response = request.create_response(423, to_tag="server")
-            response.headers.add("Min-Expires", str(self.min_expires))
-            return response
-        uri = str(contact.uri)
-        self.bindings.pop(uri, None)
-        if expires:
-            self.bindings[uri] = now + min(expires, self.max_expires)
+        for contact in request.contacts:
+            expires = contact.expires if contact.expires is not None else request.expires or 0
+            if 0 < expires < self.min_expires:
+                response = request.create_response(423, to_tag="server")
+                response.headers.add("Min-Expires", str(self.min_expires))
+                return response
+            uri = str(contact.uri)
+            self.bindings.pop(uri, None)
+            if expires:
+                self.bindings[uri] = now + min(expires, self.max_expires)
         response = request.create_response(200, to_tag="server")
         for bound, until in self.bindings.items():
             response.headers.add("Contact", f"<{bound}>;expires={int(until - now)}")

@@ -103,10 +103,10 @@ class UserAgent:
 
     def first_hop(self, target: str) -> NextHop:
         """Return where an INVITE to `target` goes first; raises LocalProtocolError where it cannot be dialled."""
-        server = self._core.server_hop()
+        uri = target_uri(self._core.account, target)
+        server = self._core.server_hop(secure=isinstance(uri, SipUri) and uri.secure)
         if server is not None:
             return server
-        uri = target_uri(self._core.account, target)
         if not isinstance(uri, SipUri):
             raise LocalProtocolError("a telephone number needs a SIP server")
         return self._core.uri_hop(uri)

@@ -10,7 +10,7 @@ from typing import ClassVar, override
 
 from .alarm import Alarm
 from .core import Core
-from .dialog import Dialog
+from .dialog import Dialog, wants_sips
 from .dialog_call import DialogCall
 from .dialog_peer import DialogPeer
 from .errors import LocalProtocolError, RemoteProtocolError
@@ -131,7 +131,7 @@ class ReceivedCall(DialogCall):
 
     def _create(self, status: int, body: bytes = b"", headers: tuple[tuple[str, str], ...] = ()) -> Response:
         common = (
-            ("Contact", str(self.core.contact(self.hop))),
+            ("Contact", str(self.core.contact(self.hop, secure=wants_sips(self._invite.request)))),
             ("Allow", self.core.allow),
             ("Supported", self.core.supported),
         )

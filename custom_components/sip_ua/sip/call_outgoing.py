@@ -93,11 +93,15 @@ class OutgoingCall(DialogCall):
         """Return Call-ID and our tag."""
         return (self.snapshot.sip_call_id, self._from.tag or "")
 
+    @property
+    def _secure(self) -> bool:
+        return isinstance(self._uri, SipUri) and self._uri.secure
+
     # The INVITE
 
     def start(self) -> None:
         """Send the INVITE."""
-        hop = self.core.server_hop() or self._direct_hop()
+        hop = self.core.server_hop(secure=self._secure) or self._direct_hop()
         handlers = Handlers(
             final=self._final,
             failed=self._failed,
@@ -119,7 +123,7 @@ class OutgoingCall(DialogCall):
         if isinstance(outcome, Failure):
             self._failed(outcome, now)
             return
-        server = self.core.server_hop()
+        server = self.core.server_hop(secure=self._secure)
         if server is not None:
             self.core.note_servers(server, outcome)
         self._invite.start(outcome, now)
@@ -136,7 +140,7 @@ class OutgoingCall(DialogCall):
         headers.add("To", str(self._to))
         headers.add("Call-ID", self.snapshot.sip_call_id)
         headers.add("CSeq", str(CSeq(self._cseq, "INVITE")))
-        headers.add("Contact", str(core.contact(hop)))
+        headers.add("Contact", str(core.contact(hop, secure=self._secure)))
         headers.add("Allow", core.allow)
         headers.add("Supported", core.supported)
         if core.account.reliable_provisional is ReliableProvisional.REQUIRED:

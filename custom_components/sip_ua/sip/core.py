@@ -29,6 +29,7 @@ RELIABLE_TAG = "100rel"
 ALLOWED_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "PRACK", "UPDATE", "REFER", "NOTIFY")
 SUPPORTED_EXTENSIONS = (RELIABLE_TAG, "timer", "replaces", "norefersub")
 
+MAX_FLOWS = 16
 NOWHERE = Hop(Address(Transport.UDP, "", 0), HostPort("", 0))
 
 
@@ -73,7 +74,7 @@ class Core:
         self.server_hosts: frozenset[str] = frozenset()
         self._hosts_of: dict[NextHop, frozenset[str]] = {}
         self.preferred: Address | None = None
-        self._seen_as: dict[tuple[Transport, HostPort], HostPort] = {}
+        self._seen_as: dict[Hop, HostPort] = {}
         self._waiting: dict[int, LocatedCallback] = {}
         self._tokens = count(1)
 
@@ -115,15 +116,19 @@ class Core:
             # The server that answered last is asked first; the order of the rest is DNS's (RFC 3263 section 4.3).
             callback(tuple(sorted(outcome, key=lambda found: found.remote != self.preferred)), now)
 
-    def server_hop(self, *, registrar: bool = False) -> NextHop | None:
-        """Return the first hop of requests outside a dialog, None without a server (peer to peer)."""
+    def server_hop(self, *, registrar: bool = False, secure: bool = False) -> NextHop | None:
+        """Return the first hop of requests outside a dialog, None without a server (peer to peer).
+
+        Where a SIPS URI is called, it must be spoken to over TLS (section 26.2.2).
+        """
         account = self.account
         server = (
             account.outbound_proxy or (account.registrar if registrar else None) or account.server or account.registrar
         )
         if server is None:
             return None
-        return NextHop(server.host, server.port, account.transport, account.use_srv or account.transport is None)
+        transport = Transport.TLS if secure else account.transport
+        return NextHop(server.host, server.port, transport, account.use_srv or account.transport is None)
 
     def note_servers(self, server: NextHop, hops: tuple[Hop, ...]) -> None:
         """Note the addresses of one of our servers: only they may reach us."""
@@ -163,13 +168,16 @@ class Core:
         """Return the URI of our service domain, as REGISTER and OPTIONS name it."""
         return SipUri(scheme=self.scheme, user=None, password=None, host=self.account.domain)
 
-    def contact(self, hop: Hop) -> NameAddr:
-        """Return where requests to us are to be sent, as the peer behind `hop` reaches us."""
+    def contact(self, hop: Hop, *, secure: bool = False) -> NameAddr:
+        """Return where requests to us are to be sent, as the peer behind `hop` reaches us; `secure` by TLS only."""
         transport = hop.remote.transport
-        here = self._seen_as.get((transport, hop.local), hop.local)
-        params = NO_PARAMS if transport is Transport.UDP else Params({"transport": transport.value})
+        here = self._seen_as.get(_flow(hop), hop.local)
+        scheme = "sips" if secure else self.scheme
+        # What goes by TLS at every hop names no transport (section 26.2.2).
+        named = transport is not Transport.UDP and scheme == "sip"
+        params = Params({"transport": transport.value}) if named else NO_PARAMS
         uri = SipUri(
-            scheme=self.scheme, user=self.account.number, password=None, host=here.host, port=here.port, params=params
+            scheme=scheme, user=self.account.number, password=None, host=here.host, port=here.port, params=params
         )
         return NameAddr("", uri)
 
@@ -181,18 +189,22 @@ class Core:
     def learn_address(self, hop: Hop, response: Response) -> bool:
         """Note the address that the server saw (RFC 3581); True when it is news.
 
-        Only for datagrams: the far port of a connection is of no use to anybody else.
+        Of a datagram that is where a NAT lets us be reached. Nobody can connect to us over TLS, for we have no
+        certificate: there it is the connection that we made ourselves, which the server finds again by this address.
         """
-        if self.account.network.nat is not NatMode.AUTOMATIC or hop.remote.transport is not Transport.UDP:
+        transport = hop.remote.transport
+        automatic = self.account.network.nat is NatMode.AUTOMATIC
+        if transport is Transport.TCP or (transport is Transport.UDP and not automatic):
             return False
         via = response.via
-        host = via.received or hop.local.host
-        port = via.rport or hop.local.port
-        seen = HostPort(host, port)
-        key = (hop.remote.transport, hop.local)
-        if self._seen_as.get(key, hop.local) == seen:
+        seen = HostPort(via.received or hop.local.host, via.rport or hop.local.port)
+        flow = _flow(hop)
+        if self._seen_as.get(flow, hop.local) == seen:
             return False
-        self._seen_as = {key: seen}
+        self._seen_as.pop(flow, None)
+        self._seen_as[flow] = seen
+        if len(self._seen_as) > MAX_FLOWS:
+            del self._seen_as[next(iter(self._seen_as))]
         return True
 
     @cached_property
@@ -224,8 +236,9 @@ class Core:
         if proxy is None:
             return
         params = Params({"lr": None})
-        if self.account.transport is not None and self.account.transport.reliable:
-            params = Params({"transport": self.account.transport.value, "lr": None})
+        transport = self.account.transport
+        if transport is not None and transport.reliable and self.scheme == "sip":
+            params = Params({"transport": transport.value, "lr": None})
         uri = SipUri(scheme=self.scheme, user=None, password=None, host=proxy.host, port=proxy.port, params=params)
         headers.add("Route", str(NameAddr("", uri)))
 
@@ -272,3 +285,10 @@ class Core:
         response = self.create_response(transaction, status, to_tag=to_tag, reason=reason, headers=headers, body=body)
         self.layer.respond(transaction, response, now)
         return response
+
+
+def _flow(hop: Hop) -> Hop:
+    """Return what messages share that reach us at one address: a connection, or a socket for datagrams."""
+    if hop.remote.transport.reliable:
+        return hop
+    return Hop(Address(hop.remote.transport, "", 0), hop.local)

@@ -227,6 +227,13 @@ def _routes(record_route: Iterable[NameAddr]) -> list[NameAddr]:
     return routes
 
 
+def wants_sips(request: Request) -> bool:
+    """Whether the Contact beside a request must be a SIPS URI (sections 8.1.1.8 and 12.1.1)."""
+    first = [*request.route[:1], *request.record_route[:1]] or request.contacts[:1]
+    uris = (request.request_uri, *(address.uri for address in first))
+    return any(isinstance(uri, SipUri) and uri.secure for uri in uris)
+
+
 def _is_secure(request: Request) -> bool:
     uri = request.request_uri
     return isinstance(uri, SipUri) and uri.secure and request.via.transport == Transport.TLS.via

@@ -12,7 +12,7 @@ from .alarm import Alarm
 from .call import nobody
 from .client import Handlers
 from .core import Failure
-from .dialog import DialogKey
+from .dialog import DialogKey, wants_sips
 from .dialog_media import MediaCall
 from .dialog_peer import DialogPeer
 from .errors import LocalProtocolError, RemoteProtocolError
@@ -177,7 +177,10 @@ class DialogCall(MediaCall, ABC):
             core.respond(transaction, 491, now)
             return
         silent = (request.headers.get("Refer-Sub") or "").strip().lower() == "false"
-        headers = (("Contact", str(core.contact(core.arrival))), *((("Refer-Sub", "false"),) if silent else ()))
+        headers = (
+            ("Contact", str(core.contact(core.arrival, secure=wants_sips(request)))),
+            *((("Refer-Sub", "false"),) if silent else ()),
+        )
         core.respond(transaction, 202, now, headers=headers)
         event = f"{REFER_EVENT};id={request.cseq.number}" if number else REFER_EVENT
         transfer = ReceivedTransfer(core, self.far_end, target, event, silent=silent)

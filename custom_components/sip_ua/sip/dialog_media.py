@@ -12,6 +12,7 @@ from .alarm import Alarm
 from .call import Call
 from .client import ClientRequest, Handlers
 from .core import Failure
+from .dialog import wants_sips
 from .dialog_peer import DialogPeer
 from .errors import LocalProtocolError, NegotiationError, RemoteProtocolError
 from .headers import parse_seconds
@@ -285,7 +286,7 @@ class MediaCall(Call, ABC):
             return
         self.far_end.note_allowed(request)
         headers = (
-            ("Contact", str(self.core.contact(self.core.arrival))),
+            ("Contact", str(self.core.contact(self.core.arrival, secure=wants_sips(request)))),
             ("Allow", self.core.allow),
             ("Supported", self.core.supported),
             *self.accept_session_timer(request),

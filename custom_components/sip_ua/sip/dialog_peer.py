@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from .address import Address, Hop
 from .client import ClientRequest, Handlers
 from .core import SDP_TYPE, Core, Failure
-from .dialog import Dialog
+from .dialog import Dialog, wants_sips
 from .errors import RemoteProtocolError
 from .events import RegistrationFailure
 from .message import Request, Response
@@ -67,7 +67,7 @@ class DialogPeer:
         def build(hop: Hop) -> Request:
             request = self.dialog.create_request(method)
             if method in _TARGET_REFRESH:
-                request.headers.add("Contact", str(core.contact(hop)))
+                request.headers.add("Contact", str(core.contact(hop, secure=wants_sips(request))))
                 request.headers.add("Allow", core.allow)
                 request.headers.add("Supported", core.supported)
             for name, value in headers:

@@ -3,7 +3,7 @@
 RFC 3325 (asserted identity), RFC 3323 (privacy), RFC 3966 (visual separators of telephone numbers).
 """
 
-from .account import Account, UriType
+from .account import Account, Transport, UriType
 from .errors import LocalProtocolError, RemoteProtocolError
 from .events import Party
 from .headers import NameAddr, parse_name_addr
@@ -17,6 +17,7 @@ URI_LIMIT = 256
 _SEPARATORS = str.maketrans("", "", " -.()/\u00a0")
 _NUMBER_CHARS = frozenset("0123456789+")
 _SCHEMES = ("sip:", "sips:", "tel:")
+_TRANSPORTS_WITH_TLS = frozenset({None, Transport.TLS})
 _ANONYMOUS_DOMAIN = "anonymous.invalid"
 
 
@@ -69,6 +70,8 @@ def target_uri(account: Account, target: str) -> SipUri | TelUri:
         raise LocalProtocolError("only sip, sips and tel addresses can be dialled")
     if isinstance(uri, TelUri) and not account.registers:
         raise LocalProtocolError("a telephone number needs a SIP server; without one dial user@host")
+    if isinstance(uri, SipUri) and uri.secure and account.registers and account.transport not in _TRANSPORTS_WITH_TLS:
+        raise LocalProtocolError("a SIPS address goes by TLS at every hop, and the account by another transport")
     return uri
 
 

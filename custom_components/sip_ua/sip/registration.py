@@ -96,6 +96,7 @@ class Registration:
         self._refusals = 0
         self._ever_registered = False
         self._contact: NameAddr | None = None
+        self._bound_contact: NameAddr | None = None
         self.recovered = False
         self.status = RegistrationChanged(at=0.0, state=RegistrationState.UNREGISTERED)
 
@@ -193,6 +194,9 @@ class Registration:
         headers.add("Call-ID", self._call_id)
         headers.add("CSeq", str(CSeq(self._cseq, "REGISTER")))
         headers.add("Contact", f"{self._contact};expires={expires}")
+        if self._bound_contact is not None and self._bound_contact != self._contact:
+            # Nobody reaches us there any more, and a server would try for as long as it was told to.
+            headers.add("Contact", f"{self._bound_contact};expires=0")
         headers.add("Expires", str(expires))
         headers.add("Allow", core.allow)
         headers.add("Supported", core.supported)
@@ -216,6 +220,7 @@ class Registration:
         self._bound = self._ever_registered = True
         self.recovered = self.status.state is not RegistrationState.REGISTERED
         self._too_brief = self._refusals = 0
+        self._bound_contact = self._contact
         granted = self._granted(response)
         refresh_at = now + max(granted - min(REFRESH_MARGIN, granted / 2), SHORTEST_REFRESH)
         if self._moved(hop):
@@ -294,6 +299,7 @@ class Registration:
 
     def _unregistered(self, now: float, code: int, reason: str) -> None:
         self._bound = False
+        self._bound_contact = None
         reason = clean_text(reason)
         self._change(RegistrationChanged(at=now, state=RegistrationState.UNREGISTERED, code=code, reason=reason))
         self._continue(now)

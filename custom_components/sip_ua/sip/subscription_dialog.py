@@ -2,7 +2,7 @@
 
 from .address import Hop
 from .core import Core, NextHop
-from .dialog import Dialog, DialogKey
+from .dialog import Dialog, DialogKey, wants_sips
 from .errors import RemoteProtocolError
 from .event_headers import EventPackage
 from .grammar import MAX_FORWARDS
@@ -51,7 +51,7 @@ class SubscriptionDialog:
         core = self._core
         request = self._first_request() if self._dialog is None else self._dialog.create_request("SUBSCRIBE")
         headers = request.headers
-        headers.add("Contact", str(core.contact(hop)))
+        headers.add("Contact", str(core.contact(hop, secure=wants_sips(request))))
         headers.add("Event", self._package.name)
         headers.add("Accept", self._package.accept)
         headers.add("Supported", core.supported)

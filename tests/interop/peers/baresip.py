@@ -63,8 +63,13 @@ class Baresip(PeerProcess):
         answer: bool = True,
         transport: str = "udp",
         register_seconds: int = 60,
+        certificate: Path | None = None,
+        authority: Path | None = None,
     ) -> None:
-        """Choose ports; `registrar` is `host:port`, and the domain of the identity."""
+        """Choose ports; `registrar` is `host:port`, and the domain of the identity.
+
+        Over TLS it shows `certificate`, a file with its key, and trusts whom `authority` has signed for.
+        """
         super().__init__(f"baresip-{user}", folder)
         self.user = user
         self.tone_hz = tone_hz
@@ -73,6 +78,7 @@ class Baresip(PeerProcess):
         self.sip_port = free_ports(2)
         self.control_port = free_ports()
         self.rtp_port = free_ports(RTP_PORTS, step=2)
+        self._tls = {"sip_certificate": certificate, "sip_cafile": authority}
         self._rate = CODEC_RATES[codecs[0]]
         identity = f"sip:{user}@{registrar}"
         outbound = f';outbound="sip:{registrar};transport={transport}"'
@@ -107,6 +113,7 @@ class Baresip(PeerProcess):
             "module_path": str(MODULES),
             "ctrl_tcp_listen": f"{LOOPBACK}:{self.control_port}",
             "snd_path": str(self.folder / "dump"),
+            **{name: str(path) for name, path in self._tls.items() if path is not None},
         }
         modules = ("g711", "g722", "aubridge", "aufile", "sndfile")
         applications = ("contact", "menu", "ctrl_tcp")

@@ -60,11 +60,13 @@ class Contact:
 
 
 class Kamailio(PeerProcess):
-    """Registrar and proxy on one free loopback port, UDP and TCP.
+    """Registrar and proxy on one free port of `host`, UDP and TCP, and on another one TLS with a `certificate`.
 
     `users` maps names to passwords. A REGISTER for less than `min_expires` seconds is refused with
     423; one for more than `max_expires` seconds is granted that long. A nonce is good for
     `nonce_seconds`, then the next request gets stale=true. `algorithm` is the digest's, "MD5" or "SHA-256".
+    A connection on which nothing comes for `idle_seconds` is closed. `certificate` is a file with its key, which may
+    be changed between two starts; `tls_method` is a version of TLS as Kamailio names it.
     """
 
     program = "kamailio"
@@ -80,11 +82,20 @@ class Kamailio(PeerProcess):
         max_expires: int = 3600,
         nonce_seconds: int = 120,
         algorithm: str = "MD5",
+        host: str = LOOPBACK,
+        certificate: Path | None = None,
+        tls_method: str = "TLSv1.2+",
+        idle_seconds: int = 600,
     ) -> None:
-        """Choose a port and write the configuration."""
+        """Choose the ports and write the configuration."""
         super().__init__("kamailio", folder)
         self.users = dict(users)
-        self.port = free_ports()
+        self.host = host
+        self.port = free_ports(2)
+        self.tls_port = self.port + 1
+        self.certificate = certificate
+        self._tls_method = tls_method
+        self._idle_seconds = idle_seconds
         self._min_expires = min_expires
         self._max_expires = max_expires
         self._nonce_seconds = nonce_seconds
@@ -94,12 +105,44 @@ class Kamailio(PeerProcess):
     @property
     def address(self) -> str:
         """Return `host:port` as it goes into a URI."""
-        return f"{LOOPBACK}:{self.port}"
+        return f"{self._uri_host}:{self.port}"
+
+    @property
+    def tls_address(self) -> str:
+        """Return `host:port` of TLS as it goes into a URI."""
+        return f"{self._uri_host}:{self.tls_port}"
+
+    @property
+    def _uri_host(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    def _tls(self) -> dict[str, str]:
+        if self.certificate is None:
+            return {"LISTEN_TLS": "", "MODULE_TLS": ""}
+        parameters = {
+            "tls_method": self._tls_method,
+            "certificate": str(self.certificate),
+            "private_key": str(self.certificate),
+            # The oldest versions are allowed on the lowest security level only.
+            "cipher_list": "ALL:@SECLEVEL=0",
+        }
+        return {
+            "LISTEN_TLS": f'enable_tls=yes\nlisten=tls:{self.tls_address}\nalias="{self.tls_address}"',
+            "MODULE_TLS": "\n".join(
+                (
+                    'loadmodule "tls.so"',
+                    *(f'modparam("tls", "{name}", "{value}")' for name, value in parameters.items()),
+                )
+            ),
+        }
 
     def _configuration(self) -> str:
         text = TEMPLATE.read_text()
         for name, value in {
+            **self._tls(),
+            "HOST": self._uri_host,
             "PORT": str(self.port),
+            "IDLE_SECONDS": str(self._idle_seconds),
             "REALM": REALM,
             "FOLDER": str(self.folder),
             "MIN_EXPIRES": str(self._min_expires),
