@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import socket
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,21 +120,18 @@ class Kamailio(PeerProcess):
     def _tls(self) -> dict[str, str]:
         if self.certificate is None:
             return {"LISTEN_TLS": "", "MODULE_TLS": ""}
-        parameters = {
-            "tls_method": self._tls_method,
-            "certificate": str(self.certificate),
-            "private_key": str(self.certificate),
-            # The oldest versions are allowed on the lowest security level only.
-            "cipher_list": "ALL:@SECLEVEL=0",
-        }
+        # The oldest versions are allowed on the lowest security level only.
+        parameters = f"""
+            loadmodule "tls.so"
+            modparam("tls", "tls_method", "{self._tls_method}")
+            modparam("tls", "cipher_list", "ALL:@SECLEVEL=0")
+            modparam("tls", "certificate", "{self.certificate}")
+            modparam("tls", "private_key", "{self.certificate}")
+            modparam("tls", "connection_timeout", {self._idle_seconds})
+        """
         return {
             "LISTEN_TLS": f'enable_tls=yes\nlisten=tls:{self.tls_address}\nalias="{self.tls_address}"',
-            "MODULE_TLS": "\n".join(
-                (
-                    'loadmodule "tls.so"',
-                    *(f'modparam("tls", "{name}", "{value}")' for name, value in parameters.items()),
-                )
-            ),
+            "MODULE_TLS": textwrap.dedent(parameters).strip(),
         }
 
     def _configuration(self) -> str:
