@@ -19,7 +19,7 @@ from custom_components.sip_ua.sip.account import (
 from custom_components.sip_ua.sip.events import CallOutcome, CallState, EndedBy, RegistrationFailure, RegistrationState
 from tests.net.certificates import CertificateAuthority, fingerprint_of
 
-from .agent import Agent, account_at
+from .agent import Agent, account_at, direct_account
 from .conftest import USERS, Peers
 from .peers import LOOPBACK, REALM, Baresip, Kamailio, assert_record_routed, until
 from .test_calls import THEIR_HZ, assert_voice_both_ways
@@ -244,6 +244,28 @@ async def test_the_phone_is_back_and_can_be_called_after_the_server_was_restarte
         await bob.until_event("CALL_ESTABLISHED")
 
 
+async def test_a_call_outlives_a_restart_of_the_server(peers: Peers, authority: CertificateAuthority) -> None:
+    kamailio = await serve(peers, authority.issue(HERE))
+    bob = await peers.baresip(kamailio)
+    async with Agent(account_over_tls(kamailio, trusting(authority), timing=SOON)) as ours:
+        await ours.until_registered()
+        call_id = await ours.phone.dial("bob")
+        await ours.until_state(call_id, CallState.TALKING)
+        kamailio.kill()
+        await kamailio.stop()
+        await ours.until_registration(RegistrationState.FAILED)
+        await kamailio.start()
+        await ours.until_registered()
+        # baresip does not know UPDATE: a re-INVITE tells it our new address.
+        moved = [request.source for request in kamailio.requests("REGISTER", caller="ha")][-1]
+        await until(
+            lambda: kamailio.requests("ACK", caller="ha")[-1].source == moved, "the move is told", peers=(kamailio,)
+        )
+        await bob.hangup()
+        ended = await ours.until_ended(call_id)
+        assert (ended.outcome, ended.ended_by) == (CallOutcome.ANSWERED, EndedBy.REMOTE)
+
+
 async def test_a_certificate_that_changes_with_a_restart_is_told_and_taken_once_it_is_right(
     peers: Peers, authority: CertificateAuthority, tmp_path: Path
 ) -> None:
@@ -293,3 +315,18 @@ async def test_keep_alives_hold_a_connection_that_the_server_would_find_idle(
         # The renewal six seconds later is the clock of this test.
         await until(lambda: len(kamailio.requests("REGISTER")) >= 3, "the renewal", peers=(kamailio,))
         assert len({request.source for request in kamailio.requests("REGISTER")}) == 1
+
+
+async def test_a_direct_call_over_tls_is_ended_by_the_far_end(
+    peers: Peers, authority: CertificateAuthority, tmp_path: Path
+) -> None:
+    kamailio = await serve(peers, authority.issue(HERE))
+    bob = await telephone(peers, kamailio, authority, tmp_path)
+    account = replace(direct_account(), transport=Transport.TLS, tls=trusting(authority))
+    async with Agent(account) as ours:
+        # It listens for TLS on the port after the one that it is given.
+        call_id = await ours.phone.dial(f"sip:bob@{LOOPBACK}:{bob.sip_port + 1}")
+        await ours.until_state(call_id, CallState.TALKING)
+        await assert_voice_both_ways(ours, call_id, bob, tmp_path)
+        await bob.hangup()
+        assert (await ours.until_ended(call_id)).ended_by is EndedBy.REMOTE

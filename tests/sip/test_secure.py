@@ -29,6 +29,14 @@ Contact: <{contact}>
 Content-Length: 0
 
 """
+OFTEN = frozenset({"REGISTER", "UPDATE"})
+ANSWER = """v=0\r
+o=bob 1 1 IN IP4 198.51.100.9\r
+s=-\r
+c=IN IP4 198.51.100.9\r
+t=0 0\r
+m=audio 30000 RTP/AVP 8\r
+"""
 
 
 class Telephone:
@@ -70,15 +78,28 @@ class Telephone:
         response = self.request.create_response(status, to_tag="server")
         if status == 200:
             response.headers.add("Contact", f"{self.contacts[0].partition(';expires')[0]};expires=3600")
-        text = response.to_bytes().decode()
-        if self.seen is not None:
-            text = text.replace(";rport;", f";received={self.seen.host};rport={self.seen.port};", 1)
-        self.receive(text.encode(), now)
+        self.receive(self.as_seen(response), now)
 
     def receive(self, data: bytes, now: float) -> None:
         self.agent.receive(data, self.hop, now)
         self.agent.handle_timer(now)
         self.work(now)
+
+    def reply(self, request: Request, now: float, status: int, *, body: str = "") -> None:
+        """Answer an INVITE of hers."""
+        response = request.create_response(status, to_tag="bob")
+        response.headers.add("Contact", "<sip:bob@198.51.100.5;transport=tls>")
+        response.headers.add("Allow", "INVITE, ACK, BYE, CANCEL, UPDATE")
+        if body:
+            response.headers.add("Content-Type", "application/sdp")
+            response.body = body.encode()
+        self.receive(self.as_seen(response), now)
+
+    def as_seen(self, response: Response) -> bytes:
+        text = response.to_bytes().decode()
+        if self.seen is not None:
+            text = text.replace(";rport;", f";received={self.seen.host};rport={self.seen.port};", 1)
+        return text.encode()
 
     def lose_connection(self, now: float) -> None:
         self.agent.transport_failed(self.server, RegistrationFailure.CONNECTION_REFUSED, "closed", now)
@@ -211,3 +232,60 @@ def test_a_sips_address_is_not_called_over_anything_else(transport: Transport) -
         alice.agent.dial("sips:bob@sip.example", MEDIA, 0)
     with pytest.raises(LocalProtocolError, match="goes by TLS at every hop"):
         alice.agent.first_hop("sips:bob@sip.example")
+
+
+def connect(alice: Telephone, now: float) -> None:
+    """Call bob, who answers."""
+    alice.agent.dial("bob", MEDIA, now)
+    alice.work(now)
+    invite = alice.request
+    alice.reply(invite, now, 180)
+    alice.reply(invite, now, 200, body=ANSWER)
+    assert alice.request.method == "ACK"
+
+
+def test_a_connected_call_follows_us_to_another_connection() -> None:
+    alice = Telephone()
+    alice.register()
+    alice.answer(0.1)
+    alice.answer(0.2)
+    connect(alice, 1)
+    alice.seen = HostPort("192.0.2.1", 40002)
+    alice.lose_connection(10)
+    alice.answer(10.1)
+    methods = [sent.method for sent in alice.sent if isinstance(sent, Request)]
+    assert methods[-2:] == ["UPDATE", "REGISTER"]
+    (update,) = [sent for sent in alice.sent if isinstance(sent, Request) and sent.method == "UPDATE"]
+    assert update.headers.get_all("Contact") == ["<sip:alice@192.0.2.1:40002;transport=tls>"]
+    assert not update.body
+
+
+def test_a_direct_call_tells_after_the_answer_which_connection_it_came_by() -> None:
+    alice = Telephone(replace(ACCOUNT, server=None))
+    alice.agent.dial("sip:bob@198.51.100.5", MEDIA, 0)
+    alice.work(0)
+    invite = alice.request
+    assert invite.headers.get_all("Contact") == ["<sip:alice@192.0.2.1:5070;transport=tls>"]
+    alice.reply(invite, 0.1, 180)
+    assert alice.request is invite, "nothing may overtake the answer"
+    alice.reply(invite, 0.2, 200, body=ANSWER)
+    methods = [sent.method for sent in alice.sent if isinstance(sent, Request)]
+    assert methods == ["INVITE", "ACK", "UPDATE"]
+    assert alice.contacts == ["<sip:alice@192.0.2.1:40001;transport=tls>"]
+
+
+def test_a_server_that_sees_us_elsewhere_each_time_makes_no_storm() -> None:
+    alice = Telephone()
+    alice.register()
+    alice.answer(0.1)
+    alice.answer(0.2)
+    connect(alice, 1)
+    alice.seen = HostPort("192.0.2.1", 40002)
+    alice.lose_connection(10)
+    for port in range(50000, 50100):
+        alice.seen = HostPort("192.0.2.1", port)
+        for request in [sent for sent in alice.sent if isinstance(sent, Request) and sent.method in OFTEN]:
+            alice.receive(alice.as_seen(request.create_response(200, to_tag="bob")), 11)
+    methods = [sent.method for sent in alice.sent if isinstance(sent, Request)]
+    assert 1 < methods.count("UPDATE") <= 5
+    assert methods.count("REGISTER") <= 5

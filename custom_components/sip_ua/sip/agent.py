@@ -49,6 +49,8 @@ STRANGER_RATE = 50.0
 STRANGER_BURST = 100
 MALFORMED_RATE = 5.0
 MALFORMED_BURST = 10
+MOVE_RATE = 0.1
+MOVE_BURST = 5
 _RESPONSE_START = b"SIP/2.0 "
 _NO_ANSWER_OF_OURS = frozenset({"ACK", "CANCEL"})
 
@@ -78,6 +80,8 @@ class UserAgent:
         self._malformed_limit = RateLimit(MALFORMED_RATE, MALFORMED_BURST)
         self._stranger_limit = RateLimit(STRANGER_RATE, STRANGER_BURST)
         self._failure_kind = RegistrationFailure.NO_ANSWER
+        self._move_limit = RateLimit(MOVE_RATE, MOVE_BURST)
+        self._moves = 0
 
     # What is known
 
@@ -417,6 +421,15 @@ class UserAgent:
         while indications := layer.indications():
             for indication in indications:
                 self._dispatch(indication, now)
+        if self._moves != self._core.moves:
+            self._moves = self._core.moves
+            self._follow_move(now)
+
+    def _follow_move(self, now: float) -> None:
+        """Tell every far end where it reaches us by now; a server that sees us elsewhere each time is not believed."""
+        if self._move_limit.allow(now):
+            for call in tuple(self._calls.alive.values()):
+                call.follow_move(now)
 
     def _dispatch(self, indication: Indication, now: float) -> None:
         match indication:

@@ -84,6 +84,7 @@ class OutgoingCall(DialogCall):
         self._invite: ClientRequest | None = None
         self._cancelled: CallOutcome | None = None
         self._answered_by: str | None = None
+        self._moved = False
         seconds = core.account.timing.ring_timeout if ring_timeout is None else ring_timeout
         self._ring_alarm: Alarm | None = core.alarms.set(now + seconds, self._rang_long_enough)
 
@@ -128,10 +129,17 @@ class OutgoingCall(DialogCall):
             self.core.note_servers(server, outcome)
         self._invite.start(outcome, now)
 
+    @override
+    def follow_move(self, now: float) -> None:
+        # An INVITE on its way has our old address: the far end hears of the new one once it has answered.
+        self._moved = not self.established
+        super().follow_move(now)
+
     def _build_invite(self, hop: Hop) -> Request:
         core = self.core
         timing = core.account.timing
         self._cseq += 1
+        self._moved = False
         self._forks, self._heard, self.peer, self.agreement = {}, None, None, None
         headers = Headers()
         core.add_route(headers)
@@ -313,6 +321,8 @@ class OutgoingCall(DialogCall):
         self.set_media(fork.media, now)
         self.enter_talking(now)
         self.start_session_timer(response, now, uac=True)
+        if self._moved:
+            self.follow_move(now)
 
     def _hang_up_late(self, peer: DialogPeer, tag: str, response: Response, now: float) -> None:
         """Acknowledge and hang up a phone that answered too late (section 13.2.2.4)."""

@@ -74,6 +74,8 @@ class Core:
         self.server_hosts: frozenset[str] = frozenset()
         self._hosts_of: dict[NextHop, frozenset[str]] = {}
         self.preferred: Address | None = None
+        self.moves = 0
+        """How often a connection came to be seen at another address."""
         self._seen_as: dict[Hop, HostPort] = {}
         self._waiting: dict[int, LocatedCallback] = {}
         self._tokens = count(1)
@@ -205,6 +207,7 @@ class Core:
         self._seen_as[flow] = seen
         if len(self._seen_as) > MAX_FLOWS:
             del self._seen_as[next(iter(self._seen_as))]
+        self.moves += transport.reliable
         return True
 
     @cached_property

@@ -197,6 +197,10 @@ class MediaCall(Call, ABC):
         self._session_expires = wanted
         return True
 
+    def follow_move(self, now: float) -> None:
+        """Tell the far end of a connected call where its requests reach us by now (section 12.2)."""
+        self._refresh(now)
+
     def _refresh(self, now: float) -> None:
         """Refresh the session by an UPDATE without an offer where the far end takes it (RFC 4028 section 7.4)."""
         if not self.established or self.bye_sent or self._refreshing is not None:
