@@ -91,8 +91,19 @@ def authority(tmp_path: Path) -> CertificateAuthority:
     return CertificateAuthority(tmp_path)
 
 
-async def talk(resolver: Resolver, port: int, tls: TlsSettings, *, host: str = "localhost") -> Outcome:
-    """Send a message to a TLS server found under `host`, return the answer or why there is none."""
+async def talk(
+    resolver: Resolver,
+    port: int,
+    tls: TlsSettings,
+    *,
+    host: str = "localhost",
+    domain: str = "example.com",
+    route: str = "",
+) -> Outcome:
+    """Send a message to a TLS server found under `host`, return the answer or why there is none.
+
+    A `route` is another name that leads to the same server, looked up later.
+    """
     told: asyncio.Queue[Outcome] = asyncio.Queue()
 
     def message(data: bytes, hop: Hop) -> None:
@@ -107,13 +118,15 @@ async def talk(resolver: Resolver, port: int, tls: TlsSettings, *, host: str = "
         told.put_nowait((failure, text))
 
     transports = Transports(
-        replace(ACCOUNT, tls=tls),
+        replace(ACCOUNT, tls=tls, domain=domain),
         resolver,
         TransportHandlers(message, failed, lambda: None, Admission(nobody, nobody)),
     )
     await transports.start()
     try:
         hops = await transports.locate(Lookup(1, host, port, Transport.TLS))
+        if route:
+            assert await transports.locate(Lookup(2, route, port, Transport.TLS)) == hops
         transports.send(hops[0].remote, MESSAGE)
         return await asyncio.wait_for(told.get(), 5)
     finally:
@@ -144,6 +157,21 @@ async def test_a_server_with_the_right_name_is_trusted(
 async def test_a_numeric_server_is_trusted_by_its_address(resolver: Resolver, authority: CertificateAuthority) -> None:
     async with Server().running(authority.context(IPAddress(ip_address(HOME)))) as server:
         assert await talk(resolver, server.port, trusting(authority), host=HOME) == REPLY
+
+
+async def test_a_domain_with_umlauts_is_found_in_the_letters_of_certificates(
+    resolver: Resolver, authority: CertificateAuthority
+) -> None:
+    async with Server().running(authority.context(DNSName("xn--bro-hoa.example"))) as server:
+        assert await talk(resolver, server.port, trusting(authority), domain="b\u00fcro.example") == REPLY
+
+
+async def test_a_route_with_the_numeric_address_of_the_server_leaves_its_name_in_place(
+    resolver: Resolver, authority: CertificateAuthority
+) -> None:
+    async with Server().running(authority.context(DNSName("localhost"))) as server:
+        assert await talk(resolver, server.port, trusting(authority), route=HOME) == REPLY
+        assert server.asked_for == ["localhost"]
 
 
 async def test_a_certificate_for_somebody_else_is_told_with_all_that_people_can_compare(

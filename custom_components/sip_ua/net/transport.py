@@ -11,7 +11,8 @@ from ..sip.address import Address, Hop, HostPort, Lookup
 from ..sip.events import RegistrationFailure
 from ..sip.stun_message import is_stun
 from .connections import Admission, Connections
-from .errors import LocalAddressError, LocalPortInUseError, NoRouteError
+from .dns import ascii_name
+from .errors import LocalAddressError, LocalPortInUseError, NoRouteError, ResolutionError
 from .failures import explain_number
 from .ports import PortPair
 from .public_address import PublicAddress, VoiceAddress
@@ -255,11 +256,21 @@ class Transports:
     # Names on certificates
 
     def _expect(self, address: Address, host: str) -> None:
-        names = (host, self._account.domain) if self._account.domain else (host,)
-        _put(self._names, address, tuple(dict.fromkeys(names)), MAX_NAMED)
+        # A recorded route mostly has the numeric address of a server that we know by a better name.
+        if address not in self._names or numeric_host(host) is None:
+            names = (host, self._account.domain) if self._account.domain else (host,)
+            _put(self._names, address, tuple(dict.fromkeys(_on_certificates(name) for name in names)), MAX_NAMED)
 
     def _expected_names(self, address: Address) -> tuple[str, ...]:
         return self._names.get(address, (address.host,))
+
+
+def _on_certificates(name: str) -> str:
+    """Return a name in the letters that certificates have (RFC 5280 section 7.2)."""
+    try:
+        return name if name.isascii() else ascii_name(name)
+    except ResolutionError:
+        return name
 
 
 def _put[Key, Value](cache: dict[Key, Value], key: Key, value: Value, limit: int) -> None:
