@@ -261,7 +261,11 @@ async def test_the_owner_may_do_without_the_check(resolver: Resolver, authority:
     [
         # The alert protocol_version (70) of servers that know older versions only, and handshake_failure (40).
         (b"\x15\x03\x01\0\x02\x02\x46", RegistrationFailure.TLS_VERSION, "the server has no TLS 1.2 or newer"),
-        (b"\x15\x03\x03\0\x02\x02\x28", RegistrationFailure.TLS_VERSION, "no cipher that both sides accept"),
+        (
+            b"\x15\x03\x03\0\x02\x02\x28",
+            RegistrationFailure.TLS_VERSION,
+            "the server accepts none of our ciphers, or demands a certificate of this phone",
+        ),
         (b"\x15\x03\x03\0\x02\x02\x50", RegistrationFailure.CONNECTION_REFUSED, "tlsv1 alert internal error"),
         (b"SIP/2.0 400 No\r\n", RegistrationFailure.CONNECTION_REFUSED, "what listens there does not speak TLS"),
         (b"", RegistrationFailure.CONNECTION_REFUSED, "the other side closed the connection during the handshake"),

@@ -289,3 +289,23 @@ def test_a_server_that_sees_us_elsewhere_each_time_makes_no_storm() -> None:
     methods = [sent.method for sent in alice.sent if isinstance(sent, Request)]
     assert 1 < methods.count("UPDATE") <= 5
     assert methods.count("REGISTER") <= 5
+
+
+@pytest.mark.parametrize("failure", [kind for kind in RegistrationFailure if "certificate" in kind])
+def test_a_certificate_that_was_put_right_is_found_within_a_minute(failure: RegistrationFailure) -> None:
+    alice = Telephone()
+    alice.register()
+    pauses: list[float] = []
+    now = 0.0
+    while len(pauses) < 10:
+        alice.agent.transport_failed(SERVER, failure, "no", now)
+        alice.work(now)
+        due = alice.agent.next_timer()
+        assert due is not None
+        pauses.append(due - now)
+        now = due
+        alice.agent.handle_timer(now)
+        alice.work(now)
+    assert len(alice.sent) == 11
+    assert 30 < max(pauses) < 60
+    assert alice.agent.registration.failure is failure

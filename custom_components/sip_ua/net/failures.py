@@ -21,6 +21,10 @@ _BY_NUMBER: Final[dict[int, Explanation]] = {
 _OLD_TLS: Final = (RegistrationFailure.TLS_VERSION, "no TLS connection: the server has no TLS 1.2 or newer")
 _NO_TLS: Final = (RegistrationFailure.CONNECTION_REFUSED, "no TLS connection: what listens there does not speak TLS")
 _NO_CIPHER: Final = (RegistrationFailure.TLS_VERSION, "no TLS connection: no cipher that both sides accept")
+_REFUSED: Final = (
+    RegistrationFailure.TLS_VERSION,
+    "no TLS connection: the server accepts none of our ciphers, or demands a certificate of this phone",
+)
 _BY_SSL_REASON: Final[dict[str, Explanation]] = {
     "UNSUPPORTED_PROTOCOL": _OLD_TLS,
     "TLSV1_ALERT_PROTOCOL_VERSION": _OLD_TLS,
@@ -29,7 +33,7 @@ _BY_SSL_REASON: Final[dict[str, Explanation]] = {
     "RECORD_LAYER_FAILURE": _NO_TLS,
     "PACKET_LENGTH_TOO_LONG": _NO_TLS,
     "NO_SHARED_CIPHER": _NO_CIPHER,
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": _NO_CIPHER,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": _REFUSED,
     "DH_KEY_TOO_SMALL": _NO_CIPHER,
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": (
         RegistrationFailure.CONNECTION_REFUSED,

@@ -58,6 +58,12 @@ LONGEST_PAUSE: dict[RegistrationFailure, float] = {
     RegistrationFailure.NO_ANSWER: 4.0,
     RegistrationFailure.CONNECTION_REFUSED: 4.0,
     RegistrationFailure.NAME_NOT_FOUND: 15.0,
+    # A handshake costs the server something, and somebody has to put its certificate right.
+    RegistrationFailure.CERTIFICATE: 45.0,
+    RegistrationFailure.CERTIFICATE_NAME: 45.0,
+    RegistrationFailure.CERTIFICATE_EXPIRED: 45.0,
+    RegistrationFailure.CERTIFICATE_CHANGED: 45.0,
+    RegistrationFailure.TLS_VERSION: 45.0,
 }
 
 # A refresh is no loss, and a failure stays one until an attempt succeeds.
