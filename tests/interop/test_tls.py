@@ -57,10 +57,8 @@ async def serve(
     )
 
 
-async def telephone(peers: Peers, kamailio: Kamailio, authority: CertificateAuthority, folder: Path) -> Baresip:
+async def telephone(peers: Peers, kamailio: Kamailio, authority: CertificateAuthority) -> Baresip:
     """Start bob's baresip, which talks to the registrar by TLS and checks its certificate."""
-    trusted = folder / "authority.pem"
-    trusted.write_text(authority.pem)
     return await peers.start(
         Baresip(
             peers.own(),
@@ -69,8 +67,8 @@ async def telephone(peers: Peers, kamailio: Kamailio, authority: CertificateAuth
             registrar=kamailio.tls_address,
             tone_hz=THEIR_HZ,
             transport="tls",
-            certificate=authority.issue(HERE),
-            authority=trusted,
+            certificate=authority.file(HERE),
+            authority=Path(authority.cafile),
         )
     )
 
@@ -92,7 +90,7 @@ def is_found_by_its_connection(kamailio: Kamailio) -> bool:
 async def test_a_server_of_the_own_authority_is_registered_with(
     peers: Peers, authority: CertificateAuthority, name: DNSName | IPAddress
 ) -> None:
-    kamailio = await serve(peers, authority.issue(name))
+    kamailio = await serve(peers, authority.file(name))
     async with Agent(account_over_tls(kamailio, trusting(authority))) as ours:
         registered = await ours.until_registered()
         assert registered.detail == f"{LOOPBACK} port {kamailio.tls_port} over TLS"
@@ -104,7 +102,7 @@ async def test_a_server_of_the_own_authority_is_registered_with(
 async def test_a_pinned_server_is_registered_with_whoever_it_says_that_it_is(
     peers: Peers, authority: CertificateAuthority
 ) -> None:
-    certificate = authority.issue(DNSName("elsewhere.example"), days=-1)
+    certificate = authority.file(DNSName("elsewhere.example"), days=-1)
     kamailio = await serve(peers, certificate)
     pinned = TlsSettings(check=CertificateCheck.FINGERPRINT, fingerprint=fingerprint_of(certificate))
     async with Agent(account_over_tls(kamailio, pinned)) as ours:
@@ -127,7 +125,7 @@ async def test_a_server_with_a_wrong_certificate_is_told_nothing(
     failure: RegistrationFailure,
     words: str,
 ) -> None:
-    certificate = authority.issue(name, days=days)
+    certificate = authority.file(name, days=days)
     kamailio = await serve(peers, certificate)
     async with Agent(account_over_tls(kamailio, trusting(authority))) as ours:
         failed = await ours.until_registration(RegistrationState.FAILED)
@@ -151,7 +149,7 @@ async def test_a_server_with_a_wrong_certificate_is_told_nothing(
 async def test_a_server_that_is_not_trusted_is_told_nothing(
     peers: Peers, authority: CertificateAuthority, tls: TlsSettings, failure: RegistrationFailure
 ) -> None:
-    kamailio = await serve(peers, authority.issue(HERE))
+    kamailio = await serve(peers, authority.file(HERE))
     async with Agent(account_over_tls(kamailio, tls)) as ours:
         failed = await ours.until_registration(RegistrationState.FAILED)
         assert failed.failure is failure
@@ -162,7 +160,7 @@ async def test_a_server_that_is_not_trusted_is_told_nothing(
 async def test_a_server_with_an_old_version_of_tls_is_refused(
     peers: Peers, authority: CertificateAuthority, tls: TlsSettings | None
 ) -> None:
-    kamailio = await serve(peers, authority.issue(HERE), tls_method="TLSv1.1")
+    kamailio = await serve(peers, authority.file(HERE), tls_method="TLSv1.1")
     async with Agent(account_over_tls(kamailio, tls or trusting(authority))) as ours:
         failed = await ours.until_registration(RegistrationState.FAILED)
         assert failed.failure is RegistrationFailure.TLS_VERSION
@@ -173,8 +171,8 @@ async def test_a_server_with_an_old_version_of_tls_is_refused(
 async def test_we_call_baresip_over_tls_and_both_hear_the_other(
     peers: Peers, authority: CertificateAuthority, tmp_path: Path, uri_type: UriType
 ) -> None:
-    kamailio = await serve(peers, authority.issue(HERE))
-    bob = await telephone(peers, kamailio, authority, tmp_path)
+    kamailio = await serve(peers, authority.file(HERE))
+    bob = await telephone(peers, kamailio, authority)
     account = replace(account_over_tls(kamailio, trusting(authority)), uri_type=uri_type)
     async with Agent(account) as ours:
         await ours.until_registered()
@@ -194,8 +192,8 @@ async def test_we_call_baresip_over_tls_and_both_hear_the_other(
 async def test_baresip_calls_us_over_tls_down_the_connection_that_we_made(
     peers: Peers, authority: CertificateAuthority, tmp_path: Path
 ) -> None:
-    kamailio = await serve(peers, authority.issue(HERE))
-    bob = await telephone(peers, kamailio, authority, tmp_path)
+    kamailio = await serve(peers, authority.file(HERE))
+    bob = await telephone(peers, kamailio, authority)
     async with Agent(account_over_tls(kamailio, trusting(authority))) as ours:
         await ours.until_registered()
         await bob.dial(f"sip:ha@{kamailio.tls_address}")
@@ -210,7 +208,7 @@ async def test_baresip_calls_us_over_tls_down_the_connection_that_we_made(
 
 
 async def test_a_call_from_udp_reaches_us_over_tls(peers: Peers, authority: CertificateAuthority) -> None:
-    kamailio = await serve(peers, authority.issue(HERE))
+    kamailio = await serve(peers, authority.file(HERE))
     bob = await peers.baresip(kamailio)
     async with Agent(account_over_tls(kamailio, trusting(authority))) as ours:
         await ours.until_registered()
@@ -226,7 +224,7 @@ async def test_a_call_from_udp_reaches_us_over_tls(peers: Peers, authority: Cert
 async def test_the_phone_is_back_and_can_be_called_after_the_server_was_restarted(
     peers: Peers, authority: CertificateAuthority
 ) -> None:
-    kamailio = await serve(peers, authority.issue(HERE))
+    kamailio = await serve(peers, authority.file(HERE))
     async with Agent(account_over_tls(kamailio, trusting(authority), timing=SOON)) as ours:
         await ours.until_registered()
         before = kamailio.requests("REGISTER")[-1].source
@@ -245,7 +243,7 @@ async def test_the_phone_is_back_and_can_be_called_after_the_server_was_restarte
 
 
 async def test_a_call_outlives_a_restart_of_the_server(peers: Peers, authority: CertificateAuthority) -> None:
-    kamailio = await serve(peers, authority.issue(HERE))
+    kamailio = await serve(peers, authority.file(HERE))
     bob = await peers.baresip(kamailio)
     async with Agent(account_over_tls(kamailio, trusting(authority), timing=SOON)) as ours:
         await ours.until_registered()
@@ -269,11 +267,11 @@ async def test_a_call_outlives_a_restart_of_the_server(peers: Peers, authority: 
 async def test_a_certificate_that_changes_with_a_restart_is_told_and_taken_once_it_is_right(
     peers: Peers, authority: CertificateAuthority, tmp_path: Path
 ) -> None:
-    right = authority.issue(HERE)
+    right = authority.file(HERE)
     kamailio = await serve(peers, right)
     async with Agent(account_over_tls(kamailio, trusting(authority), timing=SOON)) as ours:
         await ours.until_registered()
-        for certificate in (CertificateAuthority(tmp_path, "Other Root").issue(HERE), right):
+        for certificate in (CertificateAuthority(tmp_path, "Other Root").file(HERE), right):
             await kamailio.stop()
             kamailio.certificate = certificate
             await kamailio.start()
@@ -288,7 +286,7 @@ async def test_a_certificate_that_changes_with_a_restart_is_told_and_taken_once_
 async def test_a_connection_that_the_server_finds_idle_is_replaced_at_once(
     peers: Peers, authority: CertificateAuthority
 ) -> None:
-    kamailio = await serve(peers, authority.issue(HERE), idle_seconds=6)
+    kamailio = await serve(peers, authority.file(HERE), idle_seconds=6)
     silent = Timing(resend=2, keep_alive=0)
     async with Agent(account_over_tls(kamailio, trusting(authority), timing=silent)) as ours:
         await ours.until_registered()
@@ -309,7 +307,7 @@ async def test_a_connection_that_the_server_finds_idle_is_replaced_at_once(
 async def test_keep_alives_hold_a_connection_that_the_server_would_find_idle(
     peers: Peers, authority: CertificateAuthority
 ) -> None:
-    kamailio = await serve(peers, authority.issue(HERE), idle_seconds=3, max_expires=12)
+    kamailio = await serve(peers, authority.file(HERE), idle_seconds=3, max_expires=12)
     async with Agent(account_over_tls(kamailio, trusting(authority), timing=Timing(keep_alive=1))) as ours:
         await ours.until_registered()
         # The renewal six seconds later is the clock of this test.
@@ -320,8 +318,8 @@ async def test_keep_alives_hold_a_connection_that_the_server_would_find_idle(
 async def test_a_direct_call_over_tls_is_ended_by_the_far_end(
     peers: Peers, authority: CertificateAuthority, tmp_path: Path
 ) -> None:
-    kamailio = await serve(peers, authority.issue(HERE))
-    bob = await telephone(peers, kamailio, authority, tmp_path)
+    kamailio = await serve(peers, authority.file(HERE))
+    bob = await telephone(peers, kamailio, authority)
     account = replace(direct_account(), transport=Transport.TLS, tls=trusting(authority))
     async with Agent(account) as ours:
         # It listens for TLS on the port after the one that it is given.

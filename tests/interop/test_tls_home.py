@@ -26,7 +26,7 @@ async def test_an_exchange_with_its_own_certificate_is_set_up_and_calls(
     hass: HomeAssistant, peers: Peers, tmp_path: Path, check: str
 ) -> None:
     authority = CertificateAuthority(tmp_path)
-    certificate = authority.issue(IPAddress(ip_address(LOOPBACK)))
+    certificate = authority.file(IPAddress(ip_address(LOOPBACK)))
     kamailio = await peers.start(Kamailio(peers.own(), USERS, certificate=certificate))
     typed: dict[str, Any] = typed_account(port=kamailio.tls_port, password=USERS["ha"], transport="tls", bind=BIND_ANY)
     result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})

@@ -29,6 +29,8 @@ class CertificateAuthority:
             .sign(self._key, hashes.SHA256())
         )
         self.pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
+        self.cafile = str(folder / f"{name.replace(' ', '-')}.pem")
+        Path(self.cafile).write_text(self.pem)
 
     def _builder(self, subject: str, key: ec.EllipticCurvePrivateKey, days: int) -> x509.CertificateBuilder:
         now = dt.datetime.now(dt.UTC)
@@ -46,8 +48,8 @@ class CertificateAuthority:
         """Return the octets of a new certificate."""
         return self._issue(names, subject, 10)[0].public_bytes(serialization.Encoding.DER)
 
-    def issue(self, *names: x509.GeneralName, subject: str = "", days: int = 10) -> Path:
-        """Return the file of a new certificate with its key; its dates are over where `days` is negative."""
+    def file(self, *names: x509.GeneralName, subject: str = "", days: int = 10) -> Path:
+        """Return the path of a new certificate with its key; its last day is over where `days` is negative."""
         certificate, key = self._issue(names, subject, days)
         path = self._folder / f"{certificate.serial_number}.pem"
         path.write_bytes(
@@ -60,7 +62,7 @@ class CertificateAuthority:
 
     def context(self, *names: x509.GeneralName, subject: str = "", days: int = 10) -> ssl.SSLContext:
         """Return the context of a server with a new certificate."""
-        return server_context(self.issue(*names, subject=subject, days=days))
+        return server_context(self.file(*names, subject=subject, days=days))
 
     def _issue(
         self, names: tuple[x509.GeneralName, ...], subject: str, days: int

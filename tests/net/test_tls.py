@@ -177,7 +177,7 @@ async def test_a_route_with_the_numeric_address_of_the_server_leaves_its_name_in
 async def test_a_certificate_for_somebody_else_is_told_with_all_that_people_can_compare(
     resolver: Resolver, authority: CertificateAuthority
 ) -> None:
-    path = authority.issue(DNSName("pbx.example.net"), DNSName("other.example.net"))
+    path = authority.file(DNSName("pbx.example.net"), DNSName("other.example.net"))
     async with Server().running(server_context(path)) as server:
         failure, text = await talk(resolver, server.port, trusting(authority))
         assert failure is RegistrationFailure.CERTIFICATE_NAME
@@ -191,7 +191,7 @@ async def test_an_authority_that_nobody_trusts_is_told_by_its_name(
     resolver: Resolver, authority: CertificateAuthority, tmp_path: Path
 ) -> None:
     other = CertificateAuthority(tmp_path, "Other Root")
-    path = authority.issue(DNSName("localhost"), subject="pbx")
+    path = authority.file(DNSName("localhost"), subject="pbx")
     async with Server().running(server_context(path)) as server:
         for tls in (trusting(other), TlsSettings()):
             failure, text = await talk(resolver, server.port, tls)
@@ -215,7 +215,7 @@ async def test_a_certificate_that_is_over_is_told_apart(resolver: Resolver, auth
 async def test_the_certificate_of_the_server_itself_may_be_trusted_in_place_of_an_authority(
     resolver: Resolver, authority: CertificateAuthority
 ) -> None:
-    path = authority.issue(DNSName("localhost"))
+    path = authority.file(DNSName("localhost"))
     own = path.read_text().partition("-----BEGIN PRIVATE KEY")[0]
     tls = TlsSettings(check=CertificateCheck.AUTHORITY, authority=own)
     async with Server().running(server_context(path)) as server:
@@ -228,7 +228,7 @@ async def test_the_certificate_of_the_server_itself_may_be_trusted_in_place_of_a
 async def test_a_pinned_certificate_is_trusted_whatever_its_names_issuer_and_dates_are(
     resolver: Resolver, authority: CertificateAuthority
 ) -> None:
-    path = authority.issue(DNSName("pbx.example.net"), days=-1)
+    path = authority.file(DNSName("pbx.example.net"), days=-1)
     async with Server().running(server_context(path)) as server:
         assert await talk(resolver, server.port, pinned(fingerprint_of(path))) == REPLY
         assert server.asked_for == ["localhost"]
@@ -237,7 +237,7 @@ async def test_a_pinned_certificate_is_trusted_whatever_its_names_issuer_and_dat
 async def test_any_other_than_the_pinned_certificate_is_refused_however_good_it_is(
     resolver: Resolver, authority: CertificateAuthority
 ) -> None:
-    path, before = authority.issue(DNSName("localhost")), fingerprint_of(authority.issue(DNSName("localhost")))
+    path, before = authority.file(DNSName("localhost")), fingerprint_of(authority.file(DNSName("localhost")))
     context = server_context(path)
     # With this version it is the server that has the last word in a handshake, so that it hears our end.
     context.maximum_version = ssl.TLSVersion.TLSv1_2
