@@ -14,16 +14,26 @@ import shutil
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from pathlib import Path
+
+from cryptography.x509 import IPAddress
 
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO))
 
-from custom_components.sip_ua.sip.account import Timing, Transport  # noqa: E402
+from custom_components.sip_ua.sip.account import (  # noqa: E402
+    CertificateCheck,
+    ServerAddress,
+    Timing,
+    TlsSettings,
+    Transport,
+)
 from custom_components.sip_ua.sip.events import RegistrationState  # noqa: E402
 from tests.interop.agent import Agent, account_at  # noqa: E402
-from tests.interop.peers import Kamailio  # noqa: E402
+from tests.interop.peers import LOOPBACK, Kamailio  # noqa: E402
+from tests.net.certificates import CertificateAuthority  # noqa: E402
 
 USER = "ha"
 PATIENCE = 900.0
@@ -47,10 +57,19 @@ class Recovery:
 
 async def recover(folder: Path, transport: Transport, down: float, timing: Timing, granted: int) -> Recovery:
     """Kill the registrar for `down` seconds, and wait until the telephone is registered again."""
-    async with (
-        Kamailio(folder, {USER: "secret"}, max_expires=granted) as kamailio,
-        Agent(account_at(kamailio, USER, transport=transport, timing=timing)) as ours,
-    ):
+    authority = CertificateAuthority(folder)
+    kamailio = Kamailio(
+        folder / "kamailio",
+        {USER: "secret"},
+        max_expires=granted,
+        certificate=authority.file(IPAddress(ip_address(LOOPBACK))),
+    )
+    account = replace(
+        account_at(kamailio, USER, transport=transport, timing=timing),
+        server=ServerAddress(LOOPBACK, kamailio.tls_port if transport is Transport.TLS else kamailio.port),
+        tls=TlsSettings(check=CertificateCheck.AUTHORITY, authority=authority.pem),
+    )
+    async with kamailio, Agent(account) as ours:
         await ours.until_registered()
         told = len(ours.registrations)
         killed = time.monotonic()
@@ -92,7 +111,7 @@ def main() -> int:
     parser.add_argument("--down", type=float, nargs="+", default=[1.0, 10.0, 60.0], help="seconds away, each measured")
     parser.add_argument("--keep-alive", type=int, default=5, help="seconds between questions (default: 5)")
     parser.add_argument("--granted", type=int, default=60, help="seconds that the registrar grants (default: 60)")
-    parser.add_argument("--transport", nargs="+", choices=["udp", "tcp"], default=["udp", "tcp"])
+    parser.add_argument("--transport", nargs="+", choices=["udp", "tcp", "tls"], default=["udp", "tcp", "tls"])
     arguments = parser.parse_args()
     if shutil.which("kamailio") is None and shutil.which("kamailio", path="/usr/sbin") is None:
         parser.error("kamailio is not installed (scripts/test installs it)")

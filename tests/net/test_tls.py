@@ -29,6 +29,7 @@ from custom_components.sip_ua.sip.address import Address, Hop, Lookup
 from custom_components.sip_ua.sip.events import RegistrationFailure
 
 from .certificates import CertificateAuthority, fingerprint_of, server_context
+from .name_server import NameServer
 from .transport_support import eventually
 
 HOME = "127.0.0.1"
@@ -99,10 +100,11 @@ async def talk(
     host: str = "localhost",
     domain: str = "example.com",
     route: str = "",
+    srv: bool = False,
 ) -> Outcome:
     """Send a message to a TLS server found under `host`, return the answer or why there is none.
 
-    A `route` is another name that leads to the same server, looked up later.
+    With `srv` the port is the DNS's to tell. A `route` is another name of the same server, looked up later.
     """
     told: asyncio.Queue[Outcome] = asyncio.Queue()
 
@@ -124,7 +126,7 @@ async def talk(
     )
     await transports.start()
     try:
-        hops = await transports.locate(Lookup(1, host, port, Transport.TLS))
+        hops = await transports.locate(Lookup(1, host, None if srv else port, Transport.TLS, srv))
         if route:
             assert await transports.locate(Lookup(2, route, port, Transport.TLS)) == hops
         transports.send(hops[0].remote, MESSAGE)
@@ -157,6 +159,25 @@ async def test_a_server_with_the_right_name_is_trusted(
 async def test_a_numeric_server_is_trusted_by_its_address(resolver: Resolver, authority: CertificateAuthority) -> None:
     async with Server().running(authority.context(IPAddress(ip_address(HOME)))) as server:
         assert await talk(resolver, server.port, trusting(authority), host=HOME) == REPLY
+
+
+@pytest.mark.parametrize(
+    ("name", "failure"),
+    [("example.com", None), ("pbx.example.com", RegistrationFailure.CERTIFICATE_NAME)],
+    ids=["the domain", "a server that the DNS names"],
+)
+async def test_a_server_found_by_dns_must_speak_for_the_domain_that_was_asked_for(
+    authority: CertificateAuthority, name: str, failure: RegistrationFailure | None
+) -> None:
+    names = NameServer()
+    resolver = Resolver(nameservers=[await names.start()])
+    names.host("pbx.example.com", HOME)
+    async with Server().running(authority.context(DNSName(name))) as server:
+        names.srv("_sips._tcp.example.com", 1, 1, server.port, "pbx.example.com")
+        outcome = await talk(resolver, server.port, trusting(authority), host="example.com", srv=True)
+        assert (outcome if isinstance(outcome, bytes) else outcome[0]) == (failure or REPLY)
+    await resolver.close()
+    names.stop()
 
 
 async def test_a_domain_with_umlauts_is_found_in_the_letters_of_certificates(
