@@ -296,7 +296,7 @@ def account_of(data: Mapping[str, Any]) -> Account:
 
 def _tls(data: Mapping[str, Any]) -> TlsSettings:
     """Return whom we believe to be the server; accounts from before this could be chosen trust as this machine does."""
-    security = data.get(SECTION_SECURITY) or _TEXT_DEFAULTS[SECTION_SECURITY]
+    security = {**_TEXT_DEFAULTS[SECTION_SECURITY], **data.get(SECTION_SECURITY, {})}
     return TlsSettings(
         check=CertificateCheck(security[CONF_CERTIFICATE_CHECK]),
         authority=security[CONF_CERTIFICATE_AUTHORITY],
