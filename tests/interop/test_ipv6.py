@@ -1,4 +1,4 @@
-"""IPv6 towards Kamailio: every transport, and a call whose voice goes by it."""
+"""IPv6 towards Kamailio and baresip: every transport, calls both ways, and voice."""
 
 from dataclasses import replace
 from ipaddress import ip_address
@@ -7,22 +7,18 @@ from pathlib import Path
 import pytest
 from cryptography.x509 import IPAddress
 
-from custom_components.sip_ua.net.audio import FileSource
 from custom_components.sip_ua.sip.account import Account, CertificateCheck, ServerAddress, TlsSettings, Transport
-from custom_components.sip_ua.sip.events import CallOutcome, CallState, MediaChanged
+from custom_components.sip_ua.sip.events import CallOutcome, CallState, EndedBy, MediaChanged
 from tests.net.certificates import CertificateAuthority
 
-from .agent import Agent, account_at
+from .agent import Agent, account_at, direct_account
 from .conftest import USERS, Peers
-from .peers import Kamailio
-from .tone import assert_tone, measure, read_wav, sine, wav_seconds, write_wav
+from .peers import Baresip, Kamailio, assert_record_routed
+from .test_calls import THEIR_HZ, assert_voice_both_ways
 
-pytestmark = [pytest.mark.interop, pytest.mark.peer("kamailio")]
+pytestmark = [pytest.mark.interop, pytest.mark.peer("kamailio", "baresip")]
 
 HERE = "::1"
-RATE = 8_000
-HERTZ, DBFS = 1000.0, -15.0
-ENOUGH_SECONDS = 1.5
 
 
 async def serve(peers: Peers, authority: CertificateAuthority) -> Kamailio:
@@ -60,26 +56,60 @@ async def test_a_registration_is_made_renewed_and_ended(peers: Peers, tmp_path: 
     assert kamailio.contacts("ha") == []
 
 
+async def telephone(peers: Peers, kamailio: Kamailio) -> Baresip:
+    """Start bob's baresip, which has IPv6 only."""
+    return await peers.start(
+        Baresip(
+            peers.own(),
+            user="bob",
+            password=USERS["bob"],
+            registrar=kamailio.address,
+            tone_hz=THEIR_HZ,
+            host=HERE,
+        )
+    )
+
+
 @pytest.mark.parametrize("transport", list(Transport))
 async def test_a_call_is_made_and_heard(peers: Peers, tmp_path: Path, transport: Transport) -> None:
     authority = CertificateAuthority(tmp_path)
     kamailio = await serve(peers, authority)
-    tone = write_wav(tmp_path / "tone.wav", sine(HERTZ, 6.0, RATE, DBFS), RATE)
-    async with (
-        Agent(account(kamailio, authority, transport)) as ours,
-        Agent(account(kamailio, authority, Transport.UDP, "bob")) as theirs,
-    ):
+    bob = await telephone(peers, kamailio)
+    async with Agent(account(kamailio, authority, transport)) as ours:
         await ours.until_registered()
-        await theirs.until_registered()
         call_id = await ours.phone.dial("bob")
-        called = (await theirs.until_incoming()).call
-        await theirs.phone.answer(called.id, source=FileSource(tone))
         await ours.until_state(call_id, CallState.TALKING)
-        recording = ours.record(call_id, tmp_path)
-        await ours.until(lambda: wav_seconds(recording, RATE) >= ENOUGH_SECONDS, "the tone is heard")
-        assert_tone(measure(*read_wav(recording)), HERTZ, DBFS)
+        await assert_voice_both_ways(ours, call_id, bob, tmp_path)
         voice = ours.told(MediaChanged)[0].media
         assert voice is not None
         assert voice.remote_address == HERE
-        await theirs.phone.hangup(called.id)
+        await ours.phone.hangup(call_id)
+        assert (await ours.until_ended(call_id)).outcome is CallOutcome.ANSWERED
+    assert_record_routed(kamailio)
+
+
+@pytest.mark.parametrize("transport", list(Transport))
+async def test_a_call_comes_in(peers: Peers, tmp_path: Path, transport: Transport) -> None:
+    authority = CertificateAuthority(tmp_path)
+    kamailio = await serve(peers, authority)
+    bob = await telephone(peers, kamailio)
+    async with Agent(account(kamailio, authority, transport)) as ours:
+        await ours.until_registered()
+        await bob.dial(f"sip:ha@{kamailio.address}")
+        call = (await ours.until_incoming()).call
+        await ours.phone.answer(call.id)
+        await bob.until_event("CALL_ESTABLISHED")
+        await bob.hangup()
+        assert (await ours.until_ended(call.id)).ended_by is EndedBy.REMOTE
+    assert_record_routed(kamailio)
+
+
+async def test_a_direct_call_needs_no_server(peers: Peers, tmp_path: Path) -> None:
+    kamailio = await serve(peers, CertificateAuthority(tmp_path))
+    bob = await telephone(peers, kamailio)
+    made = direct_account()
+    async with Agent(replace(made, domain="", network=replace(made.network, bind_address=HERE))) as ours:
+        call_id = await ours.phone.dial(f"sip:bob@[{HERE}]:{bob.sip_port}")
+        await ours.until_state(call_id, CallState.TALKING)
+        await ours.phone.hangup(call_id)
         assert (await ours.until_ended(call_id)).outcome is CallOutcome.ANSWERED

@@ -65,8 +65,9 @@ class Baresip(PeerProcess):
         register_seconds: int = 60,
         certificate: Path | None = None,
         authority: Path | None = None,
+        host: str = LOOPBACK,
     ) -> None:
-        """Choose ports; `registrar` is `host:port`, and the domain of the identity.
+        """Choose ports of `host`; `registrar` is `host:port`, and the domain of the identity.
 
         Over TLS it shows `certificate`, a file with its key, and trusts whom `authority` has signed for.
         """
@@ -78,6 +79,7 @@ class Baresip(PeerProcess):
         self.sip_port = free_ports(2)
         self.control_port = free_ports()
         self.rtp_port = free_ports(RTP_PORTS, step=2)
+        self.host = host
         self._tls = {"sip_certificate": certificate, "sip_cafile": authority}
         self._rate = CODEC_RATES[codecs[0]]
         identity = f"sip:{user}@{registrar}"
@@ -95,7 +97,7 @@ class Baresip(PeerProcess):
     def _configuration(self, tone: Path) -> str:
         lines = {
             "poll_method": "epoll",
-            "sip_listen": f"{LOOPBACK}:{self.sip_port}",
+            "sip_listen": f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.sip_port}",
             "call_local_timeout": "120",
             "call_max_calls": "4",
             # A player that nothing is attached to takes the sound without a sound card.
@@ -109,7 +111,7 @@ class Baresip(PeerProcess):
             "rtp_stats": "yes",
             "rtcp_mux": "no",
             "jitter_buffer_delay": "2-10",
-            "net_interface": LOOPBACK,
+            "net_interface": self.host,
             "module_path": str(MODULES),
             "ctrl_tcp_listen": f"{LOOPBACK}:{self.control_port}",
             "snd_path": str(self.folder / "dump"),
@@ -144,7 +146,7 @@ class Baresip(PeerProcess):
         (self.folder / "config").write_text(self._configuration(tone))
         (self.folder / "accounts").write_text(self._account)
         (self.folder / "contacts").write_text("")
-        self.launch("-4", "-s", "-f", str(self.folder))
+        self.launch("-6" if ":" in self.host else "-4", "-s", "-f", str(self.folder))
         connection: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
         while not connection:
             self.require_alive("baresip opens its control port")
