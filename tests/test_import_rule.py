@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1] / "custom_components" / "sip_ua"
 PACKAGE = "custom_components.sip_ua"
 SANS_IO = sys.stdlib_module_names - {"asyncio", "logging", "random", "secrets", "select", "selectors", "socket", "ssl"}
 SANS_IO -= {"socketserver", "subprocess", "threading", "time"}
-NET = sys.stdlib_module_names | {"aiodns", "audioop", "av", f"{PACKAGE}.sip", f"{PACKAGE}.rtp"}
+NET = sys.stdlib_module_names | {"aiodns", "audioop", "av", "pylibsrtp", f"{PACKAGE}.sip", f"{PACKAGE}.rtp"}
 SIP_TYPES = {f"{PACKAGE}.sip.{module}" for module in ("account", "errors", "events")}
 """All that Home Assistant's layer knows of signalling."""
 PLATFORMS = {*Platform, "condition", "diagnostics", "entity", "intent", "logbook", "trigger"}

@@ -103,7 +103,11 @@ def test_version_is_semantic(manifest: dict[str, Any]) -> None:
 
 
 def test_nothing_is_pinned_that_home_assistant_constrains(manifest: dict[str, Any]) -> None:
-    assert [requirement for requirement in manifest["requirements"] if re.search(r"[=<>~!@]", requirement)] == []
+    constraints = (Path(const.__file__).parent / "package_constraints.txt").read_text(encoding="utf-8")
+    constrained = {re.split(r"[=<>~!@]", line)[0].strip().lower() for line in constraints.splitlines()}
+    bound = [re.split(r"[=<>~!@]", line) for line in manifest["requirements"] if re.search(r"[=<>~!@]", line)]
+    assert [name for name, *_ in bound if name in constrained] == []
+    assert all("==" not in requirement for requirement in manifest["requirements"])
 
 
 def test_tests_have_every_requirement_of_the_integration(manifest: dict[str, Any]) -> None:

@@ -97,6 +97,7 @@ def call_data(call: CallSnapshot) -> dict[str, Any]:
         "number": remote.number,
         "uri": remote.uri,
         "called": call.called,
+        "encrypted": call.encrypted,
     }
 
 

@@ -13,9 +13,9 @@ from custom_components.sip_ua.sip.offer_answer import (
     MediaDirection,
     NegotiatedMedia,
     OfferAnswer,
-    check_offer,
     codecs_named,
 )
+from custom_components.sip_ua.sip.offer_choice import check_offer
 from custom_components.sip_ua.sip.sdp import SessionDescription, parse_sdp
 
 HERE = LocalMedia("192.0.2.1", 51000, codecs_named(["G722", "PCMA", "PCMU"]))

@@ -6,6 +6,7 @@ A message that hands over sockets or the end of a pipe gives them away: the send
 from dataclasses import dataclass
 
 from ..rtp.parameters import MediaParameters, RtpConfig
+from ..sip.sdes import MediaSecurity
 from .audio_pipe import AudioReader
 from .media_clock import ClockStatistics
 from .ports import PortPair
@@ -25,10 +26,11 @@ class OpenStream:
 
 @dataclass(frozen=True, slots=True)
 class ConfigureStream:
-    """Start the voice or change it."""
+    """Start the voice or change it; without `security` it is not encrypted."""
 
     stream: int
     media: MediaParameters
+    security: MediaSecurity | None = None
 
 
 @dataclass(frozen=True, slots=True)

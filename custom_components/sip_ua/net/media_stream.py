@@ -88,7 +88,7 @@ class MediaStream:
         names = {media.codec.name.upper(), *(codec.name.upper() for _, codec in media.receive)}
         if missing := names - self._config.codecs.keys():
             raise LocalProtocolError(f"no such codec: {' '.join(sorted(missing))}")
-        self._post(ConfigureStream(self._number, media_parameters(media)))
+        self._post(ConfigureStream(self._number, media_parameters(media), media.security))
         self._media = media
 
     def play(self, source: AudioSource | PreparedAudio, *, loop: bool = False, volume_db: float = 0.0) -> int:

@@ -3,9 +3,10 @@
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
-from ..rtp.parameters import MediaParameters, Outgoing
+from ..rtp.parameters import Address, MediaParameters, Outgoing
 from ..rtp.session import RtpSession, RtpStatistics
 from .media_messages import (
     CancelDigits,
@@ -23,6 +24,7 @@ from .media_messages import (
 from .media_socket import MediaSocket, Reader
 from .playlist import Playlist
 from .recorder import RecordingTap
+from .srtp import MediaCipher
 from .stream_events import StreamEvent, VoiceHeard
 
 NANOSECONDS_PER_MS: Final = 1_000_000
@@ -40,14 +42,16 @@ class CallStream:
         self._session = RtpSession(
             order.config,
             ssrc=int.from_bytes(os.urandom(4)),
-            first_sequence=int.from_bytes(os.urandom(2)),
+            # The upper half would make it doubtful to whom the first packets are lost how often the number has wrapped.
+            first_sequence=int.from_bytes(os.urandom(2)) >> 1,
             first_timestamp=int.from_bytes(os.urandom(4)),
             cname=order.cname,
             wallclock_offset=time.time() - time.monotonic(),
             entropy=os.urandom,
         )
-        self.rtp = MediaSocket(order.ports.rtp, self._session.receive_rtp)
-        self.rtcp = MediaSocket(order.ports.rtcp, self._session.receive_rtcp)
+        self._cipher = MediaCipher()
+        self.rtp = MediaSocket(order.ports.rtp, self._receive_rtp)
+        self.rtcp = MediaSocket(order.ports.rtcp, self._receive_rtcp)
         self._media: MediaParameters | None = None
         self._playlist = Playlist(tell)
         self._recording: RecordingTap | None = None
@@ -66,6 +70,7 @@ class CallStream:
         match command:
             case ConfigureStream():
                 self._session.configure(command.media, now)
+                self._cipher.configure(command.security)
                 self._media = command.media
             case StartPlayback():
                 self._playlist.add(command.playback, command.reader, command.gain)
@@ -101,7 +106,7 @@ class CallStream:
             if self._recording is not None:
                 self._sent.append(pcm)
             packets += session.send_frame(pcm, now)
-        return packets
+        return self._cipher.protect(packets)
 
     def _next_frame(self, now: float) -> bytes | None:
         """Return our voice of the next ptime, None for silence; a sound waits while we may not be heard."""
@@ -118,6 +123,16 @@ class CallStream:
             self.rtcp.receive(reader, now, wall, RTCP_EVERY * elapsed)
         self._until_rtcp -= 1
 
+    def _receive_rtp(self, data: bytes, source: Address, now: float) -> None:
+        plain = self._cipher.unprotect(data)
+        if plain is not None:
+            self._session.receive_rtp(plain, source, now)
+
+    def _receive_rtcp(self, data: bytes, source: Address, now: float) -> None:
+        plain = self._cipher.unprotect_rtcp(data)
+        if plain is not None:
+            self._session.receive_rtcp(plain, source, now)
+
     def play_out(self, ticks: int, now: float) -> None:
         """Take what the far end says, send the reports that are due, and tell what happened."""
         session = self._session
@@ -130,14 +145,22 @@ class CallStream:
                 recording.write(pcm, session.receive_rate, self._sent[tick], session.send_codec.sample_rate)
                 if not recording.open:
                     self._recording = recording = None
-        for data, address in session.rtcp_due(now):
+        for data, address in self._cipher.protect_rtcp(session.rtcp_due(now)):
             self.rtcp.send(data, address)
         for event in session.events():
             self._tell(event)
 
     def statistics(self, now: float) -> RtpStatistics | None:
         """Return the figures so far, None where there was no voice yet."""
-        return None if self._media is None else self._session.statistics(now)
+        if self._media is None:
+            return None
+        cipher = self._cipher
+        return replace(
+            self._session.statistics(now),
+            encrypted=cipher.active,
+            unauthenticated=cipher.refused,
+            replayed=cipher.replayed,
+        )
 
     def close(self, now: float) -> None:
         """Say goodbye and free everything; called once."""
@@ -145,7 +168,7 @@ class CallStream:
             self._playlist.stop()
             self._stop_recording()
             if self._media is not None:
-                for data, address in self._session.bye(now):
+                for data, address in self._cipher.protect_rtcp(self._session.bye(now)):
                     self.rtcp.send(data, address)
         finally:
             self.rtp.close()

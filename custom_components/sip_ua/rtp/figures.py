@@ -16,6 +16,8 @@ class RtpStatistics:
     `late` packets came after their moment of playing, `discarded` ones were dropped to shorten an overfull
     buffer, `strangers` came from a source that is not the far end. `remote_*` is what the far end reported
     about our voice, `silent_ms` is the time since anything came from it. None means: not known.
+    Whoever encrypts the packets (RFC 3711) tells of it in `encrypted`, and in `unauthenticated` and `replayed` of those
+    that it dropped: not genuine, or such that came before.
     """
 
     packets_sent: int
@@ -41,6 +43,9 @@ class RtpStatistics:
     mos: float | None
     send_codec: str | None
     receive_codec: str | None
+    encrypted: bool = False
+    unauthenticated: int = 0
+    replayed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

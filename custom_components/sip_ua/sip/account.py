@@ -7,6 +7,8 @@ by the agent or by the network layer.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .sdes import SUITES
+
 
 class Transport(StrEnum):
     """A transport of SIP messages (RFC 3261 section 18)."""
@@ -53,6 +55,14 @@ class ReliableProvisional(StrEnum):
 
     OFF = "off"
     SUPPORTED = "supported"
+    REQUIRED = "required"
+
+
+class Srtp(StrEnum):
+    """Whether voice is encrypted (RFC 3711): never, where the far end can (RFC 8643), or always."""
+
+    OFF = "off"
+    OPTIONAL = "optional"
     REQUIRED = "required"
 
 
@@ -132,8 +142,10 @@ class Account:
     """One SIP account; `server` None means peer to peer, with no server at all.
 
     `transport` None means automatic (RFC 3263). `mwi` asks for the messages waiting in the voice mail box (RFC 3842),
-    for `mwi_expiration` seconds at a time. `allowed_numbers` are patterns with the wildcards `*` and `?`: where
-    `refer_policy` lets a far end transfer us at all, it may do so to numbers that one of them matches.
+    for `mwi_expiration` seconds at a time. `srtp` names keys over TLS only, unless `srtp_without_tls` lets everybody on
+    the way read them; `srtp_suites` are the crypto suites, best first. `allowed_numbers` are patterns with the
+    wildcards `*` and `?`: where `refer_policy` lets a far end transfer us at all, it may do so to numbers that one of
+    them matches.
     """
 
     number: str
@@ -153,11 +165,18 @@ class Account:
     mwi: bool = False
     mwi_expiration: int = 3600
     reliable_provisional: ReliableProvisional = ReliableProvisional.SUPPORTED
+    srtp: Srtp = Srtp.OFF
+    srtp_without_tls: bool = False
+    srtp_suites: tuple[str, ...] = tuple(SUITES)
     refer_policy: ReferPolicy = ReferPolicy.OFF
     allowed_numbers: tuple[str, ...] = ("*",)
     timing: Timing = field(default_factory=Timing)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     tls: TlsSettings = field(default_factory=TlsSettings)
+
+    def allows_keys(self, transport: Transport | None) -> bool:
+        """Whether keys may be named in messages over a transport; None is one that is not known yet."""
+        return transport is Transport.TLS or self.srtp_without_tls
 
     @property
     def login(self) -> str:

@@ -111,6 +111,8 @@ class Call:
         if media == self.media or (self.ended and media is not None):
             return
         self.media = media
+        if media is not None:
+            self.snapshot = replace(self.snapshot, encrypted=media.security is not None)
         self.tell(MediaChanged(at=now, call=self.snapshot, media=media))
 
     def end(self, outcome: CallOutcome, now: float, *, by: EndedBy, code: int = 0, reason: str = "") -> None:

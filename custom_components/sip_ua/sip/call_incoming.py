@@ -176,7 +176,8 @@ class ReceivedCall(DialogCall):
         return True
 
     def _agree(self, media: LocalMedia) -> None:
-        agreement = OfferAnswer(media, int.from_bytes(self.core.entropy(4)))
+        rules = self.core.key_rules(self.hop.remote.transport)
+        agreement = OfferAnswer(media, int.from_bytes(self.core.entropy(4)), rules)
         body = self._invite.request.body
         self._description = agreement.receive_offer(body)[0] if body else agreement.create_offer()
         self.agreement = agreement
@@ -290,6 +291,7 @@ class ReceivedCall(DialogCall):
             if ours:
                 agreement.receive_answer(prack.body)
             elif prack.body:
+                agreement.rules = self.core.key_rules(self.core.arrival.remote.transport)
                 body, _ = agreement.receive_offer(prack.body)
         except RemoteProtocolError as error:
             self.refuse_offer(transaction, error, now)

@@ -6,14 +6,14 @@ section 4 (PRACK).
 
 from typing import ClassVar, override
 
-from .account import ReliableProvisional
+from .account import ReliableProvisional, Srtp
 from .address import Hop
 from .alarm import Alarm
 from .client import ClientRequest, Handlers
 from .core import RELIABLE_TAG, SDP_TYPE, Core, Failure, NextHop
 from .dialog import Dialog, DialogKey
 from .dialog_call import DialogCall
-from .dialog_peer import DialogPeer
+from .dialog_peer import NO_WAY_FOR_KEYS, DialogPeer
 from .errors import LocalProtocolError, RemoteProtocolError
 from .events import CallDirection, CallOutcome, CallState, EndedBy, LadderStep, RegistrationFailure
 from .forks import Fork
@@ -35,6 +35,7 @@ STATUS_RINGING = 180
 STATUS_TRYING = 100
 STATUS_REDIRECTED = 300
 STATUS_TERMINATED = 487
+STATUS_NOT_ACCEPTABLE = 488
 _UNREACHABLE = {
     RegistrationFailure.NO_ANSWER: 408,
     RegistrationFailure.CONNECTION_REFUSED: 503,
@@ -80,7 +81,7 @@ class OutgoingCall(DialogCall):
         self._late: dict[str, DialogPeer] = {}
         self._offer = OfferAnswer(media, int.from_bytes(core.entropy(4)))
         self._offers_late = late_offer
-        self._body = b"" if late_offer else self._offer.create_offer()
+        self._body = b""
         self._invite: ClientRequest | None = None
         self._cancelled: CallOutcome | None = None
         self._answered_by: str | None = None
@@ -127,7 +128,22 @@ class OutgoingCall(DialogCall):
         server = self.core.server_hop(secure=self._secure)
         if server is not None:
             self.core.note_servers(server, outcome)
-        self._invite.start(outcome, now)
+        ways = self.core.ways_for(outcome, keys=self.core.account.srtp is Srtp.REQUIRED)
+        if ways:
+            self._invite.start(ways, now)
+        else:
+            reason = NO_WAY_FOR_KEYS
+            self._finish(CallOutcome.FAILED, now, by=EndedBy.LOCAL, code=STATUS_NOT_ACCEPTABLE, reason=reason)
+
+    def _describe(self, hop: Hop) -> None:
+        """Write our offer for a way, anew where that decides otherwise on keys."""
+        offer, rules = self._offer, self.core.key_rules(hop.remote.transport)
+        if self._body and rules == offer.rules:
+            return
+        offer.rules = rules
+        if not self._offers_late:
+            offer.rollback()
+            self._body = offer.create_offer()
 
     @override
     def follow_move(self, now: float) -> None:
@@ -140,6 +156,7 @@ class OutgoingCall(DialogCall):
         timing = core.account.timing
         self._cseq += 1
         self._moved = False
+        self._describe(hop)
         self._forks, self._heard, self.peer, self.agreement = {}, None, None, None
         headers = Headers()
         core.add_route(headers)

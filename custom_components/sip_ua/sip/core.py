@@ -16,6 +16,7 @@ from .digest import Credentials, DigestClient
 from .events import Event, RegistrationFailure
 from .grammar import BRANCH_COOKIE
 from .headers import Headers, NameAddr, Via
+from .key_rules import KeyRules
 from .large_requests import LargeRequests
 from .message import Request, Response
 from .params import NO_PARAMS, Params
@@ -214,6 +215,17 @@ class Core:
     def codecs(self) -> tuple[Codec, ...]:
         """The account's codecs, best first; raises LocalProtocolError for a name that is none."""
         return codecs_named(self.account.codecs)
+
+    def key_rules(self, transport: Transport | None) -> KeyRules:
+        """Return whether voice is encrypted where its descriptions go by a transport."""
+        account = self.account
+        return KeyRules(account.srtp, account.allows_keys(transport), account.srtp_suites, self.entropy)
+
+    def ways_for(self, hops: tuple[Hop, ...], *, keys: bool) -> tuple[Hop, ...]:
+        """Return those ways that a request may take: one with keys goes by TLS, or as the owner says otherwise."""
+        if not keys:
+            return hops
+        return tuple(hop for hop in hops if self.account.allows_keys(hop.remote.transport))
 
     @property
     def extensions(self) -> tuple[str, ...]:

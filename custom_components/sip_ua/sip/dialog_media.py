@@ -282,6 +282,7 @@ class MediaCall(Call, ABC):
         media, body = self.media, b""
         try:
             if agreement is not None and request.body:
+                agreement.rules = self.core.key_rules(self.core.arrival.remote.transport)
                 body, media = agreement.receive_offer(request.body)
             elif agreement is not None and request.method == "INVITE":
                 body = agreement.create_offer()

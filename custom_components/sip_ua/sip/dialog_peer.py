@@ -13,8 +13,10 @@ from .dialog import Dialog, wants_sips
 from .errors import RemoteProtocolError
 from .events import RegistrationFailure
 from .message import Request, Response
+from .sdes import carries_keys
 from .uri import SipUri
 
+NO_WAY_FOR_KEYS = "encrypted voice needs TLS"
 _TARGET_REFRESH = frozenset({"INVITE", "NOTIFY", "REFER", "UPDATE"})
 _LOGIN_FIELDS = ("Authorization", "Proxy-Authorization")
 
@@ -80,10 +82,13 @@ class DialogPeer:
         client = ClientRequest(core, build, handlers)
 
         def located(outcome: tuple[Hop, ...] | Failure, later: float) -> None:
-            if isinstance(outcome, Failure):
-                handlers.failed(outcome, later)
+            ways = outcome if isinstance(outcome, Failure) else core.ways_for(outcome, keys=carries_keys(body))
+            if isinstance(ways, Failure):
+                handlers.failed(ways, later)
+            elif not ways:
+                handlers.failed(Failure(RegistrationFailure.NO_ROUTE, NO_WAY_FOR_KEYS), later)
             else:
-                client.start(outcome, later)
+                client.start(ways, later)
 
         self._locate(located, now)
         return client
@@ -104,7 +109,7 @@ class DialogPeer:
 
         def located(outcome: tuple[Hop, ...] | Failure, _later: float) -> None:
             # Where the way cannot be found, the peer repeats its 2xx and then hangs up by itself.
-            if not isinstance(outcome, Failure):
+            if not isinstance(outcome, Failure) and self._core.ways_for(outcome[:1], keys=carries_keys(body)):
                 self._core.complete(request, outcome[0])
                 self._ack = _Ack(cseq, request, outcome[0].remote)
                 self._core.layer.send_ack(request, outcome[0].remote)

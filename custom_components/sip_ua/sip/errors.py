@@ -55,7 +55,7 @@ class EventBodyError(RemoteProtocolError):
 class NegotiationError(RemoteProtocolError):
     """An offer or answer in which nothing fits (RFC 3264); answered by 488 with a Warning.
 
-    `warning` is an RFC 3261 section 20.43 warn-code, 304 (media type) or 305 (format).
+    `warning` is an RFC 3261 section 20.43 warn-code, such as 304 (media type) or 305 (format).
     """
 
     def __init__(self, message: str, warning: int = 305) -> None:

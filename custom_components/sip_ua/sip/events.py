@@ -96,6 +96,7 @@ class CallSnapshot:
     """All that is known of a call at one moment.
 
     `id` is ours and lives as long as the call; `sip_call_id` is the Call-ID header field (RFC 3261 section 8.1.1.4).
+    `encrypted` tells whether the voice is, or was when the call ended (RFC 3711).
     """
 
     id: str
@@ -113,6 +114,7 @@ class CallSnapshot:
     reason: str = ""
     ended_by: EndedBy | None = None
     answered_by: Party | None = None
+    encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from .dialog import DialogKey, check_targets
 from .dialog_call import DialogCall
 from .errors import MessageError, RemoteProtocolError
 from .message import Request
-from .offer_answer import check_offer
+from .offer_choice import check_offer
 from .refer import Replaces, parse_replaces
 from .reliable import knows_reliable
 from .subscriptions import Subscriptions
@@ -100,7 +100,7 @@ class Inbound:
             return
         try:
             if request.body:
-                check_offer(request.body, core.codecs)
+                check_offer(request.body, core.codecs, core.key_rules(core.arrival.remote.transport))
             if old is not None:
                 call.take_over(old, now)
         except RemoteProtocolError as error:

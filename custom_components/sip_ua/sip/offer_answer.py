@@ -1,4 +1,4 @@
-"""Agreement on the voice of one dialog by offers and answers (RFC 3264, RFC 6337).
+"""Agreement on the voice of one dialog by offers and answers (RFC 3264, RFC 6337, RFC 8643).
 
 One `OfferAnswer` lives as long as the dialog. It writes our offers and answers, reads theirs, and keeps what
 must stay the same from one description to the next: number and order of the media lines, the meaning of
@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 
+from .account import Srtp
 from .audio_line import (
     WARNING_ADDRESS_FORMAT,
-    WARNING_FORMAT,
+    WARNING_ATTRIBUTE,
     WARNING_MEDIA_TYPE,
     WARNING_TRANSPORT_PROTOCOL,
     MediaDirection,
@@ -29,7 +30,11 @@ from .codecs import (
     telephone_event,
 )
 from .errors import LocalProtocolError, NegotiationError
+from .key_rules import NO_KEYS, PLAIN_PROFILE, PROFILES, KeyRules, LocalKeys
+from .offer_choice import choose_line, common_codecs
+from .sdes import Crypto, MediaSecurity
 from .sdp import (
+    CRYPTO,
     Attribute,
     Connection,
     MediaDescription,
@@ -47,16 +52,16 @@ __all__ = [
     "MediaDirection",
     "NegotiatedMedia",
     "OfferAnswer",
-    "check_offer",
     "codecs_named",
 ]
 
-# The profiles we speak; one that encrypts will stand here beside its keys.
-PROFILES = frozenset({"RTP/AVP"})
 DEFAULT_PTIME = 20
 SHORTEST_PTIME = 10
 LONGEST_PTIME = 60
 _UNKNOWN: CodecIdentity = ("", 0, 0)
+
+type _KeyPair = tuple[Crypto, Crypto]
+"""Our key and theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,7 @@ class NegotiatedMedia:
     `codec` is the one to send, under the payload type the peer wants; `receive` are the payload types that the
     peer may use towards us. `direction` is ours. Nothing, not even RTCP, may be sent to the addresses 0.0.0.0
     and ::. `held` tells that the peer wants no voice from us for the time being. `ptime` is in milliseconds.
+    `security` is None where the voice is not encrypted.
     """
 
     remote_address: str
@@ -95,6 +101,7 @@ class NegotiatedMedia:
     direction: MediaDirection
     ptime: int = DEFAULT_PTIME
     held: bool = False
+    security: MediaSecurity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,31 +113,18 @@ class _Offer:
     events: tuple[Codec, ...]
 
 
-def check_offer(body: bytes, codecs: Iterable[Codec]) -> None:
-    """Tell early, before a port is open, whether an offer could be answered; raises SdpError or NegotiationError.
-
-    A look at the only audio line is enough where it names one of our static payload types; the answer reads it all.
-    """
-    codecs = tuple(codecs)
-    if not _plainly_fits(body, codecs):
-        _choose(parse_sdp(body), codecs, None)
-
-
-def _plainly_fits(body: bytes, codecs: tuple[Codec, ...]) -> bool:
-    lines = body.split(b"\nm=", 2)
-    fields = lines[1].partition(b"\n")[0].split() if len(lines) == 2 else []
-    if len(fields) < 4 or fields[0] != b"audio" or fields[2] != b"RTP/AVP" or not fields[1].isdigit():
-        return False
-    static = {b"%d" % codec.payload_type for codec in codecs if codec.payload_type < FIRST_DYNAMIC_PAYLOAD_TYPE}
-    return fields[1].strip(b"0") != b"" and not static.isdisjoint(fields[3:])
-
-
 class OfferAnswer:
     """Offers and answers of one dialog, one exchange at a time (RFC 3264 sections 5 to 8)."""
 
-    def __init__(self, local: LocalMedia, session_id: int) -> None:
-        """Begin without any description; `session_id` goes into the `o=` line of all of ours."""
+    def __init__(self, local: LocalMedia, session_id: int, rules: KeyRules = NO_KEYS) -> None:
+        """Begin without any description; `session_id` goes into the `o=` line of all of ours.
+
+        `rules` say of every later description whether voice is encrypted; they may be changed at any time.
+        """
         self.current: NegotiatedMedia | None = None
+        self.rules = rules
+        self._keys = LocalKeys()
+        self._profile = PLAIN_PROFILE
         self._local = local
         self._session_id = session_id
         self._version = 0
@@ -180,7 +174,10 @@ class OfferAnswer:
             for rate in (dict.fromkeys(codec.clock_rate for codec in codecs) if self._local.dtmf else ())
         )
         self._offer = _Offer(direction, codecs, events)
-        audio = self._audio((*codecs, *events), direction, self._local.ptime, "RTP/AVP")
+        self._keys = self._keys.offer(self.rules, self._place)
+        # What is encrypted by a profile of its own stays so: whoever asked for that may refuse another one.
+        profile = self._profile if self._keys.used is not None and self._keys.lines else self.rules.profile
+        audio = self._audio((*codecs, *events), direction, self._local.ptime, profile, self._keys.lines)
         return self._write(audio, 0 if self._index is None else self._index)
 
     def rollback(self) -> None:
@@ -205,8 +202,9 @@ class OfferAnswer:
             raise NegotiationError("the answer refuses audio", WARNING_MEDIA_TYPE)
         if line.protocol.upper() not in PROFILES:
             raise NegotiationError("the answer changes the transport protocol", WARNING_TRANSPORT_PROTOCOL)
+        keys = self._answered_keys(line)
         remote = read_audio(session, line)
-        chosen = _common(remote, offer.codecs)
+        chosen = common_codecs(remote, offer.codecs)
         accepted = {theirs.identity for theirs, _ours in chosen}
         receive = {codec.payload_type: codec for codec in offer.codecs if codec.identity in accepted}
         for theirs, ours in chosen:
@@ -214,7 +212,24 @@ class OfferAnswer:
             if all(theirs.payload_type != codec.payload_type for codec in (*offer.codecs, *offer.events)):
                 receive[theirs.payload_type] = replace(ours, payload_type=theirs.payload_type)
         self._index = index
-        return self._agree(remote, chosen, receive, offer.events, offer.direction)
+        self._profile = line.protocol.upper()
+        return self._agree(remote, chosen, receive, offer.events, offer.direction, keys)
+
+    def _answered_keys(self, line: MediaDescription) -> _KeyPair | None:
+        """Return our key and theirs where an answer encrypts the voice (RFC 4568 section 5.1.3)."""
+        if not self._keys.lines:
+            if line.protocol.upper() != PLAIN_PROFILE:
+                raise NegotiationError("the answer changes the transport protocol", WARNING_TRANSPORT_PROTOCOL)
+            return None
+        for theirs in self.rules.usable(line):
+            ours = self._keys.find(theirs)
+            if ours is not None:
+                return ours, theirs
+        if line.has(CRYPTO) or line.protocol.upper() != PLAIN_PROFILE:
+            raise NegotiationError("the answer takes none of our keys", WARNING_ATTRIBUTE)
+        if self.rules.srtp is Srtp.REQUIRED:
+            raise NegotiationError("the voice must be encrypted", WARNING_TRANSPORT_PROTOCOL)
+        return None
 
     def receive_offer(self, body: bytes) -> tuple[bytes, NegotiatedMedia]:
         """Take in an offer and write the answer to it.
@@ -225,7 +240,7 @@ class OfferAnswer:
         if self._offer is not None:
             raise LocalProtocolError("an offer of ours waits for its answer")
         session = parse_sdp(body)
-        index, remote, chosen = _choose(session, self._local.codecs, self._index)
+        index, remote, chosen, key = choose_line(session, self._local.codecs, self._index, self.rules)
         line = session.media[index]
         if address_type(remote.address) != address_type(self._local.address):
             raise NegotiationError("the offer is of another IP version", WARNING_ADDRESS_FORMAT)
@@ -239,9 +254,15 @@ class OfferAnswer:
         receive = {codec.payload_type: replace(ours, payload_type=codec.payload_type) for codec, ours in chosen}
         self._index = index
         self._lines = session.media
-        media = self._agree(remote, chosen, receive, events, self._direction)
+        self._profile = line.protocol.upper()
+        keys: _KeyPair | None = None
+        if key is not None:
+            self._keys, ours = self._keys.answer(self.rules, self._place, key)
+            keys = ours, key
+        media = self._agree(remote, chosen, receive, events, self._direction, keys)
         # One codec is answered, so that both ends know for certain which one the call uses.
-        audio = self._audio((receive[theirs.payload_type], *events), media.direction, media.ptime, line.protocol)
+        formats = (receive[theirs.payload_type], *events)
+        audio = self._audio(formats, media.direction, media.ptime, line.protocol, () if keys is None else keys[:1])
         return self._write(audio, index), media
 
     def _agree(
@@ -251,6 +272,7 @@ class OfferAnswer:
         receive: dict[int, Codec],
         our_events: tuple[Codec, ...],
         direction: MediaDirection,
+        keys: _KeyPair | None,
     ) -> NegotiatedMedia:
         """Keep and return what follows from both ends; `chosen` pairs their codecs with ours, best first."""
         if address_type(remote.address) != address_type(self._local.address):
@@ -261,6 +283,7 @@ class OfferAnswer:
         dtmf_receive = next((event.payload_type for event in our_events if event.clock_rate == rate), None)
         agreed = dtmf_send is not None and dtmf_receive is not None
         self._direction = direction
+        self._keys = self._keys.settled(None if keys is None else keys[0])
         self.current = NegotiatedMedia(
             remote_address=remote.address,
             remote_port=remote.port,
@@ -273,6 +296,7 @@ class OfferAnswer:
             direction=direction.limited_to(remote.direction.mirrored),
             ptime=_ptime(self._local.ptime, remote),
             held=remote.holds,
+            security=None if keys is None else _security(*keys),
         )
         return self.current
 
@@ -300,13 +324,24 @@ class OfferAnswer:
         kept = {number: identity for number, identity in self._meanings.items() if number not in learned}
         self._meanings = {**kept, **learned}
 
+    @property
+    def _place(self) -> tuple[str, int]:
+        """Where we are, which a key belongs to (RFC 4568 section 7.1.4)."""
+        return self._local.address, self._local.port
+
     def _audio(
-        self, formats: Sequence[Codec], direction: MediaDirection, ptime: int, protocol: str
+        self,
+        formats: Sequence[Codec],
+        direction: MediaDirection,
+        ptime: int,
+        protocol: str,
+        keys: Iterable[Crypto],
     ) -> MediaDescription:
         """Return our audio line."""
         attributes = [Attribute("rtpmap", codec.rtpmap) for codec in formats]
         attributes += [Attribute("fmtp", f"{codec.payload_type} {codec.fmtp}") for codec in formats if codec.fmtp]
         attributes += [Attribute("ptime", str(ptime)), Attribute(direction.value)]
+        attributes += [Attribute(CRYPTO, key.value) for key in keys]
         if self._local.rtcp_port is not None:
             attributes.append(Attribute("rtcp", str(self._local.rtcp_port)))
         return MediaDescription(
@@ -337,32 +372,9 @@ def _refused(line: MediaDescription) -> MediaDescription:
     return MediaDescription(line.media, 0, line.protocol, line.formats or ("0",))
 
 
-def _choose(
-    session: SessionDescription, codecs: Iterable[Codec], current: int | None
-) -> tuple[int, RemoteAudio, list[tuple[Codec, Codec]]]:
-    """Return index and meaning of the audio line to answer: the one in use if it fits, else the first that does."""
-    codecs = tuple(codecs)
-    offered = [index for index, line in enumerate(session.media) if line.media == "audio" and line.port]
-    if not offered:
-        raise NegotiationError("no audio is offered", WARNING_MEDIA_TYPE)
-    spoken = [index for index in offered if session.media[index].protocol.upper() in PROFILES]
-    refusal = NegotiationError("no transport protocol of the offer is available", WARNING_TRANSPORT_PROTOCOL)
-    for index in sorted(spoken, key=lambda index: index != current):
-        try:
-            remote = read_audio(session, session.media[index])
-            return index, remote, _common(remote, codecs)
-        except NegotiationError as error:
-            refusal = error
-    raise refusal
-
-
-def _common(remote: RemoteAudio, codecs: Iterable[Codec]) -> list[tuple[Codec, Codec]]:
-    """Return pairs of their codec and ours that are the same, in our order of priority."""
-    theirs = {codec.identity: codec for codec in reversed(remote.codecs)}
-    pairs = [(theirs[ours.identity], ours) for ours in codecs if ours.identity in theirs]
-    if not pairs:
-        raise NegotiationError("no codec in common", WARNING_FORMAT)
-    return pairs
+def _security(ours: Crypto, theirs: Crypto) -> MediaSecurity:
+    """Return what the sockets are to do with two keys."""
+    return MediaSecurity(ours.suite, local_key=ours.key, remote_key=theirs.key, remote_mki=theirs.mki)
 
 
 def _ptime(local: int, remote: RemoteAudio) -> int:

@@ -11,6 +11,8 @@ MAX_LINES = 2048
 MAX_MEDIA = 32
 MAX_FORMATS = 128
 MAX_PORT = 65535
+CRYPTO = "crypto"
+"""The attribute that holds a key (RFC 4568)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,12 @@ class Attribute:
     def __str__(self) -> str:
         """Write the attribute as it stands behind `a=`."""
         return self.name if self.value is None else f"{self.name}:{self.value}"
+
+    @override
+    def __repr__(self) -> str:
+        """Name the attribute; a key stays hidden."""
+        value = "..." if self.name == CRYPTO and self.value is not None else self.value
+        return f"Attribute(name={self.name!r}, value={value!r})"
 
 
 class _Attributes:
