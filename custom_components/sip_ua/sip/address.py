@@ -1,6 +1,6 @@
 """Where messages come from and go to (RFC 3261 section 18, RFC 3263)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import override
 
 from .account import Transport
@@ -38,10 +38,10 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """One message on its way out."""
+    """One message on its way out; what stands in it may be secret."""
 
     address: Address
-    data: bytes
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

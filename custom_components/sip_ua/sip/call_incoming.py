@@ -291,8 +291,8 @@ class ReceivedCall(DialogCall):
             if ours:
                 agreement.receive_answer(prack.body)
             elif prack.body:
-                agreement.rules = self.core.key_rules(self.core.arrival.remote.transport)
-                body, _ = agreement.receive_offer(prack.body)
+                rules = self.core.key_rules(self.core.arrival.remote.transport)
+                body, _ = agreement.receive_offer(prack.body, rules)
         except RemoteProtocolError as error:
             self.refuse_offer(transaction, error, now)
             if ours:

@@ -13,12 +13,13 @@ from .client import ClientRequest, Handlers
 from .core import RELIABLE_TAG, SDP_TYPE, Core, Failure, NextHop
 from .dialog import Dialog, DialogKey
 from .dialog_call import DialogCall
-from .dialog_peer import NO_WAY_FOR_KEYS, DialogPeer
+from .dialog_peer import DialogPeer
 from .errors import LocalProtocolError, RemoteProtocolError
 from .events import CallDirection, CallOutcome, CallState, EndedBy, LadderStep, RegistrationFailure
 from .forks import Fork
 from .grammar import MAX_FORWARDS
 from .headers import CSeq, Headers, NameAddr
+from .key_rules import NEEDS_TLS
 from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer
 from .outcome import outcome_of, reason_of
@@ -132,18 +133,16 @@ class OutgoingCall(DialogCall):
         if ways:
             self._invite.start(ways, now)
         else:
-            reason = NO_WAY_FOR_KEYS
-            self._finish(CallOutcome.FAILED, now, by=EndedBy.LOCAL, code=STATUS_NOT_ACCEPTABLE, reason=reason)
+            self._finish(CallOutcome.FAILED, now, by=EndedBy.LOCAL, code=STATUS_NOT_ACCEPTABLE, reason=NEEDS_TLS)
 
     def _describe(self, hop: Hop) -> None:
         """Write our offer for a way, anew where that decides otherwise on keys."""
         offer, rules = self._offer, self.core.key_rules(hop.remote.transport)
-        if self._body and rules == offer.rules:
-            return
-        offer.rules = rules
-        if not self._offers_late:
+        if self._offers_late:
+            offer.rules = rules
+        elif not self._body or rules != offer.rules:
             offer.rollback()
-            self._body = offer.create_offer()
+            self._body = offer.create_offer(rules=rules)
 
     @override
     def follow_move(self, now: float) -> None:

@@ -280,12 +280,12 @@ class MediaCall(Call, ABC):
             return
         agreement = self.agreement
         media, body = self.media, b""
+        rules = self.core.key_rules(self.core.arrival.remote.transport)
         try:
             if agreement is not None and request.body:
-                agreement.rules = self.core.key_rules(self.core.arrival.remote.transport)
-                body, media = agreement.receive_offer(request.body)
+                body, media = agreement.receive_offer(request.body, rules)
             elif agreement is not None and request.method == "INVITE":
-                body = agreement.create_offer()
+                body = agreement.create_offer(rules=rules)
         except RemoteProtocolError as error:
             self.refuse_offer(transaction, error, now)
             return

@@ -12,11 +12,11 @@ from .core import SDP_TYPE, Core, Failure
 from .dialog import Dialog, wants_sips
 from .errors import RemoteProtocolError
 from .events import RegistrationFailure
+from .key_rules import NEEDS_TLS
 from .message import Request, Response
 from .sdes import carries_keys
 from .uri import SipUri
 
-NO_WAY_FOR_KEYS = "encrypted voice needs TLS"
 _TARGET_REFRESH = frozenset({"INVITE", "NOTIFY", "REFER", "UPDATE"})
 _LOGIN_FIELDS = ("Authorization", "Proxy-Authorization")
 
@@ -86,7 +86,7 @@ class DialogPeer:
             if isinstance(ways, Failure):
                 handlers.failed(ways, later)
             elif not ways:
-                handlers.failed(Failure(RegistrationFailure.NO_ROUTE, NO_WAY_FOR_KEYS), later)
+                handlers.failed(Failure(RegistrationFailure.NO_ROUTE, NEEDS_TLS), later)
             else:
                 client.start(ways, later)
 

@@ -99,8 +99,10 @@ class Inbound:
         if call.session_too_short(transaction, now):
             return
         try:
+            rules = core.key_rules(core.arrival.remote.transport)
+            rules.check()
             if request.body:
-                check_offer(request.body, core.codecs, core.key_rules(core.arrival.remote.transport))
+                check_offer(request.body, core.codecs, rules)
             if old is not None:
                 call.take_over(old, now)
         except RemoteProtocolError as error:

@@ -10,6 +10,7 @@ from .errors import NegotiationError
 from .sdes import SUITES, Crypto, read_crypto
 from .sdp import CRYPTO, MediaDescription
 
+NEEDS_TLS = "encrypted voice needs TLS"
 PLAIN_PROFILE = "RTP/AVP"
 SECURE_PROFILE = "RTP/SAVP"
 PROFILES = frozenset({PLAIN_PROFILE, SECURE_PROFILE})
@@ -38,6 +39,11 @@ class KeyRules:
         """The profile of an offer: one that is not required is made so that everybody can take it (RFC 8643)."""
         return SECURE_PROFILE if self.srtp is Srtp.REQUIRED else PLAIN_PROFILE
 
+    def check(self) -> None:
+        """Raise NegotiationError where voice must be encrypted and no key may be named."""
+        if self.srtp is Srtp.REQUIRED and not self.keys_allowed:
+            raise NegotiationError(NEEDS_TLS, WARNING_TRANSPORT_PROTOCOL)
+
     def usable(self, line: MediaDescription) -> list[Crypto]:
         """Return the keys of an audio line that we can use, best first in the eyes of who wrote it."""
         if not self.names_keys:
@@ -46,8 +52,7 @@ class KeyRules:
 
     def choose(self, line: MediaDescription) -> Crypto | None:
         """Return the key of an offered line to answer, None for plain voice; NegotiationError where neither may be."""
-        if self.srtp is Srtp.REQUIRED and not self.keys_allowed:
-            raise NegotiationError("encrypted voice needs TLS", WARNING_TRANSPORT_PROTOCOL)
+        self.check()
         secure = line.protocol.upper() == SECURE_PROFILE
         if secure and not self.names_keys:
             raise NegotiationError("encrypted voice is not available", WARNING_TRANSPORT_PROTOCOL)

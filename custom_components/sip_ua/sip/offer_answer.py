@@ -159,13 +159,17 @@ class OfferAnswer:
         # All that is held is immutable or replaced as a whole, never changed in place.
         return copy(self)
 
-    def create_offer(self, direction: MediaDirection | None = None) -> bytes:
-        """Write an offer; `direction` None keeps what we want by now.
+    def create_offer(self, direction: MediaDirection | None = None, rules: KeyRules | None = None) -> bytes:
+        """Write an offer; `direction` None keeps what we want by now, and `rules` None those of before.
 
-        Raises LocalProtocolError while another offer of ours waits for its answer.
+        Raises LocalProtocolError while another offer of ours waits for its answer, and NegotiationError where voice
+        must be encrypted and no key may be named.
         """
         if self._offer is not None:
             raise LocalProtocolError("an offer waits for its answer")
+        rules = rules or self.rules
+        rules.check()
+        self.rules = rules
         if direction is None:
             direction = self._direction
         codecs = tuple(self._numbered(codec) for codec in self._local.codecs)
@@ -174,9 +178,9 @@ class OfferAnswer:
             for rate in (dict.fromkeys(codec.clock_rate for codec in codecs) if self._local.dtmf else ())
         )
         self._offer = _Offer(direction, codecs, events)
-        self._keys = self._keys.offer(self.rules, self._place)
+        self._keys = self._keys.offer(rules, self._place)
         # What is encrypted by a profile of its own stays so: whoever asked for that may refuse another one.
-        profile = self._profile if self._keys.used is not None and self._keys.lines else self.rules.profile
+        profile = self._profile if self._keys.used is not None and self._keys.lines else rules.profile
         audio = self._audio((*codecs, *events), direction, self._local.ptime, profile, self._keys.lines)
         return self._write(audio, 0 if self._index is None else self._index)
 
@@ -231,8 +235,8 @@ class OfferAnswer:
             raise NegotiationError("the voice must be encrypted", WARNING_TRANSPORT_PROTOCOL)
         return None
 
-    def receive_offer(self, body: bytes) -> tuple[bytes, NegotiatedMedia]:
-        """Take in an offer and write the answer to it.
+    def receive_offer(self, body: bytes, rules: KeyRules | None = None) -> tuple[bytes, NegotiatedMedia]:
+        """Take in an offer and write the answer to it, by `rules` where the way that it came has its own.
 
         Raises SdpError or NegotiationError where it is to be refused by 488, all staying as it was, and
         LocalProtocolError while an offer of ours waits (the request is to be refused by 491, RFC 3261 section 14.2).
@@ -240,10 +244,12 @@ class OfferAnswer:
         if self._offer is not None:
             raise LocalProtocolError("an offer of ours waits for its answer")
         session = parse_sdp(body)
-        index, remote, chosen, key = choose_line(session, self._local.codecs, self._index, self.rules)
+        rules = rules or self.rules
+        index, remote, chosen, key = choose_line(session, self._local.codecs, self._index, rules)
         line = session.media[index]
         if address_type(remote.address) != address_type(self._local.address):
             raise NegotiationError("the offer is of another IP version", WARNING_ADDRESS_FORMAT)
+        self.rules = rules
         self._learn(line, remote)
         theirs = chosen[0][0]
         events = tuple(
@@ -257,7 +263,7 @@ class OfferAnswer:
         self._profile = line.protocol.upper()
         keys: _KeyPair | None = None
         if key is not None:
-            self._keys, ours = self._keys.answer(self.rules, self._place, key)
+            self._keys, ours = self._keys.answer(rules, self._place, key)
             keys = ours, key
         media = self._agree(remote, chosen, receive, events, self._direction, keys)
         # One codec is answered, so that both ends know for certain which one the call uses.
