@@ -35,6 +35,8 @@ SECTION_SECURITY: Final = "security"
 CONF_CERTIFICATE_CHECK: Final = "certificate_check"
 CONF_CERTIFICATE_AUTHORITY: Final = "certificate_authority"
 CONF_CERTIFICATE_FINGERPRINT: Final = "certificate_fingerprint"
+CONF_SRTP: Final = "srtp"
+CONF_SRTP_WITHOUT_TLS: Final = "srtp_without_tls"
 
 SECTION_TIMERS: Final = "timers"
 CONF_EXPIRATION: Final = "expiration"

@@ -51,6 +51,7 @@ from .net.audio import AudioSource
 from .net.phone import CallStatistics, MediaTimedOut, Phone, PhoneEvent, PlaybackFinished
 from .options import with_options
 from .settings import account_of, identity_of
+from .sip.account import Srtp, Transport
 from .sip.errors import LocalProtocolError
 from .sip.events import (
     CallEnded,
@@ -119,6 +120,13 @@ class SipUaCoordinator:
 
     async def async_start(self) -> None:
         """Switch the phone on; registering goes on in the background, and repeats itself after a failure."""
+        account = self.account
+        if account.srtp is not Srtp.OFF and account.srtp_without_tls and account.transport is not Transport.TLS:
+            _LOGGER.warning(
+                "%s sends the keys of encrypted voice without TLS, as its settings say: whoever can read the messages "
+                "on their way can listen to the calls",
+                self.identity,
+            )
         self.lines.watch(self.phone)
         await self.phone.start()
 
@@ -213,7 +221,11 @@ class SipUaCoordinator:
         if not self.calls.keep(call):
             return
         self.available = bool(self.calls) or self.reachable
-        if before is not None and before.state is call.state and before.remote == call.remote:
+        if before is not None and (before.state, before.remote, before.encrypted) == (
+            call.state,
+            call.remote,
+            call.encrypted,
+        ):
             return
         self.bulletin.update_entities()
         if (event_type := transition(before, call)) is not None:

@@ -46,6 +46,8 @@ from .const import (
     CONF_SERVER_PORT,
     CONF_SESSION_EXPIRES,
     CONF_SIP_DOMAIN,
+    CONF_SRTP,
+    CONF_SRTP_WITHOUT_TLS,
     CONF_STUN_SERVER,
     CONF_TEMPLATE,
     CONF_TRANSPORT,
@@ -58,7 +60,7 @@ from .const import (
     TRANSPORT_AUTOMATIC,
 )
 from .settings import NUMBER_FIELDS, NumberField
-from .sip.account import CertificateCheck, NatMode, Transport, UriType
+from .sip.account import CertificateCheck, NatMode, Srtp, Transport, UriType
 from .templates import Template
 
 TEXT = TextSelector()
@@ -127,6 +129,8 @@ _NETWORK: dict[vol.Marker, Any] = {
 }
 
 _SECURITY: dict[vol.Marker, Any] = {
+    vol.Required(CONF_SRTP, default=Srtp.OFF.value): choice(CONF_SRTP, Srtp),
+    vol.Required(CONF_SRTP_WITHOUT_TLS, default=False): BooleanSelector(),
     vol.Required(CONF_CERTIFICATE_CHECK, default=CertificateCheck.TRUSTED.value): choice(
         CONF_CERTIFICATE_CHECK, CertificateCheck
     ),

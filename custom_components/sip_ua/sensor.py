@@ -93,7 +93,7 @@ def _call_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
     if (call := coordinator.calls.shown) is None:
         return {}
     data = call_data(call)
-    return {key: data[key] for key in ("call_id", "direction", "name", "number", "uri", "called")}
+    return {key: data[key] for key in ("call_id", "direction", "name", "number", "uri", "called", "encrypted")}
 
 
 def _last_call(coordinator: SipUaCoordinator) -> CallSnapshot | None:
@@ -109,7 +109,7 @@ def _last_call_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
     if (call := coordinator.calls.last) is None:
         return {}
     data = call_data(call) | outcome_data(call)
-    kept = ("direction", "name", "number", "code", "reason", "ended_by", "ring_duration", "talk_duration")
+    kept = ("direction", "name", "number", "code", "reason", "ended_by", "ring_duration", "talk_duration", "encrypted")
     return {key: data[key] for key in kept}
 
 

@@ -36,6 +36,8 @@ from .const import (
     CONF_SERVER_PORT,
     CONF_SESSION_EXPIRES,
     CONF_SIP_DOMAIN,
+    CONF_SRTP,
+    CONF_SRTP_WITHOUT_TLS,
     CONF_STUN_SERVER,
     CONF_TEMPLATE,
     CONF_TRANSPORT,
@@ -54,6 +56,7 @@ from .sip.account import (
     NatMode,
     NetworkSettings,
     ServerAddress,
+    Srtp,
     Timing,
     TlsSettings,
     Transport,
@@ -170,7 +173,7 @@ def normalize(user_input: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_TEXT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+_TEXT_DEFAULTS: Mapping[str, dict[str, Any]] = {
     SECTION_SERVERS: {
         CONF_REGISTRAR: "",
         CONF_OUTBOUND_PROXY: "",
@@ -188,6 +191,8 @@ _TEXT_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         CONF_CERTIFICATE_CHECK: CertificateCheck.TRUSTED.value,
         CONF_CERTIFICATE_AUTHORITY: "",
         CONF_CERTIFICATE_FINGERPRINT: "",
+        CONF_SRTP: Srtp.OFF.value,
+        CONF_SRTP_WITHOUT_TLS: False,
     },
     SECTION_TIMERS: {},
 }
@@ -258,6 +263,7 @@ def unique_id_of(data: Mapping[str, Any]) -> str:
 def account_of(data: Mapping[str, Any]) -> Account:
     """Return the account that the entry data describes."""
     servers, network, timers = data[SECTION_SERVERS], data[SECTION_NETWORK], data[SECTION_TIMERS]
+    security = _security(data)
     direct = is_direct(data)
     transport = servers[CONF_TRANSPORT]
     bind_address = network[CONF_BIND_ADDRESS]
@@ -273,6 +279,8 @@ def account_of(data: Mapping[str, Any]) -> Account:
         use_srv=servers[CONF_USE_SRV] or transport == TRANSPORT_AUTOMATIC,
         uri_type=UriType(servers[CONF_URL_TYPE]),
         allow_direct_calls=direct,
+        srtp=Srtp(security[CONF_SRTP]),
+        srtp_without_tls=security[CONF_SRTP_WITHOUT_TLS],
         timing=Timing(
             expiration=timers[CONF_EXPIRATION],
             resend=timers[CONF_RESEND],
@@ -294,9 +302,14 @@ def account_of(data: Mapping[str, Any]) -> Account:
     )
 
 
+def _security(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what an account says of its security; one from before it could be chosen is as the form's defaults."""
+    return {**_TEXT_DEFAULTS[SECTION_SECURITY], **data.get(SECTION_SECURITY, {})}
+
+
 def _tls(data: Mapping[str, Any]) -> TlsSettings:
-    """Return whom we believe to be the server; accounts from before this could be chosen trust as this machine does."""
-    security = {**_TEXT_DEFAULTS[SECTION_SECURITY], **data.get(SECTION_SECURITY, {})}
+    """Return whom we believe to be the server."""
+    security = _security(data)
     return TlsSettings(
         check=CertificateCheck(security[CONF_CERTIFICATE_CHECK]),
         authority=security[CONF_CERTIFICATE_AUTHORITY],

@@ -34,6 +34,8 @@ from .const import (
     CONF_SERVER_PORT,
     CONF_SESSION_EXPIRES,
     CONF_SIP_DOMAIN,
+    CONF_SRTP,
+    CONF_SRTP_WITHOUT_TLS,
     CONF_STUN_SERVER,
     CONF_TEMPLATE,
     CONF_TRANSPORT,
@@ -46,7 +48,7 @@ from .const import (
     TRANSPORT_AUTOMATIC,
 )
 from .settings import is_default, is_direct, split_host_port
-from .sip.account import CertificateCheck, NatMode, Transport, UriType
+from .sip.account import CertificateCheck, NatMode, Srtp, Transport, UriType
 from .templates import Template, facts_of
 
 NUMBER_LENGTH_MAX = 127
@@ -307,6 +309,20 @@ SECTION_RULES: Mapping[str, tuple[Rule, ...]] = {
                 bool(section[CONF_CERTIFICATE_FINGERPRINT])
                 and not is_fingerprint(section[CONF_CERTIFICATE_FINGERPRINT])
             ),
+        ),
+        (
+            "srtp_needs_tls",
+            CONF_SRTP,
+            lambda section, data: (
+                section[CONF_SRTP] == Srtp.REQUIRED
+                and not section[CONF_SRTP_WITHOUT_TLS]
+                and data[SECTION_SERVERS][CONF_TRANSPORT] != Transport.TLS
+            ),
+        ),
+        (
+            "srtp_without_tls_not_used",
+            CONF_SRTP_WITHOUT_TLS,
+            lambda section, _: section[CONF_SRTP_WITHOUT_TLS] and section[CONF_SRTP] == Srtp.OFF,
         ),
     ),
     SECTION_TIMERS: (

@@ -186,6 +186,10 @@ class FakePhone:
         self.calls[call_id] = replace(before, **changes)
         self.listener(CallStateChanged(at=self.now, call=self.calls[call_id]))
 
+    def encrypt(self, call_id: str) -> None:
+        self.calls[call_id] = replace(self.calls[call_id], encrypted=True)
+        self.listener(MediaChanged(at=self.now, call=self.calls[call_id], media=None))
+
     def step(self, call_id: str, step: LadderStep, *, sent: bool, code: int = 0, reason: str = "") -> None:
         self.listener(CallStep(at=self.now, call=self.calls[call_id], step=step, sent=sent, code=code, reason=reason))
 

@@ -402,6 +402,13 @@ async def test_what_else_can_go_wrong_is_told_too(
             SECTION_SECURITY,
             "fingerprint_invalid",
         ),
+        ({"security": {"srtp": "required"}}, SECTION_SECURITY, "srtp_needs_tls"),
+        (
+            {"security": {"srtp": "required"}, "servers": {"transport": "automatic"}},
+            SECTION_SECURITY,
+            "srtp_needs_tls",
+        ),
+        ({"security": {"srtp_without_tls": True}}, SECTION_SECURITY, "srtp_without_tls_not_used"),
         ({"timers": {"session_expires": 100, "min_se": 101}}, SECTION_TIMERS, "session_expires_too_short"),
     ],
 )
@@ -436,6 +443,22 @@ async def test_numbers_stay_in_their_range(hass: HomeAssistant, section: str, fi
     for value in (low, high):
         with pytest.raises(InvalidData):
             await submit(hass, **{section: {field: value}})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"security": {"srtp": "optional"}},
+        {"security": {"srtp": "required"}, "servers": {"transport": "tls"}},
+        {"security": {"srtp": "required", "srtp_without_tls": True}},
+    ],
+)
+async def test_encrypted_voice_is_kept_where_its_keys_are_protected_or_need_not_be(
+    hass: HomeAssistant, phones: Phones, check: AsyncMock, fields: dict[str, Any]
+) -> None:
+    result = await submit(hass, **fields)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert phones[-1].account.srtp == fields["security"]["srtp"]
 
 
 async def test_several_mistakes_are_told_at_once(hass: HomeAssistant) -> None:

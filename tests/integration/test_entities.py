@@ -9,7 +9,7 @@ from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 from syrupy.assertion import SnapshotAssertion
 
-from custom_components.sip_ua.const import CALL_MEDIA, DOMAIN, CallEventType
+from custom_components.sip_ua.const import CALL_MEDIA, DOMAIN, EVENT_CALL, CallEventType
 from custom_components.sip_ua.sip.codecs import Codec
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import (
@@ -101,6 +101,23 @@ async def test_nothing_is_written_that_is_no_news(hass: HomeAssistant, phone: Fa
     phone.step(call_id, LadderStep.RINGING, sent=True, code=180)
     phone.press(call_id, "1")
     assert {key: shown.state(key).last_reported for key in shown.ids if key != "call"} == before
+
+
+async def test_a_call_shows_whether_its_voice_is_encrypted(hass: HomeAssistant, phone: FakePhone, shown: Shown) -> None:
+    events = async_capture_events(hass, EVENT_CALL)
+    call_id = phone.ring()
+    assert shown.state("call_state").attributes["encrypted"] is False
+    phone.enter(call_id, CallState.TALKING)
+    phone.encrypt(call_id)
+    assert shown.state("call_state").attributes["encrypted"] is True
+    phone.end(call_id)
+    assert shown.state("last_call").attributes["encrypted"] is True
+    assert {event.data["type"]: event.data["encrypted"] for event in events} == {
+        "incoming": False,
+        "step": False,
+        "answered": False,
+        "ended": True,
+    }
 
 
 async def test_the_first_call_to_end_does_not_hide_the_other(phone: FakePhone, shown: Shown) -> None:

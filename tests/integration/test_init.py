@@ -1,5 +1,6 @@
 """The life of an entry: loading, reloading, unloading, removal, and what stands in its way."""
 
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -14,7 +15,7 @@ from custom_components.sip_ua.const import DOMAIN
 from custom_components.sip_ua.engine import DATA_ENGINE
 from custom_components.sip_ua.net.errors import LocalAddressError, LocalPortInUseError
 from custom_components.sip_ua.net.media import MediaEngine
-from custom_components.sip_ua.sip.events import RegistrationFailure, RegistrationState
+from custom_components.sip_ua.sip.events import CallState, RegistrationFailure, RegistrationState
 
 from .conftest import TYPED, make_entry
 from .phone import FakePhone, Phones
@@ -126,6 +127,28 @@ async def test_an_account_is_one_service_device(hass: HomeAssistant, phone: Fake
     assert device.entry_type is dr.DeviceEntryType.SERVICE
     assert device.identifiers == {(DOMAIN, entry.entry_id)}
     assert device.name == "620@fritz.box"
+
+
+@pytest.mark.parametrize(
+    ("fields", "warned"),
+    [
+        ({}, 0),
+        ({"security": {"srtp": "optional"}}, 0),
+        ({"security": {"srtp": "optional", "srtp_without_tls": True}}, 1),
+        ({"security": {"srtp": "required", "srtp_without_tls": True}, "servers": {"transport": "tls"}}, 0),
+    ],
+)
+async def test_keys_without_tls_are_warned_of_once(
+    hass: HomeAssistant, phones: Phones, caplog: pytest.LogCaptureFixture, fields: dict[str, Any], warned: int
+) -> None:
+    entry = make_entry({**TYPED, **fields})
+    entry.add_to_hass(hass)
+    await hass.config_entries.async_setup(entry.entry_id)
+    for _ in range(2):
+        phones[-1].enter(phones[-1].ring(), CallState.TALKING)
+    warnings = [record for record in caplog.records if "without TLS" in record.getMessage()]
+    assert len(warnings) == warned
+    assert all(record.levelname == "WARNING" for record in warnings)
 
 
 async def test_loss_and_return_of_the_registration_are_logged_once_each(

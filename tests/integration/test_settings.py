@@ -30,6 +30,7 @@ from custom_components.sip_ua.sip.account import (
     NatMode,
     NetworkSettings,
     ServerAddress,
+    Srtp,
     Timing,
     TlsSettings,
     Transport,
@@ -163,6 +164,8 @@ def test_every_field_reaches_the_account() -> None:
                 "certificate_check": "fingerprint",
                 "certificate_authority": f" {PEM} ",
                 "certificate_fingerprint": "ab" * 32,
+                "srtp": "required",
+                "srtp_without_tls": True,
             },
             "timers": {
                 "expiration": 600.0,
@@ -184,6 +187,8 @@ def test_every_field_reaches_the_account() -> None:
         transport=Transport.TLS,
         use_srv=False,
         uri_type=UriType.SIPS,
+        srtp=Srtp.REQUIRED,
+        srtp_without_tls=True,
         timing=Timing(expiration=600, resend=60, session_expires=900, min_se=120, ring_timeout=30, keep_alive=15),
         network=NetworkSettings(
             local_port=5070,
@@ -251,6 +256,14 @@ def test_what_is_no_fingerprint_stays_for_the_rules(text: str) -> None:
 def test_anything_pasted_is_tidied_once_and_for_all(text: str) -> None:
     assert tidy_authority(tidy_authority(text)) == tidy_authority(text)
     assert tidy_fingerprint(tidy_fingerprint(text)) == tidy_fingerprint(text)
+
+
+def test_an_entry_from_before_there_was_encryption_stays_without() -> None:
+    data = normalize(typed(password="secret"))
+    wanted = account_of(data)
+    del data["security"]
+    assert account_of(data) == wanted
+    assert wanted.srtp is Srtp.OFF
 
 
 def test_automatic_transport_locates_servers_by_dns() -> None:
