@@ -64,6 +64,7 @@ class Peers:
         answer: bool = True,
         codecs: tuple[str, ...] = ("pcma", "pcmu"),
         transport: str = "udp",
+        encryption: str = "",
     ) -> Baresip:
         """Start a telephone that is registered at `kamailio` on return."""
         return await self.start(
@@ -76,6 +77,7 @@ class Peers:
                 answer=answer,
                 codecs=codecs,
                 transport=transport,
+                encryption=encryption,
             )
         )
 

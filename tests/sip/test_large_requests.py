@@ -5,6 +5,7 @@ import pytest
 from custom_components.sip_ua.sip.account import Account, ServerAddress, Transport
 from custom_components.sip_ua.sip.address import Address, Hop, HostPort
 from custom_components.sip_ua.sip.agent import UserAgent
+from custom_components.sip_ua.sip.core import Core
 from custom_components.sip_ua.sip.events import CallOutcome, RegistrationFailure, RegistrationState
 from custom_components.sip_ua.sip.headers import Headers
 from custom_components.sip_ua.sip.large_requests import (
@@ -14,6 +15,7 @@ from custom_components.sip_ua.sip.large_requests import (
     LargeRequests,
 )
 from custom_components.sip_ua.sip.message import Request
+from custom_components.sip_ua.sip.transaction import Timers
 
 from .agents import ALICE, BOB, AgentEnd, direct_account, entropy
 from .link import Link, Passage
@@ -192,6 +194,25 @@ def test_where_a_connection_comes_from_is_not_where_we_are_reached() -> None:
     assert [str(request.contacts[0].uri) for request in far.asked if request.method == "INVITE"] == [
         "sip:alice@192.0.2.1:5060"
     ] * 2
+
+
+@pytest.mark.parametrize(
+    ("transport", "contact"),
+    [
+        (Transport.UDP, "sip:alice@192.0.2.1:5060"),
+        (Transport.TCP, "sip:alice@192.0.2.1:5060;transport=tcp"),
+        (None, "sip:alice@192.0.2.1:5060;transport=tcp"),
+    ],
+)
+def test_who_takes_no_connections_names_none_as_the_way_to_be_reached(
+    transport: Transport | None, contact: str
+) -> None:
+    account = Account(number="alice", domain=NAME, server=ServerAddress(NAME), transport=transport)
+    core = Core(account, entropy(1), Timers())
+    assert str(core.contact(Hop(by_tcp(BOB), LOCAL)).uri) == contact
+    assert str(core.contact(BOB_HOP).uri) == "sip:alice@192.0.2.1:5060"
+    direct = Core(direct_account("alice"), entropy(1), Timers())
+    assert str(direct.contact(Hop(by_tcp(BOB), LOCAL)).uri) == "sip:alice@192.0.2.1:5060;transport=tcp"
 
 
 def test_a_failed_attempt_by_tcp_does_not_touch_a_registration_over_udp() -> None:

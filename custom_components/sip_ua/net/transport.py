@@ -185,8 +185,9 @@ class Transports:
             self._sockets[":" in host] = opened = UdpSocket(bound, self._datagram_received, self._datagram_failed)
             port = opened.port
         self._port = port
-        accepts = self._account.transport in {None, Transport.TCP} or not self._account.registers
-        return bind(socket.SOCK_STREAM, hosts[0] if self._has_ipv4 else hosts[-1], port) if accepts else None
+        if not self._account.accepts_connections:
+            return None
+        return bind(socket.SOCK_STREAM, hosts[0] if self._has_ipv4 else hosts[-1], port)
 
     def _close_sockets(self) -> None:
         for bound in self._sockets.values():

@@ -174,6 +174,11 @@ class Account:
     network: NetworkSettings = field(default_factory=NetworkSettings)
     tls: TlsSettings = field(default_factory=TlsSettings)
 
+    @property
+    def accepts_connections(self) -> bool:
+        """Whether others may connect to us by TCP, beside the connections that we make ourselves."""
+        return self.transport in {None, Transport.TCP} or not self.registers
+
     def allows_keys(self, transport: Transport | None) -> bool:
         """Whether keys may be named in messages over a transport; None is one that is not known yet."""
         return transport is Transport.TLS or self.srtp_without_tls

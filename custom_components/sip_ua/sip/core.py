@@ -4,7 +4,7 @@ RFC 3261 sections 8.1.1 (header fields of a request) and 18.2.1; RFC 3581 for th
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
 
@@ -174,6 +174,10 @@ class Core:
     def contact(self, hop: Hop, *, secure: bool = False) -> NameAddr:
         """Return where requests to us are to be sent, as the peer behind `hop` reaches us; `secure` by TLS only."""
         transport = hop.remote.transport
+        if transport is Transport.TCP and not self.account.accepts_connections:
+            # A request took a connection for its size; who wants to reach us finds no way to make one.
+            hop = replace(hop, remote=replace(hop.remote, transport=Transport.UDP))
+            transport = Transport.UDP
         here = self._seen_as.get(_flow(hop), hop.local)
         scheme = "sips" if secure else self.scheme
         # What goes by TLS at every hop names no transport (section 26.2.2).

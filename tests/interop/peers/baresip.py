@@ -23,6 +23,7 @@ TONE_DBFS = -15.0
 RTP_PORTS = 24
 COMMAND_SECONDS = 10.0
 NETSTRING_CAP = 1 << 20
+ENCRYPTED = re.compile(r"SRTP is Enabled \(cryptosuite=(\w+)\)")
 REGISTERED = re.compile(r"200 OK .*\[\d+ bindings?\]")
 
 
@@ -63,6 +64,7 @@ class Baresip(PeerProcess):
         answer: bool = True,
         transport: str = "udp",
         register_seconds: int = 60,
+        encryption: str = "",
         certificate: Path | None = None,
         authority: Path | None = None,
         host: str = LOOPBACK,
@@ -70,6 +72,7 @@ class Baresip(PeerProcess):
         """Choose ports of `host`; `registrar` is `host:port`, and the domain of the identity.
 
         Over TLS it shows `certificate`, a file with its key, and trusts whom `authority` has signed for.
+        With an `encryption` of "srtp" its voice is encrypted where the far end can, with "srtp-mand" always.
         """
         super().__init__(f"baresip-{user}", folder)
         self.user = user
@@ -87,7 +90,7 @@ class Baresip(PeerProcess):
         self._account = (
             f"<{identity};transport={transport}>;auth_user={user};auth_pass={password}"
             f"{outbound};answermode={'auto' if answer else 'manual'};regint={register_seconds}"
-            f";audio_codecs={','.join(codecs)};dtmfmode=rtpevent\n"
+            f";audio_codecs={','.join(codecs)};dtmfmode=rtpevent{f';mediaenc={encryption}' if encryption else ''}\n"
         )
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._token = 0
@@ -117,7 +120,7 @@ class Baresip(PeerProcess):
             "snd_path": str(self.folder / "dump"),
             **{name: str(path) for name, path in self._tls.items() if path is not None},
         }
-        modules = ("g711", "g722", "aubridge", "aufile", "sndfile")
+        modules = ("g711", "g722", "aubridge", "aufile", "sndfile", "srtp")
         applications = ("contact", "menu", "ctrl_tcp")
         return "".join(
             [
@@ -200,6 +203,12 @@ class Baresip(PeerProcess):
     async def dial(self, uri: str) -> None:
         """Call a URI."""
         await self.command("dial", uri)
+
+    @property
+    def suite(self) -> str:
+        """Return the crypto suite that it says to use in the latest call, "" for plain voice."""
+        found = ENCRYPTED.findall(self.log)
+        return found[-1] if found else ""
 
     async def accept(self) -> None:
         """Answer the call that rings."""
