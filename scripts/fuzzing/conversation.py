@@ -7,7 +7,7 @@ repeat are always the same ones.
 from collections.abc import Callable
 from itertools import count
 
-from custom_components.sip_ua.sip.account import Account, Transport
+from custom_components.sip_ua.sip.account import Account, Srtp, Transport
 from custom_components.sip_ua.sip.address import Address, Hop, HostPort
 from custom_components.sip_ua.sip.agent import UserAgent
 from custom_components.sip_ua.sip.errors import LocalProtocolError
@@ -19,8 +19,17 @@ SEPARATOR = b"\0\0"
 MAX_MESSAGES = 12
 STEP = 0.3
 HERE, PEER = HostPort("192.0.2.2", 5060), Address(Transport.UDP, "192.0.2.1", 5060)
-ACCOUNT = Account(number="bob", domain="pbx.example", password="secret")  # noqa: S106 - nobody's password
-SDP = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 8\r\na={}\r\n"
+ACCOUNT = Account(
+    number="bob",
+    domain="pbx.example",
+    password="secret",  # noqa: S106 - nobody's password
+    srtp=Srtp.OPTIONAL,
+    srtp_without_tls=True,
+)
+SDP = (
+    b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 8\r\na={}\r\n"
+    b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n"
+)
 
 
 class Conversation:

@@ -43,6 +43,9 @@ SDP_PATTERNS = (
         b"c=IN IP4 1.2.3.4\r\n",
         b"b=AS:1\r\n",
         b"a=:",
+        b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + b"A" * 40 + b"|2^20|1:4 WSH=64\r\n",
+        b"|1:",
+        b"inline:",
     ),
     *(b"\r\n", b"\n", b"=", b" ", b"8 ", b"/", b"m=", b"a=fmtp:8 a=b;\r\n", b"t=0 0\r\n", b"\xff"),
 )
@@ -109,6 +112,7 @@ def descriptions(size: int) -> Iterator[bytes]:
     for pattern in SDP_PATTERNS:
         yield filled(SDP_HEAD, pattern, b"", size)
         yield filled(SDP_HEAD + b"a=", pattern, b"\r\n", size)
+        yield filled(SDP_HEAD + b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:", pattern, b"\r\n", size)
         yield filled(b"", pattern, b"", size)
 
 

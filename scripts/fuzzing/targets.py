@@ -13,7 +13,7 @@ from custom_components.sip_ua.rtp.rtcp import (
     parse_compound,
     write_compound,
 )
-from custom_components.sip_ua.sip.account import Account, Transport
+from custom_components.sip_ua.sip.account import Account, Srtp, Transport
 from custom_components.sip_ua.sip.address import Address, Hop, HostPort
 from custom_components.sip_ua.sip.agent import UserAgent
 from custom_components.sip_ua.sip.dialog_info import parse_dialog_info
@@ -29,10 +29,12 @@ from custom_components.sip_ua.sip.errors import (
 from custom_components.sip_ua.sip.framing import StreamFramer
 from custom_components.sip_ua.sip.grammar import MAX_MESSAGE
 from custom_components.sip_ua.sip.headers import Headers
+from custom_components.sip_ua.sip.key_rules import KeyRules
 from custom_components.sip_ua.sip.message import Request, parse_message
 from custom_components.sip_ua.sip.message_summary import parse_message_summary
 from custom_components.sip_ua.sip.offer_answer import LocalMedia, OfferAnswer, codecs_named
 from custom_components.sip_ua.sip.presence import parse_presence
+from custom_components.sip_ua.sip.sdes import without_keys
 from custom_components.sip_ua.sip.sdp import MAX_SDP_LENGTH, parse_sdp
 from custom_components.sip_ua.sip.stun_message import StunError, binding_response, parse_binding_response
 
@@ -48,6 +50,7 @@ LOGIN = (
     b'cnonce="c", qop=auth, nc=00000001'
 )
 RTP = write_packet(8, 1, 160, 7, bytes(160), marker=True)
+CRYPTO = b"a=crypto:1 AEAD_AES_128_GCM inline:" + b"A" * 38 + b"==|2^31|1:4 WSH=64\r\n"
 STUN = binding_response(b"\0\1\0\0\x21\x12\xa4\x42" + TRANSACTION, HERE)
 
 
@@ -104,11 +107,12 @@ def read_description(data: bytes) -> None:
     except SdpError:
         return
     written = session.to_bytes()
+    without_keys(data)
     if len(written) <= MAX_SDP_LENGTH and parse_sdp(written) != session:
         raise AssertionError("a description that was written reads differently")
     local = LocalMedia(HERE.host, 4000, codecs_named(("G722", "PCMA", "PCMU")))
     try:
-        OfferAnswer(local, 1).receive_offer(data)
+        OfferAnswer(local, 1, KeyRules(Srtp.OPTIONAL, keys_allowed=True, entropy=bytes)).receive_offer(data)
     except RemoteProtocolError:
         return
 
@@ -208,7 +212,10 @@ TARGETS = {
         Target(
             name="sdp",
             run=read_description,
-            seeds=lambda: [hostile.SDP_HEAD + b"a=rtpmap:8 PCMA/8000\r\na=ptime:20\r\na=sendonly\r\na=rtcp:6001\r\n"],
+            seeds=lambda: [
+                hostile.SDP_HEAD + b"a=rtpmap:8 PCMA/8000\r\na=ptime:20\r\na=sendonly\r\na=rtcp:6001\r\n",
+                hostile.SDP_HEAD.replace(b"AVP", b"SAVP") + CRYPTO,
+            ],
             hostile=hostile.descriptions,
         ),
         Target(name="challenge", run=read_challenge, seeds=lambda: [CHALLENGE, b"Basic a"], hostile=hostile.challenges),
