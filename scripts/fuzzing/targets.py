@@ -34,7 +34,6 @@ from custom_components.sip_ua.sip.message import Request, parse_message
 from custom_components.sip_ua.sip.message_summary import parse_message_summary
 from custom_components.sip_ua.sip.offer_answer import LocalMedia, OfferAnswer, codecs_named
 from custom_components.sip_ua.sip.presence import parse_presence
-from custom_components.sip_ua.sip.sdes import without_keys
 from custom_components.sip_ua.sip.sdp import MAX_SDP_LENGTH, parse_sdp
 from custom_components.sip_ua.sip.stun_message import StunError, binding_response, parse_binding_response
 
@@ -107,7 +106,6 @@ def read_description(data: bytes) -> None:
     except SdpError:
         return
     written = session.to_bytes()
-    without_keys(data)
     if len(written) <= MAX_SDP_LENGTH and parse_sdp(written) != session:
         raise AssertionError("a description that was written reads differently")
     local = LocalMedia(HERE.host, 4000, codecs_named(("G722", "PCMA", "PCMU")))

@@ -14,7 +14,6 @@ from custom_components.sip_ua.sip.sdes import (
     carries_keys,
     parse_crypto,
     read_crypto,
-    without_keys,
 )
 from custom_components.sip_ua.sip.sdp import Attribute, parse_sdp
 
@@ -135,18 +134,4 @@ def test_no_key_is_seen_where_people_look(crypto: Crypto) -> None:
     assert not any(secret in text or repr(crypto.key) in text for text in shown)
     assert f"a=crypto:{crypto.value}".encode() in parse_sdp(body).to_bytes()
     assert carries_keys(body)
-    hidden = without_keys(body)
-    assert secret.encode() not in hidden
-    assert hidden == body.replace(f"inline:{secret}".encode(), b"...")
-
-
-@pytest.mark.parametrize(
-    "line", [b"a=crypto :1 X inline:secret", b" a = crypto:1 X secret\tsecret", b"a=crypto:1 X secret"]
-)
-def test_a_key_is_left_out_however_oddly_its_line_is_written(line: bytes) -> None:
-    assert without_keys(b"v=0\r" + line + b"\ra=x\n") == b"v=0\ra=crypto:1 X ...\ra=x\n"
-
-
-@given(st.binary(max_size=200))
-def test_a_description_without_keys_is_shown_as_it_is(body: bytes) -> None:
-    assert b"crypto" in body or without_keys(body) == body
+    assert not carries_keys(body.replace(b"crypto", b"crypt"))

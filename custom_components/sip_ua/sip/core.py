@@ -173,11 +173,10 @@ class Core:
 
     def contact(self, hop: Hop, *, secure: bool = False) -> NameAddr:
         """Return where requests to us are to be sent, as the peer behind `hop` reaches us; `secure` by TLS only."""
-        transport = hop.remote.transport
-        if transport is Transport.TCP and not self.account.accepts_connections:
+        if hop.remote.transport is Transport.TCP and not self.account.accepts_connections:
             # A request took a connection for its size; who wants to reach us finds no way to make one.
             hop = replace(hop, remote=replace(hop.remote, transport=Transport.UDP))
-            transport = Transport.UDP
+        transport = hop.remote.transport
         here = self._seen_as.get(_flow(hop), hop.local)
         scheme = "sips" if secure else self.scheme
         # What goes by TLS at every hop names no transport (section 26.2.2).

@@ -94,18 +94,6 @@ def carries_keys(body: bytes) -> bool:
     return _LINE in body
 
 
-def without_keys(body: bytes) -> bytes:
-    """Return a description, of ours or of a peer, as it may be shown to people: every key is left out."""
-    return b"".join(_without_key(line) for line in body.splitlines(keepends=True))
-
-
-def _without_key(line: bytes) -> bytes:
-    name, _, value = line.partition(b":")
-    if b"".join(name.split()) + b":" != _LINE:
-        return line
-    return _LINE + b" ".join((*value.split()[:2], b"...")) + line[len(line.rstrip(b"\r\n")) :]
-
-
 def _may_be_ignored(parameter: str) -> bool:
     """Tell whether a session parameter changes nothing: a hint, or an extension that needs not be understood."""
     if parameter.startswith("-"):
