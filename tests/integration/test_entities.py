@@ -116,6 +116,7 @@ async def test_a_call_shows_whether_its_voice_is_encrypted(hass: HomeAssistant, 
         "incoming": False,
         "step": False,
         "answered": False,
+        "media": True,
         "ended": True,
     }
 
