@@ -31,13 +31,13 @@ def answer(request: Request, status: int, tag: str = "", *, port: int = 0, **hea
 class Responder:
     """Plays a script at an address of the link."""
 
-    def __init__(self, link: Link, address: Address, script: Script) -> None:
-        """Join the link."""
+    def __init__(self, link: Link, address: Address, script: Script, *others: Address) -> None:
+        """Join the link, under an address for each transport."""
         self.script = script
         self.asked: list[Request] = []
         self._peer: Address | None = None
         self._out: list[Send] = []
-        link.join(self, address, deliver=self.deliver)
+        link.join(self, address, *others, deliver=self.deliver)
 
     def handle_timer(self, now: float) -> None:
         """Have no timer."""

@@ -231,8 +231,7 @@ class Caller:
         # There is also a way to a far end that names a transport of its own.
         ways = HERE, replace(HERE, transport=Transport.UDP)
         self.link.join(self.alice.agent, *ways, deliver=self.alice.deliver, react=self.alice.react)
-        self.far = Responder(self.link, THERE, script)
-        self.link.join(self.far, THERE, OPEN, deliver=self.far.deliver)
+        self.far = Responder(self.link, THERE, script, OPEN)
         self.call_id = self.alice.dial(f"sip:bob@{THERE.host}")
 
     @property
@@ -296,6 +295,36 @@ def test_keys_do_not_follow_a_far_end_that_wants_requests_without_tls() -> None:
     assert caller.alice.ended.reason == "encrypted voice needs TLS"
     by_udp = [passage.data for passage in caller.link.transcript if passage.destination == OPEN]
     assert not any(carries_keys(data) for data in by_udp)
+
+
+@pytest.mark.parametrize("offered", [True, False])
+def test_what_comes_without_tls_cannot_take_the_keys_out_of_a_call(offered: bool) -> None:
+    def script(request: Request) -> list[bytes]:
+        if request.method == "ACK":
+            return []
+        if request.method != "INVITE":
+            return [answer(request, 200, "one")]
+        return [with_key(request, 200, "one", 4000, KEYS[0])]
+
+    caller = Caller(script, **REQUIRED)
+    caller.link.run_for(1)
+    invite = caller.far.asked[0]
+    body = fork_body(4000, KEYS[1]) if offered else b""
+    request = (
+        "INVITE sip:alice@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2:5060;branch=z9hG4bK1\r\n"
+        f"From: {invite.to};tag=one\r\nTo: {invite.from_}\r\nCall-ID: {invite.call_id}\r\nCSeq: 1 INVITE\r\n"
+        "Contact: <sip:one@192.0.2.2>\r\nMax-Forwards: 70\r\nContent-Type: application/sdp\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    caller.far.send(replace(HERE, transport=Transport.UDP), request.encode() + body)
+    caller.link.run_for(1)
+    refused = caller.link.sent("488")[0]
+    assert refused.destination == OPEN
+    assert b"encrypted voice needs TLS" in refused.data
+    caller.alice.command("hold", caller.call_id)
+    caller.link.run_for(1)
+    assert caller.alice.agent.calls[caller.call_id].state is CallState.HELD
+    assert caller.heard[0] == (4000, KEYS[0])
 
 
 def test_no_key_is_seen_in_what_is_told_or_shown() -> None:

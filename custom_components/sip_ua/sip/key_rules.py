@@ -105,11 +105,9 @@ class LocalKeys:
 
     def settled(self, ours: Crypto | None) -> LocalKeys:
         """Note which key is used from now on, None for plain voice."""
-        given_up = self.used is not None and (ours is None or ours.key != self.used.key)
-        lines = self.lines
-        if given_up and self.used is not None:
-            lost = self.used.key
-            lines = tuple(crypto for crypto in lines if crypto.key != lost)
+        before, lines = self.used, self.lines
+        if before is not None and (ours is None or ours.key != before.key):
+            lines = tuple(crypto for crypto in lines if crypto.key != before.key)
         return replace(self, lines=lines, used=ours)
 
     def find(self, theirs: Crypto) -> Crypto | None:
