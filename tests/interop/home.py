@@ -99,6 +99,7 @@ def typed_account(
     transport: str = "udp",
     bind: str = LOOPBACK,
     timers: Mapping[str, int] | None = None,
+    security: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what a person types about an account at a registrar on loopback.
 
@@ -116,7 +117,7 @@ def typed_account(
             CONF_RTP_PORT_START: first,
             CONF_RTP_PORT_END: first + RTP_PORTS - 1,
         },
-        SECTION_SECURITY: {},
+        SECTION_SECURITY: dict(security or {}),
         SECTION_TIMERS: dict(timers or {}),
     }
 
@@ -130,10 +131,14 @@ async def set_up(
     transport: str = "udp",
     options: Mapping[str, Any] | None = None,
     lines: Mapping[str, str] | None = None,
+    security: Mapping[str, Any] | None = None,
     **timers: int,
 ) -> Home:
     """Set the integration up with an account at a registrar on loopback; `lines` are names of numbers to watch."""
-    data = normalize(typed_account(port=port, password=password, number=number, transport=transport, timers=timers))
+    typed = typed_account(
+        port=port, password=password, number=number, transport=transport, timers=timers, security=security
+    )
+    data = normalize(typed)
     entry = MockConfigEntry(
         domain=DOMAIN,
         title=identity_of(data),

@@ -1,10 +1,14 @@
 """Encrypted voice with baresip through Kamailio: optional, required, refused, held (RFC 4568, RFC 3711, RFC 8643)."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from homeassistant.core import HomeAssistant
 
+from custom_components.sip_ua.const import CONF_SRTP, CONF_SRTP_WITHOUT_TLS
+from custom_components.sip_ua.diagnostics import async_get_config_entry_diagnostics
 from custom_components.sip_ua.net.phone import CallStatistics
 from custom_components.sip_ua.rtp.session import RtpStatistics
 from custom_components.sip_ua.sip.account import Account, Srtp
@@ -13,6 +17,7 @@ from custom_components.sip_ua.sip.sdes import SUITES
 
 from .agent import Agent, account_at, direct_account
 from .conftest import Peers
+from .home import set_up
 from .peers import Kamailio
 from .peers.baresip import TONE_DBFS
 from .test_calls import ALL_DIGITS, ENOUGH_SECONDS, RATE, THEIR_HZ, assert_voice_both_ways
@@ -167,3 +172,24 @@ async def test_suites_that_we_do_not_speak_are_refused_with_a_warning(peers: Pee
         caller = await peers.sipp("uac_offers_unknown_suite", ours.address)
         await caller.require_success()
         assert ours.told(IncomingCall) == []
+
+
+async def test_home_assistant_calls_encrypted_and_says_so(hass: HomeAssistant, peers: Peers, tmp_path: Path) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio, encryption="srtp-mand")
+    security = {CONF_SRTP: Srtp.REQUIRED.value, CONF_SRTP_WITHOUT_TLS: True}
+    home = await set_up(hass, port=kamailio.port, password="hapw", security=security)
+    await home.until_state("registration", "registered")
+    response = await home.call("dial", number="bob", wait="answered")
+    assert home.state("call_state").attributes["encrypted"] is True
+    await bob.until(lambda: bob.heard_seconds() >= 1, "voice flows")
+    await home.call("hangup", call_id=response["call_id"])
+    assert (await home.until_event("answered"))["encrypted"] is True
+    assert (await home.until_event("ended"))["encrypted"] is True
+    figures = (await home.until_event("statistics"))["statistics"]
+    assert figures["encrypted"] is True
+    assert figures["packets_received"] > 0
+    written = re.findall(r"inline:([A-Za-z0-9+/]{30,})", bob.log)
+    assert written
+    shown = repr(home.events) + repr(home.states()) + repr(await async_get_config_entry_diagnostics(hass, home.entry))
+    assert not [key for key in written if key in shown]
