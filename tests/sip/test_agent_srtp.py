@@ -297,26 +297,59 @@ def test_keys_do_not_follow_a_far_end_that_wants_requests_without_tls() -> None:
     assert not any(carries_keys(data) for data in by_udp)
 
 
-@pytest.mark.parametrize("offered", [True, False])
-def test_what_comes_without_tls_cannot_take_the_keys_out_of_a_call(offered: bool) -> None:
-    def script(request: Request) -> list[bytes]:
-        if request.method == "ACK":
-            return []
-        if request.method != "INVITE":
-            return [answer(request, 200, "one")]
-        return [with_key(request, 200, "one", 4000, KEYS[0])]
+def agreeable(request: Request) -> list[bytes]:
+    """Answer a call under the first key."""
+    if request.method == "ACK":
+        return []
+    if request.method != "INVITE":
+        return [answer(request, 200, "one")]
+    return [with_key(request, 200, "one", 4000, KEYS[0])]
 
-    caller = Caller(script, **REQUIRED)
-    caller.link.run_for(1)
+
+def offer_within(caller: Caller, method: str, body: bytes, transport: Transport) -> bytes:
+    """Return a request of the far end inside the dialog of the call."""
     invite = caller.far.asked[0]
-    body = fork_body(4000, KEYS[1]) if offered else b""
-    request = (
-        "INVITE sip:alice@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2:5060;branch=z9hG4bK1\r\n"
-        f"From: {invite.to};tag=one\r\nTo: {invite.from_}\r\nCall-ID: {invite.call_id}\r\nCSeq: 1 INVITE\r\n"
+    head = (
+        f"{method} sip:alice@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/{transport.via} 192.0.2.2:5060;branch=z9hG4bK1\r\n"
+        f"From: {invite.to};tag=one\r\nTo: {invite.from_}\r\nCall-ID: {invite.call_id}\r\nCSeq: 1 {method}\r\n"
         "Contact: <sip:one@192.0.2.2>\r\nMax-Forwards: 70\r\nContent-Type: application/sdp\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
-    caller.far.send(replace(HERE, transport=Transport.UDP), request.encode() + body)
+    return head.encode() + body
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_new_key_of_theirs_is_taken_over_in_a_call_and_ours_stays(method: str) -> None:
+    caller = Caller(agreeable, **REQUIRED)
+    caller.link.run_for(1)
+    caller.far.send(HERE, offer_within(caller, method, fork_body(4000, KEYS[1]), Transport.TLS))
+    caller.link.run_for(1)
+    assert caller.heard == [(4000, KEYS[0]), (4000, KEYS[1])]
+    sent_with = [change.media for change in caller.alice.events(MediaChanged)]
+    assert len({media.security.local_key for media in sent_with if media is not None and media.security}) == 1
+    answered = caller.link.sent("200", HERE)[0]
+    assert answered.data.count(b"a=crypto:1 " + CM80.encode()) == 1
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_call_that_must_be_encrypted_does_not_become_plain(method: str) -> None:
+    caller = Caller(agreeable, **REQUIRED)
+    caller.link.run_for(1)
+    plain = b"\r\n".join(line for line in fork_body(4000, KEYS[1]).split(b"\r\n") if b"crypto" not in line)
+    caller.far.send(HERE, offer_within(caller, method, plain, Transport.TLS))
+    caller.link.run_for(1)
+    assert b'Warning: 302 sip "the voice must be encrypted"' in caller.link.sent("488")[0].data
+    assert caller.heard == [(4000, KEYS[0])]
+    assert caller.alice.agent.calls[caller.call_id].encrypted
+
+
+@pytest.mark.parametrize("offered", [True, False])
+def test_what_comes_without_tls_cannot_take_the_keys_out_of_a_call(offered: bool) -> None:
+    caller = Caller(agreeable, **REQUIRED)
+    caller.link.run_for(1)
+    body = fork_body(4000, KEYS[1]) if offered else b""
+    request = offer_within(caller, "INVITE", body, Transport.UDP)
+    caller.far.send(replace(HERE, transport=Transport.UDP), request)
     caller.link.run_for(1)
     refused = caller.link.sent("488")[0]
     assert refused.destination == OPEN
