@@ -11,12 +11,14 @@ from custom_components.sip_ua.sip.account import (
     Account,
     CertificateCheck,
     ServerAddress,
+    Srtp,
     Timing,
     TlsSettings,
     Transport,
     UriType,
 )
 from custom_components.sip_ua.sip.events import CallOutcome, CallState, EndedBy, RegistrationFailure, RegistrationState
+from custom_components.sip_ua.sip.sdes import SUITES
 from tests.net.certificates import CertificateAuthority, fingerprint_of
 
 from .agent import Agent, account_at, direct_account
@@ -57,7 +59,9 @@ async def serve(
     )
 
 
-async def telephone(peers: Peers, kamailio: Kamailio, authority: CertificateAuthority) -> Baresip:
+async def telephone(
+    peers: Peers, kamailio: Kamailio, authority: CertificateAuthority, *, encryption: str = ""
+) -> Baresip:
     """Start bob's baresip, which talks to the registrar by TLS and checks its certificate."""
     return await peers.start(
         Baresip(
@@ -69,6 +73,7 @@ async def telephone(peers: Peers, kamailio: Kamailio, authority: CertificateAuth
             transport="tls",
             certificate=authority.file(HERE),
             authority=Path(authority.cafile),
+            encryption=encryption,
         )
     )
 
@@ -205,6 +210,33 @@ async def test_baresip_calls_us_over_tls_down_the_connection_that_we_made(
         ended = await ours.until_ended(call.id)
         assert (ended.outcome, ended.ended_by) == (CallOutcome.ANSWERED, EndedBy.REMOTE)
     assert_record_routed(kamailio)
+
+
+@pytest.mark.parametrize(("srtp", "theirs"), [(Srtp.OPTIONAL, "srtp"), (Srtp.REQUIRED, "srtp-mand")])
+@pytest.mark.parametrize("caller_is_baresip", [False, True])
+async def test_over_tls_voice_is_encrypted_without_anything_else_to_allow(
+    peers: Peers,
+    authority: CertificateAuthority,
+    tmp_path: Path,
+    srtp: Srtp,
+    theirs: str,
+    caller_is_baresip: bool,
+) -> None:
+    kamailio = await serve(peers, authority.file(HERE))
+    bob = await telephone(peers, kamailio, authority, encryption=theirs)
+    async with Agent(replace(account_over_tls(kamailio, trusting(authority)), srtp=srtp)) as ours:
+        await ours.until_registered()
+        if caller_is_baresip:
+            await bob.dial(f"sip:ha@{kamailio.tls_address}")
+            call_id = (await ours.until_incoming()).call.id
+            await ours.phone.answer(call_id)
+        else:
+            call_id = await ours.phone.dial("bob")
+        assert (await ours.until_state(call_id, CallState.TALKING)).encrypted
+        await assert_voice_both_ways(ours, call_id, bob, tmp_path)
+        assert bob.suite in SUITES
+        await ours.phone.hangup(call_id)
+        assert (await ours.until_ended(call_id)).encrypted
 
 
 async def test_a_call_from_udp_reaches_us_over_tls(peers: Peers, authority: CertificateAuthority) -> None:
