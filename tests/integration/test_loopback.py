@@ -148,7 +148,7 @@ async def test_a_call_to_which_no_network_leads_is_unreachable(
 ) -> None:
     result = await add_account(hass, exchange, template="direct", server="", password="")
     entry = result["result"]
-    with patch("custom_components.sip_ua.net.transport._outgoing_address", return_value=None):
+    with patch("custom_components.sip_ua.net.transport.outgoing_address", return_value=None):
         answer = await hass.services.async_call(
             DOMAIN, "dial", {"number": "sip:bob@[2001:db8::1]", "wait": wait}, blocking=True, return_response=True
         )

@@ -148,6 +148,25 @@ async def test_servers_come_by_priority_and_all_of_them_for_failover(resolver: R
     assert [address.host for address in found] == ["192.0.2.3", "192.0.2.2", "192.0.2.1", "192.0.2.0"]
 
 
+async def test_servers_of_one_priority_and_transport_share_a_rank(resolver: Resolver, server: NameServer) -> None:
+    for number, priority in enumerate((20, 10, 10)):
+        server.srv("_sip._udp.example.com", priority, 1, 5060, f"{number}.example.com")
+    server.srv("_sip._tcp.example.com", 5, 1, 5060, "1.example.com")
+    server.host("0.example.com", "192.0.2.10")
+    server.host("1.example.com", "192.0.2.11", "2001:db8::11")
+    server.host("2.example.com", "192.0.2.12")
+    found = await resolver.resolve(Lookup(1, "example.com", None, None))
+    ranks = {(address.transport, address.host): address.rank for address in found}
+    assert ranks == {
+        (UDP, "192.0.2.11"): 0,
+        (UDP, "2001:db8::11"): 0,
+        (UDP, "192.0.2.12"): 0,
+        (UDP, "192.0.2.10"): 1,
+        (TCP, "192.0.2.11"): 2,
+        (TCP, "2001:db8::11"): 2,
+    }
+
+
 async def test_a_server_without_an_address_is_left_out(resolver: Resolver, server: NameServer) -> None:
     server.srv("_sip._udp.example.com", 1, 0, 5060, "gone.example.com")
     server.srv("_sip._udp.example.com", 2, 0, 5060, "pbx.example.com")

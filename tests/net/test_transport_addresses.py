@@ -41,7 +41,7 @@ async def test_a_way_that_was_not_there_is_looked_for_again_soon(
 ) -> None:
     side = await open_side(replace(ACCOUNT, network=NetworkSettings()))
     found: list[str | None] = [None, HOME]
-    monkeypatch.setattr(transport, "_outgoing_address", lambda _host: found.pop(0))
+    monkeypatch.setattr(transport, "outgoing_address", lambda _host: found.pop(0))
     server = Address(UDP, "192.0.2.1", 5060)
     assert side.transports.local_for(server) is side.transports.local_for(server) is None
     loop = asyncio.get_running_loop()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from custom_components.sip_ua.sip.account import Transport
 from custom_components.sip_ua.sip.address import Address, Send
 from custom_components.sip_ua.sip.digest_server import DigestServer, Login
+from custom_components.sip_ua.sip.headers import NameAddr
 from custom_components.sip_ua.sip.message import Request, Response, parse_message
 from custom_components.sip_ua.sip.transaction import RequestReceived, Timers, TransactionLayer
 
@@ -25,18 +26,22 @@ class Registrar:
     algorithm: str = "SHA-256"
     min_expires: int = 60
     max_expires: int = 3600
+    max_contacts: int = 10
     login: bool = True
     silent: bool = False
     script: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     bindings: dict[str, float] = field(default_factory=dict)
     asked: list[tuple[float, Request]] = field(default_factory=list)
     seen_from: Callable[[Address], Address] | None = None
+    extra: list[tuple[str, str]] = field(default_factory=list)
+    """Header fields that each 2xx to REGISTER has besides."""
+    address: Address = SERVER
 
     def __post_init__(self) -> None:
         """Join the link."""
         self.layer = TransactionLayer(Timers())
         self.restart()
-        self.link.join(self, SERVER, deliver=self.deliver, react=self.react)
+        self.link.join(self, self.address, deliver=self.deliver, react=self.react)
 
     def restart(self) -> None:
         """Forget every binding and nonce."""
@@ -88,17 +93,23 @@ class Registrar:
         return self._bind(request, now)
 
     def _bind(self, request: Request, now: float) -> Response:
-        for contact in request.contacts:
-            expires = contact.expires if contact.expires is not None else request.expires or 0
-            if 0 < expires < self.min_expires:
-                response = request.create_response(423, to_tag="server")
-                response.headers.add("Min-Expires", str(self.min_expires))
-                return response
-            uri = str(contact.uri)
-            self.bindings.pop(uri, None)
-            if expires:
-                self.bindings[uri] = now + min(expires, self.max_expires)
+        times = {str(contact.uri): _seconds(contact, request) for contact in request.contacts}
+        if any(0 < expires < self.min_expires for expires in times.values()):
+            response = request.create_response(423, to_tag="server")
+            response.headers.add("Min-Expires", str(self.min_expires))
+            return response
+        bindings = {uri: until for uri, until in self.bindings.items() if uri not in times}
+        bindings |= {uri: now + min(expires, self.max_expires) for uri, expires in times.items() if expires}
+        if len(bindings) > self.max_contacts:
+            return request.create_response(403, to_tag="server")
+        self.bindings = bindings
         response = request.create_response(200, to_tag="server")
         for bound, until in self.bindings.items():
             response.headers.add("Contact", f"<{bound}>;expires={int(until - now)}")
+        for name, value in self.extra:
+            response.headers.add(name, value)
         return response
+
+
+def _seconds(contact: NameAddr, request: Request) -> int:
+    return contact.expires if contact.expires is not None else request.expires or 0

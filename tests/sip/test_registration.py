@@ -5,47 +5,16 @@ from itertools import pairwise
 
 import pytest
 
-from custom_components.sip_ua.sip.account import Account, NatMode, NetworkSettings, ServerAddress, Timing, Transport
+from custom_components.sip_ua.sip.account import NatMode, NetworkSettings, ServerAddress, Timing, Transport
 from custom_components.sip_ua.sip.address import Address, Hop, HostPort
 from custom_components.sip_ua.sip.agent import UserAgent
 from custom_components.sip_ua.sip.events import RegistrationChanged, RegistrationFailure, RegistrationState
 from custom_components.sip_ua.sip.message import Request, parse_message
 
-from .agents import ALICE, AgentEnd, entropy, join
-from .link import Faults, Link
-from .registrar import NAME, SERVER, Registrar
-
-
-def account(**changes: object) -> Account:
-    """Return an account at the registrar."""
-    made = Account(number="alice", domain=NAME, password="secret", server=ServerAddress(NAME))
-    return replace(made, **changes)  # type: ignore[arg-type]
-
-
-class Home:
-    """Alice's telephone and its registrar."""
-
-    def __init__(self, made: Account | None = None, faults: Faults | None = None, seed: int = 0) -> None:
-        self.link = Link(seed=seed) if faults is None else Link(seed=seed, faults=faults)
-        self.server = Registrar(self.link)
-        self.alice: AgentEnd = join(self.link, made or account(), ALICE, seed=seed + 1)
-        self.alice.names[NAME] = [SERVER]
-
-    def start(self, seconds: float = 5) -> None:
-        self.alice.command("register")
-        self.link.run_for(seconds)
-
-    @property
-    def status(self) -> RegistrationChanged:
-        return self.alice.agent.registration
-
-    @property
-    def state(self) -> RegistrationState:
-        return self.status.state
-
-    @property
-    def states(self) -> list[RegistrationState]:
-        return [event.state for event in self.alice.events(RegistrationChanged)]
+from .agents import ALICE, entropy
+from .homes import Home, account
+from .link import Faults
+from .registrar import NAME, SERVER
 
 
 def test_registers_with_a_login_and_tells_until_when() -> None:

@@ -264,6 +264,26 @@ def test_a_final_answer_is_reported_once_however_often_it_comes(bench: Bench, st
     assert bench.layer.next_timer() is None
 
 
+def test_a_2xx_after_the_refusal_of_the_same_register_is_passed_up_as_a_stray(bench: Bench) -> None:
+    register = make_request("REGISTER")
+    _send(bench, register)
+    bench.receive(make_response(register, 401))
+    bench.receive(make_response(register, 200))
+    assert _statuses(bench) == [401]
+    assert [stray.response.status for stray in bench.told_of(StrayResponse)] == [200]
+
+
+def test_a_request_that_is_given_up_is_sent_no_more(bench: Bench) -> None:
+    transaction = _send(bench, make_request("REGISTER"))
+    bench.pass_time(1)
+    sent = len(bench.labels())
+    bench.layer.abandon(transaction, bench.now)
+    bench.layer.abandon(transaction, bench.now)
+    bench.pass_time(60)
+    assert len(bench.labels()) == sent
+    assert bench.layer.active == 0
+
+
 def test_a_final_answer_over_tcp_ends_the_transaction_at_once(bench: Bench) -> None:
     request = make_request("REGISTER")
     _send(bench, request, tcp=True)

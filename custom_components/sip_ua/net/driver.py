@@ -17,7 +17,9 @@ from ..sip.errors import LocalProtocolError
 from ..sip.events import Event, RegistrationFailure
 from .connections import Admission
 from .errors import ResolutionError
+from .network_watch import NetworkWatch
 from .resolver import Resolver
+from .routes import outgoing_address
 from .transport import TransportHandlers, Transports
 
 _LOGGER = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ class Driver:
         self._own_resolver = resolver is None
         self._resolver = resolver
         self._transports: Transports | None = None
+        self._watch = NetworkWatch(lambda: agent.servers, self.network_changed, route=self._route)
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._pumping = False
@@ -67,9 +70,11 @@ class Driver:
             await self._close_network(transports)
             raise
         self._transports = transports
+        self._watch.start()
 
     async def close(self) -> None:
         """Free every socket, port and task."""
+        self._watch.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -97,12 +102,6 @@ class Driver:
         except TimeoutError:
             _LOGGER.debug("%s: no answer to the goodbye in time", self._account.domain)
 
-    def network_changed(self) -> None:
-        """Register again at once: our addresses may have changed."""
-        if self._transports is not None:
-            self._transports.network_changed()
-            self._address_changed()
-
     async def locate(self, target: str) -> list[Hop] | Failure:
         """Return the first hops towards `target`, best first, with our address as it is reached from there."""
         hop = self._agent.first_hop(target)
@@ -122,6 +121,17 @@ class Driver:
     def _transport_failed(self, address: Address, failure: RegistrationFailure, text: str) -> None:
         self._agent.transport_failed(address, failure, text, self.now)
         self.pump()
+
+    def _route(self, host: str) -> str | None:
+        """Return our address towards a host, which is always the one that the account is bound to."""
+        return self._account.network.bind_address or outgoing_address(host)
+
+    def network_changed(self) -> None:
+        """Register again at once: our addresses are others, or all that stood while we slept has gone."""
+        if self._transports is not None:
+            _LOGGER.debug("%s: another network, or the same after a sleep", self._account.domain)
+            self._transports.network_changed()
+            self._address_changed()
 
     def _address_changed(self) -> None:
         self._agent.network_changed(self.now)
@@ -177,7 +187,11 @@ class Driver:
         if hops is None:
             self.spawn(self._locate(lookup), f"sip_ua look up {lookup.host}")
         else:
-            self._agent.looked_up(lookup.token, hops, self.now)
+            self._looked_up(lookup, hops)
+
+    def _looked_up(self, lookup: Lookup, hops: list[Hop]) -> None:
+        self._agent.looked_up(lookup.token, hops, self.now)
+        self._watch.notice()
 
     async def _locate(self, lookup: Lookup) -> None:
         try:
@@ -185,7 +199,7 @@ class Driver:
         except ResolutionError as error:
             self._agent.lookup_failed(lookup.token, error.failure, str(error), self.now)
         else:
-            self._agent.looked_up(lookup.token, hops, self.now)
+            self._looked_up(lookup, hops)
         self.pump()
 
     def spawn(self, work: Coroutine[None, None, None], name: str) -> None:

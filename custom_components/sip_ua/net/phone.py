@@ -256,7 +256,7 @@ class Phone:
             self._tell(TransferRefused(at=now, call=event.call, target=event.target, reason=str(error)))
 
     def network_changed(self) -> None:
-        """Register again at once: our addresses may have changed."""
+        """Register again at once, for whoever knows of another network before the telephone has noticed it."""
         self._driver.network_changed()
 
     # Voice

@@ -22,11 +22,12 @@ type RandomInteger = Callable[[int, int], int]
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """A host that serves, not yet an address."""
+    """A host that serves, not yet an address; `rank` is as that of an address."""
 
     transport: Transport
     host: str
     port: int
+    rank: int = 0
 
 
 class Resolver:
@@ -45,7 +46,10 @@ class Resolver:
         await self._dns.close()
 
     async def resolve(self, lookup: Lookup) -> list[Address]:
-        """Return the addresses of a server, those to be tried first in front; raises ResolutionError."""
+        """Return the addresses of a server, those to be tried first in front; raises ResolutionError.
+
+        Their ranks are those of the services and priorities, from 0 on; the addresses of one host share one.
+        """
         numeric = numeric_address(lookup)
         if numeric is not None:
             return [numeric]
@@ -75,20 +79,25 @@ class Resolver:
         return addresses
 
     async def _addresses(self, target: _Target) -> list[Address]:
-        return [Address(target.transport, host, target.port) for host in await self.addresses(target.host)]
+        hosts = await self.addresses(target.host)
+        return [Address(target.transport, host, target.port, target.rank) for host in hosts]
 
     async def _targets(self, lookup: Lookup) -> list[_Target]:
         """Return the hosts that serve a name, best first (RFC 3263 sections 4.1 and 4.2)."""
         transport, host = lookup.transport, ascii_name(lookup.host)
         asks_srv = lookup.port is None and (lookup.srv or transport is None)
-        targets: list[_Target] = []
+        found: list[tuple[Transport, SrvRecord]] = []
         if asks_srv:
             services = await self._services(host) if transport is None else [(transport, _srv_name(transport, host))]
             answers = await asyncio.gather(*(self._srv(name) for _transport, name in services))
             for (service, _name), records in zip(services, answers, strict=True):
-                targets += [_Target(service, record.target, record.port) for record in self._in_turn(records)]
-        if targets:
-            return targets[:MAX_TARGETS]
+                found += [(service, record) for record in self._in_turn(records)]
+        if found:
+            ranks = list(dict.fromkeys((service, record.priority) for service, record in found))
+            return [
+                _Target(service, record.target, record.port, ranks.index((service, record.priority)))
+                for service, record in found[:MAX_TARGETS]
+            ]
         plain = transport or Transport.UDP
         return [_Target(plain, host, lookup.port or plain.default_port)]
 

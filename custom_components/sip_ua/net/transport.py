@@ -17,6 +17,7 @@ from .failures import explain_number
 from .ports import PortPair
 from .public_address import PublicAddress, VoiceAddress
 from .resolver import Resolver, numeric_address, numeric_host
+from .routes import outgoing_address
 from .tls import TlsTrust
 from .udp import UdpSocket, bind
 
@@ -27,7 +28,6 @@ MAX_ROUTES: Final = 256
 ROUTE_LIFETIME: Final = 30.0
 NO_ROUTE_LIFETIME: Final = 1.0
 MAX_NAMED: Final = 256
-_DISCARD_PORT: Final = 9
 _FIRST_OF_TEXT: Final = b"\x04"
 _LINE_END_OCTETS: Final = b"\r\n\0 "
 
@@ -239,7 +239,7 @@ class Transports:
             local = None
             # Of a name the system would ask its name servers here and now.
             if numeric_host(host) is not None:
-                local = self._network.bind_address.partition("%")[0] or _outgoing_address(host)
+                local = self._network.bind_address.partition("%")[0] or outgoing_address(host)
             lifetime = NO_ROUTE_LIFETIME if local is None else ROUTE_LIFETIME
             _put(self._routes, host, (now + lifetime, local), MAX_ROUTES)
         return local if (":" in host) in self._sockets else None
@@ -280,15 +280,3 @@ def _put[Key, Value](cache: dict[Key, Value], key: Key, value: Value, limit: int
     cache[key] = value
     if len(cache) > limit:
         del cache[next(iter(cache))]
-
-
-def _outgoing_address(host: str) -> str | None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            # Connecting a UDP socket sends no packet.
-            probe.connect((host, _DISCARD_PORT))
-            address: str = probe.getsockname()[0]
-    except OSError:
-        return None
-    return address.partition("%")[0]

@@ -97,7 +97,10 @@ class ServerAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Timers of one account, in seconds."""
+    """Timers of one account, in seconds.
+
+    `keep_alive` is also how often a registration is confirmed that the registrar may have forgotten; 0 means neither.
+    """
 
     expiration: int = 3600
     resend: int = 180

@@ -1,9 +1,18 @@
 """Where messages come from and go to (RFC 3261 section 18, RFC 3263)."""
 
 from dataclasses import dataclass, field
-from typing import override
+from ipaddress import ip_address, ip_network
+from typing import Final, override
 
 from .account import Transport
+
+_AT_HOME: Final = tuple(
+    ip_network(network)
+    for network in (
+        *("10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"),
+        *("::1/128", "fc00::/7", "fe80::/10"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +25,21 @@ class HostPort:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A numeric transport address of a peer; IPv6 without brackets."""
+    """A numeric transport address of a peer; IPv6 without brackets.
+
+    `rank` orders the servers of one lookup, the best being 0; those of one rank share the load.
+    """
 
     transport: Transport
     host: str
     port: int
+    rank: int = field(default=0, compare=False, repr=False)
+
+    @property
+    def at_home(self) -> bool:
+        """Whether the address is in a home's own network or on this machine (RFC 1918, RFC 3927, RFC 4193)."""
+        host = ip_address(self.host)
+        return any(host.version == home.version and host in home for home in _AT_HOME)
 
     @override
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from .account import Account
 from .address import Address, Hop, Lookup, Send
+from .better_server import BetterServer
 from .call_incoming import ReceivedCall
 from .call_outgoing import OutgoingCall
 from .calls import Calls
@@ -75,8 +76,9 @@ class UserAgent:
         self._calls = Calls(core)
         self.subscriptions = Subscriptions(core)
         self._inbound = Inbound(core, self._calls, self.subscriptions)
-        self._keep_alive = KeepAlive(core, self._server_lost)
         self._registration = Registration(core, self._registered)
+        self._keep_alive = KeepAlive(core, self._is_quiet, self._server_lost)
+        self._better_server = BetterServer(core, self._keep_alive.build, self._registration.refresh)
         self._malformed_limit = RateLimit(MALFORMED_RATE, MALFORMED_BURST)
         self._stranger_limit = RateLimit(STRANGER_RATE, STRANGER_BURST)
         self._failure_kind = RegistrationFailure.NO_ANSWER
@@ -232,6 +234,7 @@ class UserAgent:
     def unregister(self, now: float) -> None:
         """Give up the registration, and every subscription before it."""
         self._keep_alive.stop()
+        self._better_server.stop()
         self.subscriptions.stop(now)
         self._registration.stop(now)
         self._work(now)
@@ -239,7 +242,7 @@ class UserAgent:
     def network_changed(self, now: float) -> None:
         """Register again at once: our addresses may have changed."""
         self.subscriptions.doubt(now)
-        self._registration.refresh(now)
+        self._registration.network_changed(now)
         self._work(now)
 
     def dial(
@@ -378,13 +381,24 @@ class UserAgent:
 
     def _registered(self, hop: Hop, now: float) -> None:
         self._keep_alive.start(hop, now)
+        self._better_server.registered(hop, self._registration.hops, now)
         self.subscriptions.registered(hop, now, recovered=self._registration.recovered)
+
+    def _is_quiet(self) -> bool:
+        """Whether nothing but a keep-alive would tell that the server is still there."""
+        registration = self._registration
+        return registration.status.state is RegistrationState.REGISTERED and not registration.in_flight
 
     def _server_lost(self, now: float) -> None:
         self.subscriptions.doubt(now)
         self._registration.refresh(now)
 
     # Who may reach us
+
+    @property
+    def servers(self) -> frozenset[str]:
+        """Return the numeric hosts of the account's servers, as far as they are known."""
+        return self._core.server_hosts
 
     def is_server(self, host: str) -> bool:
         """Whether a numeric host is one of the account's servers."""
@@ -436,7 +450,10 @@ class UserAgent:
             case RequestReceived(transaction, request):
                 self._inbound.receive(transaction, request, now)
             case StrayResponse(response, _):
-                self._calls.strays.receive(response, now)
+                if response.cseq.method == "INVITE":
+                    self._calls.strays.receive(response, now)
+                else:
+                    self._registration.late_success(response, now)
             case AckReceived(request, ServerTransaction(context=DialogCall() as call) as invite, _):
                 call.ack_received(invite, request, now)
             case CancelReceived(ServerTransaction(context=ReceivedCall() as call), request):

@@ -17,8 +17,7 @@ from .dialog_peer import DialogPeer
 from .errors import LocalProtocolError, RemoteProtocolError
 from .events import CallDirection, CallOutcome, CallState, EndedBy, LadderStep, RegistrationFailure
 from .forks import Fork
-from .grammar import MAX_FORWARDS
-from .headers import CSeq, Headers, NameAddr
+from .headers import CSeq, NameAddr
 from .key_rules import NEEDS_TLS
 from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer
@@ -157,13 +156,14 @@ class OutgoingCall(DialogCall):
         self._moved = False
         self._describe(hop)
         self._forks, self._heard, self.peer, self.agreement = {}, None, None, None
-        headers = Headers()
-        core.add_route(headers)
-        headers.add("Max-Forwards", MAX_FORWARDS)
-        headers.add("From", str(self._from))
-        headers.add("To", str(self._to))
-        headers.add("Call-ID", self.snapshot.sip_call_id)
-        headers.add("CSeq", str(CSeq(self._cseq, "INVITE")))
+        request = core.create_request(
+            CSeq(self._cseq, "INVITE"),
+            str(self._uri),
+            from_=self._from,
+            to=self._to,
+            call_id=self.snapshot.sip_call_id,
+        )
+        headers = request.headers
         headers.add("Contact", str(core.contact(hop, secure=self._secure)))
         headers.add("Allow", core.allow)
         headers.add("Supported", core.supported)
@@ -175,7 +175,8 @@ class OutgoingCall(DialogCall):
             headers.add(name, value)
         if self._body:
             headers.add("Content-Type", SDP_TYPE)
-        return Request("INVITE", str(self._uri), headers, self._body)
+            request.body = self._body
+        return request
 
     def _challenged(self, response: Response, now: float) -> None:
         self.step(LadderStep.CHALLENGE, now, sent=False, code=response.status, reason=response.reason)

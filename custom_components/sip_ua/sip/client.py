@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .address import Hop
 from .core import NOWHERE, Core, Failure
-from .errors import AuthenticationError, AuthenticationFailure
+from .errors import AuthenticationError
 from .events import RegistrationFailure
 from .message import Request, Response
 from .transaction import ClientTransaction
@@ -17,6 +17,7 @@ from .transaction import ClientTransaction
 MAX_LOGIN_ROUNDS = 3
 _CHALLENGES = (401, 407)
 _TRY_NEXT_SERVER = 503
+_SERVER_FAILURE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +57,31 @@ class ClientRequest:
         self.login_error: AuthenticationError | None = None
 
     @property
+    def hops(self) -> tuple[Hop, ...]:
+        """Every server that the request may go to."""
+        return self._hops
+
+    @property
     def hop(self) -> Hop:
         """The server that the request went to last, as it was located."""
         return self._hops[self._index]
+
+    def is_answered_by(self, response: Response) -> bool:
+        """Whether an answer belongs to what was sent last."""
+        sent = None if self.transaction is None else self.transaction.request
+        return sent is not None and (sent.call_id, sent.cseq) == (response.call_id, response.cseq)
 
     def start(self, hops: tuple[Hop, ...], now: float) -> None:
         """Send to the first hop."""
         self._hops = hops
         self._send(now)
+
+    def abandon(self, now: float) -> None:
+        """Forget the request, whose answer could not reach us any more: nobody is told what becomes of it."""
+        self._stopped = True
+        if self.transaction is not None:
+            self.transaction.context = None
+            self._core.layer.abandon(self.transaction, now)
 
     def stop(self) -> None:
         """Send nothing more: neither a login nor to another server; what still comes is passed on as it is."""
@@ -94,9 +112,12 @@ class ClientRequest:
             return
         if not current and status >= 300:
             return
-        if status == _TRY_NEXT_SERVER and self._advance(now):
-            return
-        self._core.preferred = self.hop.remote
+        if status == _TRY_NEXT_SERVER:
+            self._core.let_rest(self.hop.remote, now + response.retry_after)
+            if self._advance(now):
+                return
+        if self._index and status < _SERVER_FAILURE:
+            self._core.preferred = self.hop.remote
         if status < 300:
             self._core.digest.succeeded(transaction.request, response)
         if status in _CHALLENGES and self._login(transaction, response, now):
@@ -142,15 +163,8 @@ class ClientRequest:
     def _login(self, transaction: ClientTransaction, response: Response, now: float) -> bool:
         """Send again with a login; False where that cannot help."""
         self._logins += 1
-        digest = self._core.digest
         try:
-            try:
-                digest.challenged(response)
-            except AuthenticationError as error:
-                # A server without transactions takes the repetition of a good login for a replay of it.
-                if error.failure is not AuthenticationFailure.REFUSED or transaction.sent == 1:
-                    raise
-                digest.challenged(response)
+            self._core.digest.challenged(response, repeated=transaction.sent > 1)
         except AuthenticationError as error:
             self.login_error = error
             return False

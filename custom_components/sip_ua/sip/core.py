@@ -1,6 +1,7 @@
 """What every part of the user agent shares: identity, transactions, login, server location and the way out.
 
-RFC 3261 sections 8.1.1 (header fields of a request) and 18.2.1; RFC 3581 for the address that others see us at.
+RFC 3261 sections 8.1.1 (header fields of a request) and 18.2.1; RFC 3581 for the address that others see us at;
+RFC 3608 for the way that the registrar wants requests to take.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,23 +15,25 @@ from .alarm import AlarmQueue
 from .codecs import Codec, codecs_named
 from .digest import Credentials, DigestClient
 from .events import Event, RegistrationFailure
-from .grammar import BRANCH_COOKIE
-from .headers import Headers, NameAddr, Via
+from .grammar import BRANCH_COOKIE, MAX_FORWARDS
+from .headers import CSeq, Headers, NameAddr, Via
 from .key_rules import KeyRules
 from .large_requests import LargeRequests
 from .message import Request, Response
 from .params import NO_PARAMS, Params
 from .transaction import ServerTransaction, Timers, TransactionLayer
-from .uri import SipUri
+from .uri import SipUri, Uri
 
 type Entropy = Callable[[int], bytes]
 
 SDP_TYPE = "application/sdp"
 RELIABLE_TAG = "100rel"
+PATH_TAG = "path"
 ALLOWED_METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "PRACK", "UPDATE", "REFER", "NOTIFY")
 SUPPORTED_EXTENSIONS = (RELIABLE_TAG, "timer", "replaces", "norefersub")
 
 MAX_FLOWS = 16
+MAX_RESTING = 64
 NOWHERE = Hop(Address(Transport.UDP, "", 0), HostPort("", 0))
 
 
@@ -77,6 +80,8 @@ class Core:
         self.preferred: Address | None = None
         self.moves = 0
         """How often a connection came to be seen at another address."""
+        self._resting: dict[Address, float] = {}
+        self.service_route: tuple[NameAddr, ...] = ()
         self._seen_as: dict[Hop, HostPort] = {}
         self._waiting: dict[int, LocatedCallback] = {}
         self._tokens = count(1)
@@ -116,8 +121,22 @@ class Core:
         elif not outcome:
             callback(Failure(RegistrationFailure.NAME_NOT_FOUND, "no address"), now)
         else:
-            # The server that answered last is asked first; the order of the rest is DNS's (RFC 3263 section 4.3).
-            callback(tuple(sorted(outcome, key=lambda found: found.remote != self.preferred)), now)
+            # The server that took the place of another is asked first, so that nobody waits for that one each time;
+            # the order of the rest is DNS's (RFC 3263 section 4.3).
+            callback(
+                tuple(sorted(outcome, key=lambda hop: (self.rests(hop.remote, now), hop.remote != self.preferred))), now
+            )
+
+    def let_rest(self, server: Address, until: float) -> None:
+        """Note that a server wants to be asked nothing until then (RFC 3261 section 21.5.4)."""
+        self._resting.pop(server, None)
+        self._resting[server] = until
+        if len(self._resting) > MAX_RESTING:
+            del self._resting[next(iter(self._resting))]
+
+    def rests(self, server: Address, now: float) -> bool:
+        """Whether a server wants to be asked nothing as yet."""
+        return now < self._resting.get(server, now)
 
     def server_hop(self, *, registrar: bool = False, secure: bool = False) -> NextHop | None:
         """Return the first hop of requests outside a dialog, None without a server (peer to peer).
@@ -131,20 +150,43 @@ class Core:
         if server is None:
             return None
         transport = Transport.TLS if secure else account.transport
-        return NextHop(server.host, server.port, transport, account.use_srv or account.transport is None)
+        srv = account.use_srv or account.transport is None
+        if self.service_route and not registrar and account.outbound_proxy is None:
+            uri = self.service_route[0].uri
+            if isinstance(uri, SipUri):
+                # A route that names no transport means the one that the account registers over.
+                hop = replace(self.uri_hop(uri, transport), srv=srv)
+                return replace(hop, transport=transport) if secure else hop
+        return NextHop(server.host, server.port, transport, srv)
 
     def note_servers(self, server: NextHop, hops: tuple[Hop, ...]) -> None:
         """Note the addresses of one of our servers: only they may reach us."""
-        self._hosts_of[server] = frozenset(hop.remote.host for hop in hops)
+        known = self._hosts_of | {server: frozenset(hop.remote.host for hop in hops)}
+        present = {self.server_hop(), self.server_hop(registrar=True), self.server_hop(secure=True)}
+        self._hosts_of = {hop: hosts for hop, hosts in known.items() if hop in present}
         self.server_hosts = frozenset().union(*self._hosts_of.values())
 
-    def uri_hop(self, uri: SipUri) -> NextHop:
-        """Return the hop that a SIP URI names (RFC 3263 section 4)."""
+    def learn_servers(self) -> None:
+        """Find out whom calls go through where that is not the registrar: it may call us before we call anybody."""
+        server = self.server_hop()
+        if server is None or server == self.server_hop(registrar=True):
+            return
+
+        def note(outcome: tuple[Hop, ...] | Failure, _now: float) -> None:
+            if not isinstance(outcome, Failure):
+                self.note_servers(server, outcome)
+
+        self.locate(server, note)
+
+    def uri_hop(self, uri: SipUri, *usual: Transport | None) -> NextHop:
+        """Return the hop that a SIP URI names (RFC 3263 section 4); `usual` is what one without a transport means."""
         named = uri.params.get("transport")
         if uri.scheme == "sips":
             transport: Transport | None = Transport.TLS
         elif named is not None and named.lower() in Transport:
             transport = Transport(named.lower())
+        elif usual:
+            (transport,) = usual
         elif self.account.transport is not None and (uri.host in self.server_hosts or not self.account.registers):
             # A server that records its route without naming a transport means the one it was spoken to over, and
             # without a server the account's transport is what a person wants.
@@ -248,17 +290,60 @@ class Core:
 
     # Requests and answers outside the transactions' own
 
-    def add_route(self, headers: Headers) -> None:
-        """Lead a request outside a dialog through the outbound proxy (section 8.1.2)."""
+    @property
+    def proxy_route(self) -> tuple[NameAddr, ...]:
+        """Return the way through the outbound proxy, which REGISTER takes (section 8.1.2)."""
         proxy = self.account.outbound_proxy
         if proxy is None:
-            return
+            return ()
         params = Params({"lr": None})
         transport = self.account.transport
         if transport is not None and transport.reliable and self.scheme == "sip":
             params = Params({"transport": transport.value, "lr": None})
         uri = SipUri(scheme=self.scheme, user=None, password=None, host=proxy.host, port=proxy.port, params=params)
-        headers.add("Route", str(NameAddr("", uri)))
+        return (NameAddr("", uri),)
+
+    @property
+    def preloaded_route(self) -> tuple[NameAddr, ...]:
+        """Return the way of other requests outside a dialog: the proxy's, then the registrar's (RFC 3608 section 6.1).
+
+        A service route that begins at the outbound proxy leads there by itself.
+        """
+        own, service = self.proxy_route, self.service_route
+        return service if own and service and self._is_proxy(service[0].uri) else own + service
+
+    def _is_proxy(self, uri: Uri) -> bool:
+        proxy = self.server_hop(registrar=True)
+        if proxy is None or not isinstance(uri, SipUri):
+            return False
+        hosts = self._hosts_of.get(proxy, frozenset()) | {proxy.host.lower()}
+        transport = self.account.transport or Transport.UDP
+        ports = {port or transport.default_port for port in (uri.port, proxy.port)}
+        return uri.host.lower() in hosts and len(ports) == 1
+
+    def create_request(
+        self,
+        cseq: CSeq,
+        uri: str,
+        *,
+        from_: NameAddr,
+        to: NameAddr,
+        call_id: str,
+        route: tuple[NameAddr, ...] | None = None,
+    ) -> Request:
+        """Return a request outside a dialog with the header fields that each has (section 8.1.1); Via comes last.
+
+        It takes the preloaded route, or the one that is given.
+        """
+        headers = Headers()
+        for hop in self.preloaded_route if route is None else route:
+            headers.add("Route", str(hop))
+        headers.add("Max-Forwards", MAX_FORWARDS)
+        headers.add("From", str(from_))
+        headers.add("To", str(to))
+        headers.add("Call-ID", call_id)
+        headers.add("CSeq", str(cseq))
+        return Request(cseq.method, uri, headers)
 
     def complete(self, request: Request, hop: Hop) -> Request:
         """Give a request its topmost Via and our name."""

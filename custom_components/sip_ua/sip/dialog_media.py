@@ -15,7 +15,6 @@ from .core import Failure
 from .dialog import wants_sips
 from .dialog_peer import DialogPeer
 from .errors import LocalProtocolError, NegotiationError, RemoteProtocolError
-from .headers import parse_seconds
 from .message import Request, Response
 from .offer_answer import MediaDirection, OfferAnswer
 from .session_timer import LONGEST_SESSION, SessionExpires, SessionTimer, parse_min_se, parse_session_expires
@@ -165,7 +164,7 @@ class MediaCall(Call, ABC):
         self._retries += 1
         if self._retries > MAX_RETRIES:
             return False
-        seconds = parse_seconds(response.headers.get("Retry-After")) or 0
+        seconds = response.retry_after
         if response.status == STATUS_REQUEST_PENDING:
             self._set_retry(now, GLARE_RETRY_OWNER if self.placed_by_us else GLARE_RETRY_OTHER, action)
         elif response.status == STATUS_SERVER_ERROR:

@@ -67,6 +67,7 @@ class _Space:
     key: str = field(repr=False)
     count: int = 0
     hosts: dict[str, None] = field(default_factory=dict)
+    proven: bool = False
     asked_by: tuple[str, str] = ("", "")
     first_use: _RequestKey | None = None
 
@@ -84,8 +85,11 @@ class DigestClient:
         self._entropy = entropy
         self._spaces: dict[tuple[bool, str], _Space] = {}
 
-    def challenged(self, response: Response) -> None:
+    def challenged(self, response: Response, *, repeated: bool = False) -> None:
         """Take in a 401 or 407, so that `authorize` can answer it.
+
+        A server without transactions takes the second copy of a good login, `repeated` by us or doubled on the way,
+        for a replay of it. Where that may be, a login that was accepted before gets one more chance.
 
         Raises AuthenticationError: NO_CREDENTIALS, MALFORMED (no challenge can be read), UNSUPPORTED_ALGORITHM,
         or REFUSED where the request had already answered a fresh nonce of this realm and the new challenge is
@@ -100,6 +104,8 @@ class DigestClient:
             space = self._spaces.get(space_key)
             if space is not None and space.first_use == request and not challenge.stale:
                 del self._spaces[space_key]
+                if repeated or space.proven:
+                    continue
                 raise AuthenticationError(
                     AuthenticationFailure.REFUSED, f"the login was refused for realm {challenge.realm.text[:64]!r}"
                 )
@@ -113,6 +119,7 @@ class DigestClient:
         not know the password is ignored: the server then asks anew.
         """
         for proxy, (_asks, answers, informs) in _HEADERS.items():
+            self._prove(proxy, request, answers)
             # The field has parameters only; the scheme is that of the login.
             info = parse_auth_values(", ".join(("Digest ", *response.headers.get_all(informs))))[0]
             nonce = info.params.get("nextnonce")
@@ -125,6 +132,13 @@ class DigestClient:
                 space = self._spaces.get((proxy, named[0].get("realm")))
                 if space is not None and _is_proven(space, named[0], info, request, response):
                     _continue_with(space, nonce)
+
+    def _prove(self, proxy: bool, request: Request, answers: str) -> None:  # noqa: FBT001 - as the keys have it
+        """Note which logins of a request were accepted."""
+        for value in request.headers.get_all(answers):
+            for login in parse_auth_values(value):
+                if (space := self._spaces.get((proxy, login.get("realm")))) is not None:
+                    space.proven = True
 
     def authorize(self, request: Request) -> None:
         """Add the header fields of every protection space that this request enters, replacing older ones.
@@ -181,6 +195,7 @@ class DigestClient:
                 self._entropy(CNONCE_LENGTH).hex(),
                 digest_key(challenge.algorithm, user, challenge.realm.text, password),
                 hosts={} if old is None else old.hosts,
+                proven=old is not None and old.proven,
             )
         space.first_use = None
         space.asked_by = (response.call_id, response.cseq.method)

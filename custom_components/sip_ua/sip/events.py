@@ -122,8 +122,9 @@ class RegistrationChanged:
     """The registration changed or was renewed (RFC 3261 section 10).
 
     `code` and `reason` are the last answer's, 0 and "" where none came. `detail` names the address, port and
-    transport that were tried. `next_attempt_at` is when the next REGISTER goes out by itself, None where
-    nothing more is tried (`REFUSED` waits for a new login).
+    transport that were tried. `next_attempt_at` is when the next REGISTER goes out by itself at the latest, None
+    where nothing more is tried (`REFUSED` waits for a new login). A registration that is only confirmed before that is
+    not told: it lasts longer than was said.
     """
 
     at: float

@@ -23,6 +23,8 @@ from .uri import Uri, parse_uri
 
 __all__ = ["REASON_PHRASES", "Message", "Request", "Response", "check_request", "check_response", "parse_message"]
 
+LONGEST_RETRY_AFTER: Final = 86400
+
 _STATUS_LINE_START: Final = f"{SIP_VERSION} "
 _DIALOG_METHODS: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 _SINGLE_HEADERS: Final = ("Max-Forwards", "Content-Type", "Content-Length", "Expires", "Timestamp")
@@ -266,6 +268,12 @@ class Response(Message):
     def contacts(self) -> list[NameAddr]:
         """Every Contact in order that can be read."""
         return self.headers.typed("Contact", _parse_readable_contacts)
+
+    @property
+    def retry_after(self) -> int:
+        """Seconds in which nothing is to be asked again, a day at most; 0 where none are named (section 20.33)."""
+        named = (self.headers.get("Retry-After") or "").partition("(")[0]
+        return min(parse_seconds(named) or 0, LONGEST_RETRY_AFTER)
 
     def copy(self) -> Response:
         """Return a response that changes apart from this one."""

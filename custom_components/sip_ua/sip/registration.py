@@ -1,72 +1,47 @@
 """The registration with the registrar as a state machine of its own (RFC 3261 section 10).
 
 Theory of operation: there is never more than one REGISTER in flight. Its answer sets one alarm: the next refresh,
-or the next attempt after a failure. A refused login stops until somebody calls `start` with new credentials.
+or the next attempt after a failure. Where a registrar may forget us without our noticing, the refresh comes earlier
+than the granted time asks for (`confirm_pause`), and less often again where the registrar refuses that. A refused
+login stops until somebody calls `start` with new credentials.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum, auto
+from functools import partial
 
 from .address import Address, Hop
 from .alarm import Alarm
 from .client import ClientRequest, Handlers
-from .core import Core, Failure
+from .core import PATH_TAG, Core, Failure
 from .errors import AuthenticationFailure
 from .events import RegistrationChanged, RegistrationFailure, RegistrationState
-from .grammar import MAX_FORWARDS
-from .headers import CSeq, Headers, NameAddr
+from .headers import CSeq, NameAddr
 from .message import Request, Response
+from .registration_answers import (
+    CONFIRM_FORGIVEN,
+    EXPIRES_MAX,
+    FAILURE_BY_STATUS,
+    LONGEST_PAUSE,
+    confirm_pause,
+    granted_seconds,
+    refresh_pause,
+)
+from .service_route import service_route_of
 from .text import clean_text
-from .uri import uri_equal
 
-REFRESH_MARGIN = 90.0
-SHORTEST_REFRESH = 2.0
 LASTING_CONNECTION = 5.0
 RETRY_FIRST = 2.0
 RETRY_JITTER = 0.2
 REFUSALS_AFTER_SUCCESS = 3
-EXPIRES_MIN_GRANTED = 1
-EXPIRES_MAX = 2**31
 TOO_BRIEF_LIMIT = 2
+LATE_SUCCESS = 1.0
+"""Seconds in which the answer to the other copy of a doubled login may still come."""
 STATUS_TOO_BRIEF = 423
 
-# What a final answer other than 2xx means; any other code is the server's own trouble.
-FAILURE_BY_STATUS: dict[int, RegistrationFailure] = {
-    401: RegistrationFailure.LOGIN_REFUSED,
-    403: RegistrationFailure.LOGIN_REFUSED,
-    404: RegistrationFailure.NUMBER_UNKNOWN,
-    407: RegistrationFailure.LOGIN_REFUSED,
-    410: RegistrationFailure.NUMBER_UNKNOWN,
-    408: RegistrationFailure.SERVER_BUSY,
-    416: RegistrationFailure.WRONG_DOMAIN,
-    429: RegistrationFailure.SERVER_BUSY,
-    476: RegistrationFailure.WRONG_DOMAIN,
-    478: RegistrationFailure.WRONG_DOMAIN,
-    480: RegistrationFailure.SERVER_BUSY,
-    484: RegistrationFailure.NUMBER_UNKNOWN,
-    485: RegistrationFailure.NUMBER_UNKNOWN,
-    486: RegistrationFailure.SERVER_BUSY,
-    491: RegistrationFailure.SERVER_BUSY,
-    503: RegistrationFailure.SERVER_BUSY,
-    504: RegistrationFailure.SERVER_BUSY,
-    604: RegistrationFailure.NUMBER_UNKNOWN,
-}
-# A server that comes back is to be found within five seconds; what reaches nobody burdens nobody.
-LONGEST_PAUSE: dict[RegistrationFailure, float] = {
-    RegistrationFailure.NO_ROUTE: 4.0,
-    RegistrationFailure.NO_ANSWER: 4.0,
-    RegistrationFailure.CONNECTION_REFUSED: 4.0,
-    RegistrationFailure.NAME_NOT_FOUND: 15.0,
-    # A handshake costs the server something, and somebody has to put its certificate right.
-    RegistrationFailure.CERTIFICATE: 45.0,
-    RegistrationFailure.CERTIFICATE_NAME: 45.0,
-    RegistrationFailure.CERTIFICATE_EXPIRED: 45.0,
-    RegistrationFailure.CERTIFICATE_CHANGED: 45.0,
-    RegistrationFailure.TLS_VERSION: 45.0,
-}
-
 # A refresh is no loss, and a failure stays one until an attempt succeeds.
+_CHALLENGES = frozenset({401, 407})
 _SHOWN_WHILE_TRYING = frozenset({RegistrationState.REGISTERED, RegistrationState.FAILED})
 
 
@@ -82,7 +57,10 @@ class Registration:
     """Keeps one address of record registered, and says how that goes."""
 
     def __init__(self, core: Core, on_registered: Callable[[Hop, float], None]) -> None:
-        """Start unregistered; `on_registered` hears of every success, `recovered` tells it of one after a failure."""
+        """Start unregistered; `on_registered` hears of every success, `recovered` tells it of one after a failure.
+
+        `hops` are the servers that the latest REGISTER might have gone to.
+        """
         self._core = core
         self._on_registered = on_registered
         self._call_id = core.token(16)
@@ -98,6 +76,12 @@ class Registration:
         self._sent_at = 0.0
         self._request: ClientRequest | None = None
         self._alarm: Alarm | None = None
+        self._attempts = 0
+        self._not_before = 0.0
+        self._refresh_due = 0.0
+        self._confirm_refusals = 0
+        self._confirm_refused_at = 0.0
+        self._held: Response | None = None
         self._too_brief = 0
         self._refusals = 0
         self._ever_registered = False
@@ -116,10 +100,16 @@ class Registration:
         """The server that the latest REGISTER went to."""
         return None if self._request is None else self._request.hop.remote
 
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """Every server that the latest REGISTER might have gone to."""
+        return () if self._request is None else self._request.hops
+
     def start(self, now: float) -> None:
         """Register now and keep registered; harmless where a REGISTER is already under way."""
         self._wanted = True
         self._refusals = 0
+        self._not_before = 0.0
         if self.in_flight:
             self._again = self._purpose is _Purpose.UNREGISTER
             return
@@ -139,9 +129,18 @@ class Registration:
             self._change(RegistrationChanged(at=now, state=RegistrationState.UNREGISTERED))
 
     def refresh(self, now: float) -> None:
-        """Register again at once: the network changed, or the server seems to have forgotten us."""
-        if self._wanted and not self.in_flight and self.status.state is not RegistrationState.REFUSED:
+        """Register again at once, unless the registrar wants us to wait: it seems to have forgotten us."""
+        patient = now < self._not_before or self.status.state is RegistrationState.REFUSED
+        if self._wanted and not self.in_flight and not patient:
             self._attempt(_Purpose.REGISTER, now)
+
+    def network_changed(self, now: float) -> None:
+        """Register again at once; a REGISTER on its way left from an address that may not be ours any more."""
+        if self._wanted and self._purpose is _Purpose.REGISTER and self._held is None:
+            if self._request is not None:
+                self._request.abandon(now)
+            self._purpose = _Purpose.NONE
+        self.refresh(now)
 
     def connection_lost(self, now: float) -> None:
         """Register over a new connection: at once, and with growing pauses where connections do not last."""
@@ -165,15 +164,19 @@ class Registration:
             return
         self._cancel_alarm()
         self._purpose = purpose
+        self._held = None
         self._again = False
         self._sent_at = now
         if purpose is _Purpose.UNREGISTER:
             self._change(RegistrationChanged(at=now, state=RegistrationState.UNREGISTERING))
         elif self.status.state not in _SHOWN_WHILE_TRYING:
             self._change(replace(self.status, at=now, state=RegistrationState.REGISTERING, next_attempt_at=None))
-        self._core.locate(hop, self._located)
+        self._attempts += 1
+        self._core.locate(hop, partial(self._located, self._attempts))
 
-    def _located(self, outcome: tuple[Hop, ...] | Failure, now: float) -> None:
+    def _located(self, attempt: int, outcome: tuple[Hop, ...] | Failure, now: float) -> None:
+        if attempt != self._attempts:
+            return
         if isinstance(outcome, Failure):
             self._failed(outcome, now)
             return
@@ -192,25 +195,45 @@ class Registration:
         if self._contact is None or not unregister:
             self._contact = core.contact(hop)
         identity = core.identity()
-        headers = Headers()
-        core.add_route(headers)
-        headers.add("Max-Forwards", MAX_FORWARDS)
-        headers.add("From", f"{identity};tag={self._tag}")
-        headers.add("To", str(identity))
-        headers.add("Call-ID", self._call_id)
-        headers.add("CSeq", str(CSeq(self._cseq, "REGISTER")))
+        request = core.create_request(
+            CSeq(self._cseq, "REGISTER"),
+            str(core.domain_uri()),
+            from_=identity.with_tag(self._tag),
+            to=identity,
+            call_id=self._call_id,
+            route=core.proxy_route,
+        )
+        headers = request.headers
         headers.add("Contact", f"{self._contact};expires={expires}")
         if self._bound_contact is not None and self._bound_contact != self._contact:
-            # Nobody reaches us there any more, and a server would try for as long as it was told to.
+            # Nobody reaches us there any more: a server would try as long as it was told to, or has one place for us.
             headers.add("Contact", f"{self._bound_contact};expires=0")
         headers.add("Expires", str(expires))
         headers.add("Allow", core.allow)
-        headers.add("Supported", core.supported)
-        return Request("REGISTER", str(core.domain_uri()), headers)
+        headers.add("Supported", f"{core.supported}, {PATH_TAG}" if core.supported else PATH_TAG)
+        return request
 
     # Its outcome
 
+    def late_success(self, response: Response, now: float) -> None:
+        """Take a 2xx that comes after the refusal of the same REGISTER: the network doubled it on the way."""
+        request = self._request
+        if self._held is not None and request is not None and request.is_answered_by(response):
+            self._held = None
+            self._final(response, request.hop, now)
+
+    def _refuses_login(self, response: Response, hop: Hop) -> bool:
+        error = None if self._request is None else self._request.login_error
+        refused = error is not None and error.failure is AuthenticationFailure.REFUSED
+        return refused and response.status in _CHALLENGES and not hop.remote.transport.reliable
+
     def _final(self, response: Response, hop: Hop, now: float) -> None:
+        if self._held is None and self._purpose is _Purpose.REGISTER and self._refuses_login(response, hop):
+            self._held = response
+            self._alarm = self._core.alarms.set(now + LATE_SUCCESS, partial(self._final, response, hop))
+            return
+        self._cancel_alarm()
+        self._held = None
         purpose, self._purpose = self._purpose, _Purpose.NONE
         status = response.status
         if purpose is _Purpose.UNREGISTER:
@@ -226,44 +249,53 @@ class Registration:
         self._bound = self._ever_registered = True
         self.recovered = self.status.state is not RegistrationState.REGISTERED
         self._too_brief = self._refusals = 0
+        self._core.service_route = service_route_of(response)
+        self._core.preferred = hop.remote
         self._bound_contact = self._contact
-        granted = self._granted(response)
-        refresh_at = now + max(granted - min(REFRESH_MARGIN, granted / 2), SHORTEST_REFRESH)
+        granted = granted_seconds(response, self._contact, self._expires)
+        self._refresh_due = refresh_at = now + refresh_pause(granted)
+        confirm = confirm_pause(self._core.account, hop.remote)
         if self._moved(hop):
             refresh_at = now
-        self._change(
-            RegistrationChanged(
-                at=now,
-                state=RegistrationState.REGISTERED,
-                code=response.status,
-                reason=clean_text(response.reason),
-                expires_at=now + granted,
-                next_attempt_at=refresh_at,
-                detail=str(hop.remote),
-            )
+        elif confirm is not None:
+            seldom = max(self._confirm_refusals - 1, 0)
+            refresh_at = min(refresh_at, now + confirm * (1 << min(seldom, 16)))
+        status = RegistrationChanged(
+            at=now,
+            state=RegistrationState.REGISTERED,
+            code=response.status,
+            reason=clean_text(response.reason),
+            expires_at=now + granted,
+            next_attempt_at=self._refresh_due,
+            detail=str(hop.remote),
         )
+        if not self._is_known(status):
+            self._change(status)
         if not self._continue(now):
-            self._on_registered(hop, now)
             self._alarm = self._core.alarms.set(refresh_at, self.refresh)
+            self._core.learn_servers()
+            self._on_registered(hop, now)
+
+    def _confirmation_refused(self, now: float) -> None:
+        """Confirm less often where that is refused again and again within a day: once may be any trouble."""
+        if now - self._confirm_refused_at > CONFIRM_FORGIVEN:
+            self._confirm_refusals = 0
+        self._confirm_refusals += 1
+        self._confirm_refused_at = now
+
+    def _is_known(self, status: RegistrationChanged) -> bool:
+        """Whether a confirmation changes so little that what was told last is still true for long enough."""
+        told = self.status
+        if told.expires_at is None or told.next_attempt_at is None:
+            return False
+        same = replace(status, at=told.at, expires_at=told.expires_at, next_attempt_at=told.next_attempt_at) == told
+        lasts = (status.expires_at or 0.0) >= told.expires_at
+        return same and lasts and status.at < (told.at + told.next_attempt_at) / 2
 
     def _moved(self, hop: Hop) -> bool:
         """Return whether the server sees us elsewhere than we registered; only the first time in a row counts."""
         self._moves = self._moves + 1 if self._core.contact(hop) != self._contact else 0
         return self._moves == 1
-
-    def _granted(self, response: Response) -> float:
-        """Return the granted seconds: of our Contact, else of the Expires header field, else what we asked for."""
-        granted: int | None = None
-        ours = self._contact
-        for contact in response.contacts:
-            expires = contact.params.get("expires")
-            if ours is not None and uri_equal(contact.uri, ours.uri) and expires is not None and expires.isdecimal():
-                granted = int(expires[:10])
-        if granted is None:
-            granted = response.expires
-        if granted is None:
-            granted = self._expires
-        return float(min(max(granted, EXPIRES_MIN_GRANTED), EXPIRES_MAX))
 
     def _accept_longer(self, response: Response) -> bool:
         """Ask for the lifetime that the registrar wants at least (section 10.3, step 7)."""
@@ -276,6 +308,9 @@ class Registration:
 
     def _refused(self, response: Response, hop: Hop, now: float) -> None:
         status = response.status
+        self._core.service_route = ()
+        if self.status.state is RegistrationState.REGISTERED and self._sent_at < self._refresh_due:
+            self._confirmation_refused(now)
         request = self._request
         failure = FAILURE_BY_STATUS.get(status, RegistrationFailure.SERVER_ERROR)
         error = request.login_error if request is not None else None
@@ -293,7 +328,9 @@ class Registration:
             reason=clean_text(response.reason),
             detail=str(hop.remote),
         )
-        self._retry(answer, None if stop else max(_retry_after(response), self._backoff(failure)))
+        told = float(response.retry_after)
+        self._not_before = now + told
+        self._retry(answer, None if stop else max(told, self._backoff(failure)))
 
     def _failed(self, failure: Failure, now: float) -> None:
         purpose, self._purpose = self._purpose, _Purpose.NONE
@@ -304,11 +341,16 @@ class Registration:
         self._retry(answer, self._backoff(failure.kind))
 
     def _unregistered(self, now: float, code: int, reason: str) -> None:
-        self._bound = False
-        self._bound_contact = None
+        self._forget()
         reason = clean_text(reason)
         self._change(RegistrationChanged(at=now, state=RegistrationState.UNREGISTERED, code=code, reason=reason))
         self._continue(now)
+
+    def _forget(self) -> None:
+        """Take note that the registrar knows nothing of us; the way that it wanted goes with that (RFC 3608)."""
+        self._bound = False
+        self._bound_contact = None
+        self._core.service_route = ()
 
     def _continue(self, now: float) -> bool:
         """Do what was asked while the REGISTER was in flight."""
@@ -326,7 +368,8 @@ class Registration:
         now = answer.at
         at = None if delay is None else now + delay
         state = RegistrationState.REFUSED if at is None else RegistrationState.FAILED
-        self._bound = self._bound and at is not None
+        if at is None:
+            self._forget()
         self._change(replace(answer, state=state, failures=self.status.failures + 1, next_attempt_at=at))
         if not self._continue(now) and at is not None:
             self._alarm = self._core.alarms.set(at, self.refresh)
@@ -349,9 +392,3 @@ class Registration:
     def _change(self, status: RegistrationChanged) -> None:
         self.status = status
         self._core.emit(status)
-
-
-def _retry_after(response: Response) -> float:
-    """Return the seconds of a Retry-After header field, capped at a day (RFC 3261 section 20.33)."""
-    text = (response.headers.get("Retry-After") or "").split(";")[0].split("(")[0].strip()
-    return float(min(int(text), 86400)) if text.isdecimal() and len(text) < 10 else 0.0

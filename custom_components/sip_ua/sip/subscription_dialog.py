@@ -5,8 +5,7 @@ from .core import Core, NextHop
 from .dialog import Dialog, DialogKey, wants_sips
 from .errors import RemoteProtocolError
 from .event_headers import EventPackage
-from .grammar import MAX_FORWARDS
-from .headers import CSeq, Headers
+from .headers import CSeq, NameAddr
 from .message import Request, Response
 from .uri import SipUri, Uri
 
@@ -61,14 +60,13 @@ class SubscriptionDialog:
     def _first_request(self) -> Request:
         core = self._core
         self._cseq += 1
-        headers = Headers()
-        core.add_route(headers)
-        headers.add("Max-Forwards", MAX_FORWARDS)
-        headers.add("From", str(core.identity().with_tag(self.id[1])))
-        headers.add("To", f"<{self._target}>")
-        headers.add("Call-ID", self.id[0])
-        headers.add("CSeq", str(CSeq(self._cseq, "SUBSCRIBE")))
-        return Request("SUBSCRIBE", str(self._target), headers)
+        return core.create_request(
+            CSeq(self._cseq, "SUBSCRIBE"),
+            str(self._target),
+            from_=core.identity().with_tag(self.id[1]),
+            to=NameAddr("", self._target),
+            call_id=self.id[0],
+        )
 
     def accepted(self, request: Request, response: Response) -> None:
         """Take a 2xx, to have a dialog to unsubscribe in even where no NOTIFY comes."""

@@ -4,7 +4,6 @@ from typing import Final
 
 from .core import Entropy
 from .event_headers import Retry, SubscriptionState
-from .headers import parse_seconds
 from .message import Response
 
 REFRESH_MARGIN: Final = 90.0
@@ -76,7 +75,7 @@ class Pauses:
     def after_refusal(self, response: Response) -> float:
         """Return the pause after a final answer of 300 or above; a Retry-After can only make it longer."""
         pause = self._jitter(REFUSED_PAUSE) if response.status in _REFUSED else self.backoff()
-        return self._at_least(parse_seconds((response.headers.get("Retry-After") or "").partition("(")[0]), pause)
+        return self._at_least(response.retry_after, pause)
 
     def after_end(self, state: SubscriptionState) -> float | None:
         """Return the pause after the notifier ended a subscription: 0 for none, None for ever."""

@@ -128,6 +128,12 @@ class TransactionLayer:
 
     # Commands
 
+    def abandon(self, transaction: ClientTransaction, now: float) -> None:
+        """Send a request no more, as if its destination could not be reached."""
+        if transaction.state is not State.TERMINATED:
+            transaction.transport_failed("given up", now)
+        self._sweep()
+
     def request(self, request: Request, destination: Address, now: float) -> ClientTransaction:
         """Send a request, whose topmost Via is ours, and see to it until it is answered.
 

@@ -172,7 +172,8 @@ CLIENT_NON_INVITE: Final = Table(
         (State.PROCEEDING, Received.CONNECTION_LOST): _END_FAILED,
         (State.COMPLETED, Timer.K): _END,
         (State.COMPLETED, Received.PROVISIONAL): _stay(State.COMPLETED),
-        (State.COMPLETED, Received.SUCCESS): _stay(State.COMPLETED),
+        # The network may have doubled the request, and the server have refused the second copy as a replay.
+        (State.COMPLETED, Received.SUCCESS): _stay(State.COMPLETED, Action.REPORT_STRAY),
         (State.COMPLETED, Received.FAILURE): _stay(State.COMPLETED),
         (State.COMPLETED, Received.SEND_FAILED): _stay(State.COMPLETED),
         (State.COMPLETED, Received.CONNECTION_LOST): _stay(State.COMPLETED),
