@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+from functools import cache
 
 import pytest
 import pytest_socket
@@ -11,6 +13,7 @@ from hypothesis import settings
 import custom_components.sip_ua  # noqa: F401
 
 LOOPBACK = ["127.0.0.1", "127.0.0.2", "::1", "localhost"]
+NAMESPACES = "namespaces"
 NOT_RUN = pytest.StashKey[dict[str, int]]()
 
 # How long one example takes says more about the machine than about the code.
@@ -19,7 +22,7 @@ settings.load_profile("sip_ua")
 
 
 def missing_peers(item: pytest.Item) -> list[str]:
-    """Return the peers of a test that this machine lacks; a peer goes by the name of its program.
+    """Return the peers of a test that this machine lacks; a peer goes by the name of its program, or "namespaces".
 
     `SIP_UA_PEERS`, a list with commas, stands in for what is installed.
     """
@@ -27,7 +30,19 @@ def missing_peers(item: pytest.Item) -> list[str]:
     listed = os.environ.get("SIP_UA_PEERS")
     if listed is not None:
         return [name for name in names if name not in listed.split(",")]
-    return [name for name in names if shutil.which(name) is None and shutil.which(name, path="/usr/sbin") is None]
+    return [name for name in names if not is_there(name)]
+
+
+@cache
+def is_there(peer: str) -> bool:
+    """Whether this machine has a program, or lets us make network namespaces."""
+    if peer == NAMESPACES:
+        alone = ("unshare", "--user", "--map-root-user", "--net", "true")
+        return (
+            shutil.which("unshare") is not None
+            and not subprocess.run(alone, capture_output=True, check=False).returncode
+        )
+    return shutil.which(peer) is not None or shutil.which(peer, path="/usr/sbin") is not None
 
 
 @pytest.hookimpl(trylast=True)

@@ -2,10 +2,13 @@
 
     .venv/bin/python scripts/benchmark/recovery.py [--down SECONDS ...] [--keep-alive N] [--granted N] [--transport T]
 
-Kamailio is killed as by a power cut, stays away for each of the times, and comes back with an empty table. The time
-counts from the moment at which it answers again until it has the telephone's contact. `noticed` is how long after
-the kill the telephone said that its registration is lost; one that came back before anybody asked was not missed.
-The goals: within 5 s where the loss was noticed, within 60 s whatever happened; the exit code is 1 beyond that.
+Kamailio is killed as by a power cut, stays away for each of the times, and comes back with an empty table; with 0
+seconds it goes nowhere and only loses its table, which nobody can see from without. The time counts from the moment
+at which it answers again until it has the telephone's contact. `noticed` is how long after the kill the telephone
+said that its registration is lost; one that came back before anybody asked was not missed. Every outage is measured
+at the same time, with a Kamailio of its own. The keep-alive interval is the account's setting, by default as short as
+the form takes it; what is granted is Kamailio's. The goals: within 5 s with a keep-alive that short, within 60 s
+whatever happened (--keep-alive 30, or 0 with a short --granted); the exit code is 1 beyond that.
 """
 
 import argparse
@@ -17,6 +20,7 @@ import time
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
+from random import SystemRandom
 
 from cryptography.x509 import IPAddress
 
@@ -37,7 +41,9 @@ from tests.net.certificates import CertificateAuthority  # noqa: E402
 
 USER = "ha"
 PATIENCE = 900.0
-GOAL_NOTICED, GOAL_ALWAYS = 5.0, 60.0
+GOAL_KEPT_ALIVE, GOAL_ALWAYS = 5.0, 60.0
+# What a confirmation and its login take on a busy machine is no part of the goal.
+ALLOWANCE = 0.5
 ROW = "{:>9} {:>6} {:>9} {:>7} {:>8} {:>9}"
 
 
@@ -49,14 +55,14 @@ class Recovery:
     back: float
     attempts: int
 
-    @property
-    def goal(self) -> float:
+    def goal(self, keep_alive: int, transport: str, down: float) -> float:
         """Return the time within which the telephone should be back."""
-        return GOAL_ALWAYS if self.noticed is None else GOAL_NOTICED
+        is_seen = down > 0 if transport != "udp" else 0 < keep_alive <= GOAL_KEPT_ALIVE
+        return GOAL_KEPT_ALIVE if is_seen or self.noticed is not None else GOAL_ALWAYS
 
 
 async def recover(folder: Path, transport: Transport, down: float, timing: Timing, granted: int) -> Recovery:
-    """Kill the registrar for `down` seconds, and wait until the telephone is registered again."""
+    """Kill the registrar for `down` seconds, with 0 empty its table, and wait until we are registered again."""
     authority = CertificateAuthority(folder)
     kamailio = Kamailio(
         folder / "kamailio",
@@ -72,11 +78,16 @@ async def recover(folder: Path, transport: Transport, down: float, timing: Timin
     async with kamailio, Agent(account) as ours:
         await ours.until_registered()
         told = len(ours.registrations)
+        # Not in step with what the telephone does by itself.
+        await asyncio.sleep(SystemRandom().uniform(0, timing.keep_alive))
         killed = time.monotonic()
-        kamailio.kill()
-        await kamailio.stop()
-        await asyncio.sleep(down)
-        await kamailio.start()
+        if down:
+            kamailio.kill()
+            await kamailio.stop()
+            await asyncio.sleep(down)
+            await kamailio.start()
+        else:
+            kamailio.remove_contacts(USER)
         returned = time.monotonic()
         await kamailio.until(lambda: kamailio.contacts(USER), "the telephone is back", seconds=PATIENCE)
         back = time.monotonic() - returned
@@ -92,23 +103,27 @@ async def measure(arguments: argparse.Namespace) -> bool:
         f"keep-alive every {timing.keep_alive} s, registrar grants {arguments.granted} s, else the settings' defaults"
     )
     print(ROW.format("transport", "down s", "noticed s", "back s", "failures", "goal s"))
-    good = True
-    for transport in arguments.transport:
-        for down in arguments.down:
-            with tempfile.TemporaryDirectory() as folder:
-                found = await recover(Path(folder), Transport(transport), down, timing, arguments.granted)
-            noticed = "no" if found.noticed is None else f"{found.noticed:.1f}"
-            met = found.back <= found.goal
-            goal = f"{found.goal:.0f}{'' if met else ' MISSED'}"
-            print(ROW.format(transport, f"{down:g}", noticed, f"{found.back:.1f}", found.attempts, goal), flush=True)
-            good = good and met
-    return good
+
+    async def measure_one(transport: str, down: float) -> bool:
+        with tempfile.TemporaryDirectory() as folder:
+            found = await recover(Path(folder), Transport(transport), down, timing, arguments.granted)
+        noticed = "no" if found.noticed is None else f"{found.noticed:.1f}"
+        seconds = found.goal(timing.keep_alive, transport, down)
+        met = found.back <= seconds + ALLOWANCE
+        goal = f"{seconds:.0f}{'' if met else ' MISSED'}"
+        print(ROW.format(transport, f"{down:g}", noticed, f"{found.back:.1f}", found.attempts, goal), flush=True)
+        return met
+
+    cases = [measure_one(transport, down) for transport in arguments.transport for down in arguments.down]
+    return all(await asyncio.gather(*cases))
 
 
 def main() -> int:
     """Read the arguments and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--down", type=float, nargs="+", default=[1.0, 10.0, 60.0], help="seconds away, each measured")
+    parser.add_argument(
+        "--down", type=float, nargs="+", default=[0.0, 1.0, 60.0, 600.0], help="seconds away, each measured"
+    )
     parser.add_argument("--keep-alive", type=int, default=5, help="seconds between questions (default: 5)")
     parser.add_argument("--granted", type=int, default=60, help="seconds that the registrar grants (default: 60)")
     parser.add_argument("--transport", nargs="+", choices=["udp", "tcp", "tls"], default=["udp", "tcp", "tls"])

@@ -6,6 +6,7 @@ from typing import Self
 
 from custom_components.sip_ua.net.media import MediaEngine
 from custom_components.sip_ua.net.phone import Phone, PhoneEvent
+from custom_components.sip_ua.net.resolver import Resolver
 from custom_components.sip_ua.sip.account import Account, NetworkSettings, ServerAddress, Timing, Transport
 from custom_components.sip_ua.sip.events import (
     CallEnded,
@@ -79,13 +80,14 @@ class Agent:
         *,
         on_incoming: Callable[[IncomingCall], None] | None = None,
         timers: Timers | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
         """Make the phone; nothing runs before `async with`."""
         self.account = account
         self.events: list[PhoneEvent] = []
         self.media = MediaEngine()
         self.on_incoming = on_incoming
-        self.phone = Phone(account, self.media, self._hear, timers=timers)
+        self.phone = Phone(account, self.media, self._hear, timers=timers, resolver=resolver)
 
     @property
     def address(self) -> str:

@@ -42,6 +42,7 @@ class Peers:
         max_expires: int = 3600,
         nonce_seconds: int = 120,
         algorithm: str = "MD5",
+        service_user: str = "",
     ) -> Kamailio:
         """Start a registrar."""
         return await self.start(
@@ -52,6 +53,7 @@ class Peers:
                 max_expires=max_expires,
                 nonce_seconds=nonce_seconds,
                 algorithm=algorithm,
+                service_user=service_user,
             )
         )
 

@@ -1,15 +1,21 @@
 """Registering at Kamailio: login, refresh, too brief an interval, stale nonce, wrong password, restart."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
-from custom_components.sip_ua.sip.account import Timing, Transport
+from custom_components.sip_ua.net.resolver import Resolver
+from custom_components.sip_ua.sip import better_server
+from custom_components.sip_ua.sip.account import ServerAddress, Timing, Transport
 from custom_components.sip_ua.sip.events import RegistrationFailure, RegistrationState
+from tests.net.name_server import NameServer
 
 from .agent import Agent, account_at
 from .conftest import Peers
+from .nat import Nat
 from .peers import Kamailio, until
+from .peers.ports import LOOPBACK
 
 pytestmark = [pytest.mark.interop, pytest.mark.peer("kamailio")]
 
@@ -141,3 +147,76 @@ async def test_the_phone_is_back_after_the_registrar_was(peers: Peers, transport
         await kamailio.start()
         await ours.until_registered()
         assert len(kamailio.contacts("ha")) == 1
+
+
+async def test_a_registrar_that_lost_its_table_and_stayed_has_us_back_within_the_keep_alive_interval(
+    peers: Peers,
+) -> None:
+    kamailio = await peers.kamailio()
+    async with Agent(account_at(kamailio, timing=Timing(keep_alive=5))) as ours:
+        await ours.until_registered()
+        kamailio.remove_contacts("ha")
+        assert not kamailio.contacts("ha")
+        await until(lambda: kamailio.contacts("ha"), "the registration is confirmed", peers=(kamailio,))
+        assert [event.state for event in ours.registrations].count(RegistrationState.FAILED) == 0
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_the_way_that_the_registrar_told_is_taken_by_calls_and_not_by_register(
+    peers: Peers, transport: Transport
+) -> None:
+    kamailio = await peers.kamailio(service_user="orig")
+    async with Agent(account_at(kamailio, transport=transport)) as ours:
+        await ours.until_registered()
+        ended = await ours.until_ended(await ours.phone.dial("nobody"))
+        assert ended.code == 404
+        assert {request.route for request in kamailio.requests("INVITE")} == {kamailio.service_route}
+        assert {request.route for request in kamailio.requests("REGISTER")} == {""}
+
+
+async def test_a_proxy_on_the_path_is_stored_since_we_support_that(peers: Peers) -> None:
+    kamailio = await peers.kamailio(service_user="orig")
+    async with Agent(account_at(kamailio)) as ours:
+        await ours.until_registered()
+        (contact,) = kamailio.contacts("ha")
+        assert contact.path == f"<sip:edge@{kamailio.address};lr>"
+
+
+async def test_behind_a_nat_the_public_address_is_registered_and_followed(peers: Peers) -> None:
+    kamailio = await peers.kamailio()
+    async with Nat(kamailio.port) as nat:
+        account = account_at(kamailio, timing=Timing(keep_alive=5))
+        async with Agent(replace(account, server=ServerAddress(LOOPBACK, nat.port))) as ours:
+            await ours.until_registered()
+            assert [contact.uri for contact in kamailio.contacts("ha")] == [f"sip:ha@{nat.public}"]
+            await nat.renew()
+            await until(
+                lambda: [contact.uri for contact in kamailio.contacts("ha")] == [f"sip:ha@{nat.public}"],
+                "the new address alone is registered",
+                peers=(kamailio,),
+            )
+            assert {event.failure for event in ours.registrations} == {None}
+
+
+async def test_the_phone_goes_to_the_next_server_and_back_to_the_better_one(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(better_server, "FIRST_LOOK", 1.0)
+    better, other = await peers.kamailio(max_expires=4), await peers.kamailio(max_expires=4)
+    names = NameServer()
+    names.host("one.example.com", LOOPBACK)
+    for priority, kamailio in ((10, better), (20, other)):
+        names.srv("_sip._udp.pbx.example.com", priority, 1, kamailio.port, "one.example.com")
+    resolver = Resolver(nameservers=[await names.start()])
+    account = replace(account_at(better), server=ServerAddress("pbx.example.com"), use_srv=True)
+    async with Agent(account, resolver=resolver) as ours:
+        await ours.until_registered()
+        assert better.contacts("ha")
+        better.kill()
+        await better.stop()
+        await until(lambda: other.contacts("ha"), "the phone is at the other server", peers=(other,))
+        await better.start()
+        await until(lambda: better.contacts("ha"), "the phone is back", peers=(better,))
+        assert {event.failure for event in ours.registrations} == {None}, "there was always one to register with"
+    await resolver.close()
+    names.stop()
