@@ -14,6 +14,8 @@ from homeassistant.util.yaml import load_yaml_dict
 from custom_components.sip_ua import (
     action_errors,
     config_flow,
+    dtmf_input,
+    escalation,
     form,
     line_flow,
     options,
@@ -88,7 +90,7 @@ def raised_keys() -> set[str]:
             name = node.func.id if isinstance(node.func, ast.Name) else ""
             if name == "validation_error" and isinstance(node.args[0], ast.Constant):
                 keys.add(str(node.args[0].value))
-            if name == "_find_call" and isinstance(node.args[-1], ast.Constant):
+            if name == "find_call" and isinstance(node.args[-1], ast.Constant):
                 keys.add(str(node.args[-1].value))
             if name in {"HomeAssistantError", "ServiceValidationError", "ConfigEntryNotReady"}:
                 keys |= {
@@ -178,6 +180,8 @@ def test_every_choice_of_a_form_or_action_has_a_text(english: dict[str, Any]) ->
         "call_state": set(CALL_STATES),
         "direction": set(CallDirection),
         "outcome": set(CallOutcome),
+        "mode": set(escalation.Mode),
+        "confirm": {escalation.CONFIRM_ANY, escalation.CONFIRM_NONE},
     }
     markers = dict(form.account_schema({}).schema)
     for schema in OPTION_FORMS.values():
@@ -277,6 +281,8 @@ def test_the_actions_are_those_that_are_described() -> None:
         "transfer": services.TRANSFER_SCHEMA.validators[0],
         "send_dtmf": services.SEND_DTMF_SCHEMA,
         "play": services.PLAY_SCHEMA.validators[0],
+        "wait_for_dtmf": dtmf_input.WAIT_FOR_DTMF_SCHEMA,
+        "call_out": escalation.CALL_OUT_SCHEMA,
     }
     assert set(actions) == set(schemas)
     for name, schema in schemas.items():

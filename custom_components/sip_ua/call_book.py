@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, override
 
-from .call_view import is_connected, most_relevant, newest, outcome_data
+from .call_view import is_audible, is_connected, most_relevant, newest, outcome_data
 from .const import ATTR_PLAYBACK_ERROR
 from .sip.events import CallSnapshot, CallState
 
@@ -75,9 +75,7 @@ class CallBook(Mapping[str, CallSnapshot]):
 
     def find_audible(self) -> CallSnapshot | None:
         """Return the call that can hear us: the most relevant one that is answered or has early media."""
-        return most_relevant(
-            call for call in self._alive.values() if is_connected(call) or call.state is CallState.EARLY
-        )
+        return most_relevant(filter(is_audible, self._alive.values()))
 
     def find_connected(self, *, besides: str | None = None) -> CallSnapshot | None:
         """Return the most relevant call that is answered; `besides` another one, where that is here as well."""

@@ -56,6 +56,11 @@ def is_connected(call: CallSnapshot) -> bool:
     return call.state in _CONNECTED
 
 
+def is_audible(call: CallSnapshot) -> bool:
+    """Return whether the other side of a call can hear us: it has been answered, or has early media."""
+    return is_connected(call) or call.state is CallState.EARLY
+
+
 def transition(before: CallSnapshot | None, call: CallSnapshot) -> CallEventType | None:
     """Return what a person would call the change of a call's state.
 

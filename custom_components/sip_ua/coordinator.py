@@ -7,7 +7,7 @@ in which its datagram arrived, the entity that shows the call's state first.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -46,6 +46,7 @@ from .const import (
     WaitFor,
 )
 from .engine import async_acquire_engine, async_release_engine
+from .keypad import KeyPad
 from .lines import LineBook, lines_of
 from .net.audio import AudioSource
 from .net.phone import CallStatistics, MediaTimedOut, Phone, PhoneEvent, PlaybackFinished
@@ -78,6 +79,7 @@ from .waiting import Waiting
 
 _LOGGER = logging.getLogger(__name__)
 
+HANGUP_TIMEOUT = 2.0
 STATISTICS_TIMEOUT = 1.0
 
 _TRANSFER_RUNS = frozenset({TransferState.ACCEPTED, TransferState.PROGRESS})
@@ -100,12 +102,13 @@ class SipUaCoordinator:
         self.next_attempt: datetime | None = None
         self.bulletin = Bulletin(hass, entry.entry_id, self.identity)
         self.calls = CallBook()
+        self.keys = KeyPad()
         self.lines = LineBook(entry)
         self.messages: MessagesWaiting | None = None
         self.last_statistics: tuple[str, dict[str, Any]] | None = None
         self._reaching: Waiting[str, CallSnapshot] = Waiting()
         self._figures: Waiting[str, dict[str, Any] | None] = Waiting()
-        self._playing: Waiting[tuple[str, int], str | None] = Waiting()
+        self._playing: Waiting[tuple[str, int | None], str | None] = Waiting()
         self._transferring: Waiting[str, TransferProgress] = Waiting()
         self._hangup_after: set[str] = set()
         self._settings = (entry.options, self.lines.lines)
@@ -115,6 +118,7 @@ class SipUaCoordinator:
         self._refused_for: str | None = None
         self._stopped = False
         self._reload_when_idle = False
+        self._occupations = 0
 
     # Its life
 
@@ -143,9 +147,25 @@ class SipUaCoordinator:
 
     @callback
     def async_reload_when_idle(self) -> bool:
-        """Reload the entry when the last call has ended; return whether there is a call to wait for."""
-        self._reload_when_idle = bool(self.calls)
+        """Reload the entry when the last call has ended; return whether there is something to wait for."""
+        self._reload_when_idle = bool(self.calls) or self._occupations > 0
         return self._reload_when_idle
+
+    @contextlib.contextmanager
+    def occupied(self) -> Iterator[None]:
+        """Put a reload off that waits for the last call: more calls are going to follow."""
+        self._occupations += 1
+        try:
+            yield
+        finally:
+            self._occupations -= 1
+            self._reload_if_idle()
+
+    @callback
+    def _reload_if_idle(self) -> None:
+        if self._reload_when_idle and not self.calls and not self._occupations and not self._stopped:
+            self._reload_when_idle = False
+            self.hass.config_entries.async_schedule_reload(self.config_entry.entry_id)
 
     @callback
     def async_follow_settings(self, change: ConfigEntryChange, entry: ConfigEntry) -> None:
@@ -207,6 +227,7 @@ class SipUaCoordinator:
             case IncomingCall():
                 self.bulletin.tell(CallEventType.INCOMING, call, headers=dict(event.headers))
             case DigitReceived():
+                self.keys.press(call.id, event.digit)
                 self.bulletin.tell(CallEventType.DTMF, call, **digit_data(event))
             case MediaChanged():
                 self.bulletin.fire(EVENT_CALL, CALL_MEDIA, call_data(call) | media_data(event))
@@ -236,6 +257,7 @@ class SipUaCoordinator:
     def _handle_ended(self, call: CallSnapshot) -> None:
         """Tell how a call ended."""
         self._hangup_after.discard(call.id)
+        self.keys.end(call.id)
         outcome = self.calls.outcome(call)
         if call.outcome is CallOutcome.MISSED:
             self.bulletin.tell(CallEventType.MISSED, call, **outcome)
@@ -244,14 +266,13 @@ class SipUaCoordinator:
         for key in self._playing.keys:
             if key[0] == call.id:
                 self._playing.tell(key, None)
-        if self._reload_when_idle and not self.calls:
-            self._reload_when_idle = False
-            self.hass.config_entries.async_schedule_reload(self.config_entry.entry_id)
+        self._reload_if_idle()
 
     @callback
     def _handle_playback_finished(self, event: PlaybackFinished) -> None:
         """Tell that a sound has been played or could not be, and hang up where that was asked for."""
-        self._playing.tell((event.call_id, event.playback_id), event.error)
+        for key in (event.playback_id, None):
+            self._playing.tell((event.call_id, key), event.error)
         if event.error:
             self.calls.note_playback_error(event.call_id, event.error)
         if (call := self.calls.get(event.call_id)) is None:
@@ -377,6 +398,14 @@ class SipUaCoordinator:
         else:
             await self.phone.hangup(call_id)
 
+    async def async_end(self, call_id: str, code: int | None = None) -> CallSnapshot | None:
+        """Hang up, give the other side a moment to confirm it, and return what is known of the call then."""
+        await self.async_hangup(call_id, code)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HANGUP_TIMEOUT):
+                await self.async_wait(call_id, WaitFor.ENDED)
+        return self.calls.find(call_id)
+
     async def async_hold(self, call_id: str) -> CallSnapshot:
         """Put the far end on hold, and return the call's state once the far end agreed or the call ended."""
         await self.phone.hold(call_id)
@@ -433,3 +462,20 @@ class SipUaCoordinator:
         """Play a sound into a call; volume in dB. With `wait` return its error, None where it was heard."""
         playback_id = self.phone.play(call_id, source, loop=loop, volume_db=volume)
         return await self._playing.expect((call_id, playback_id)) if wait else None
+
+    @callback
+    def async_start_playing(self, call_id: str, source: AudioSource) -> tuple[int, asyncio.Future[str | None]]:
+        """Play a sound into a call and return its number, and the future of its error, None where it was heard."""
+        playback_id = self.phone.play(call_id, source)
+        return playback_id, self._playing.expect((call_id, playback_id))
+
+    @callback
+    def async_next_played(self, call_id: str) -> asyncio.Future[str | None]:
+        """Return the future of the error of the next sound of a call that ends, None where it was heard."""
+        return self._playing.expect((call_id, None))
+
+    @callback
+    def async_stop_playing(self, call_id: str, playback_id: int | None = None) -> None:
+        """End one sound of a call, or all; where the call is over there is none."""
+        with contextlib.suppress(LocalProtocolError):
+            self.phone.stop_playback(call_id, playback_id)

@@ -12,6 +12,7 @@ from homeassistant.util.yaml import parse_yaml
 from pytest_homeassistant_custom_component.common import async_mock_service
 
 from custom_components.sip_ua.const import DOMAIN, EVENT_CALL
+from custom_components.sip_ua.escalation import CALL_OUT_SCHEMA
 from custom_components.sip_ua.services import DIAL_SCHEMA, async_setup_services
 from custom_components.sip_ua.trigger import TRIGGERS
 
@@ -27,7 +28,7 @@ def parse(block: str) -> dict[str, Any]:
 
 
 EXAMPLES: list[dict[str, Any]] = [parse(block) for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)]
-RINGING, WATER, DOOR = EXAMPLES
+RINGING, WATER, DOOR, FIRE = EXAMPLES
 
 
 async def test_the_ringing_automation_says_who_calls(hass: HomeAssistant) -> None:
@@ -80,6 +81,23 @@ async def test_the_water_alarm_tells_when_nobody_heard_it(
 
     assert [dial.data["number"] for dial in dials] == ["**611"]
     assert [notice.data["message"] for notice in notices] == [f"Nobody was told of the water: {why}" for why in wanted]
+
+
+@pytest.mark.parametrize(
+    ("number", "wanted"), [("**611", "**611 looks after it."), (None, "Nobody could be told of the smoke.")]
+)
+async def test_the_fire_alarm_tells_who_looks_after_it(hass: HomeAssistant, number: str | None, wanted: str) -> None:
+    response: JsonObjectType = {"accepted": number is not None, "number": number}
+    calls = async_mock_service(
+        hass, DOMAIN, "call_out", schema=CALL_OUT_SCHEMA, response=response, supports_response=SupportsResponse.OPTIONAL
+    )
+    notices = async_mock_service(hass, "persistent_notification", "create")
+    assert await async_setup_component(hass, "script", FIRE)
+
+    await hass.services.async_call("script", "fire_alarm", blocking=True)
+
+    assert [call.data["numbers"] for call in calls] == [["**611", "+491701234567"]]
+    assert [notice.data["message"] for notice in notices] == [wanted]
 
 
 def test_the_actions_and_triggers_of_the_tables_are_those_that_exist(hass: HomeAssistant) -> None:

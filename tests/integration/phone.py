@@ -125,6 +125,9 @@ class FakePhone:
         self._ask("play", call_id, source, loop, volume_db)
         return next(self._numbers)
 
+    def stop_playback(self, call_id: str, playback_id: int | None = None) -> None:
+        self._ask("stop_playback", call_id, playback_id)
+
     def _ask(self, *what: Any) -> None:
         if self.error:
             raise self.error

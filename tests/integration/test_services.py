@@ -230,7 +230,7 @@ async def test_dial_speaks_by_the_wanted_engine(
         asked.append((message, how))
         return "speech"
 
-    monkeypatch.setattr("custom_components.sip_ua.services.speech_source", speech)
+    monkeypatch.setattr("custom_components.sip_ua.action_calls.speech_source", speech)
     await do(
         hass, "dial", number="612", message="Hello", tts_engine="tts.a", tts_language="de", tts_options={"voice": "b"}
     )
@@ -489,7 +489,7 @@ async def test_hangup_with_a_code_refuses_a_ringing_call(hass: HomeAssistant, ph
 async def test_hangup_does_not_wait_long_for_the_other_side(
     hass: HomeAssistant, phone: FakePhone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("custom_components.sip_ua.services.HANGUP_TIMEOUT", 0)
+    monkeypatch.setattr("custom_components.sip_ua.coordinator.HANGUP_TIMEOUT", 0)
     monkeypatch.setattr(phone, "end", lambda *_args, **_more: None)
     phone.enter(phone.ring(), CallState.TALKING)
     answer = await act(hass, "hangup")

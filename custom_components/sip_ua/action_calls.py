@@ -1,0 +1,192 @@
+"""What actions have in common: which account, which call, what is to be heard, and what is answered."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import voluptuous as vol
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
+from homeassistant.core import HomeAssistant, ServiceCall, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import config_validation as cv, service
+
+from .action_errors import validation_error
+from .call_book import CallBook
+from .call_view import call_data
+from .const import (
+    ATTR_CALL_ID,
+    ATTR_MEDIA,
+    ATTR_MESSAGE,
+    ATTR_NUMBER,
+    ATTR_TTS_ENGINE,
+    ATTR_TTS_LANGUAGE,
+    ATTR_TTS_OPTIONS,
+    DOMAIN,
+)
+from .coordinator import SipUaConfigEntry, SipUaCoordinator
+from .net.audio import AudioSource
+from .settings import plain_target
+from .sip.events import CallSnapshot
+from .sound import media_source_of, speech_source
+
+TARGET_LENGTH_MAX = 255
+MESSAGE_LENGTH_MAX = 5000
+
+
+def _media(value: Any) -> str:
+    """Take a media-content id, or what the media selector gives."""
+    if isinstance(value, dict):
+        value = value.get("media_content_id")
+    return cv.string(value)
+
+
+def _device(value: Any) -> str:
+    """Take one device, also as the list that a target gives."""
+    devices = cv.ensure_list(value)
+    if len(devices) != 1:
+        raise vol.Invalid("one device is wanted")
+    return cv.string(devices[0])
+
+
+ACCOUNT_FIELDS = {
+    vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string,
+    vol.Optional(ATTR_DEVICE_ID): _device,
+}
+CALL_FIELDS = {**ACCOUNT_FIELDS, vol.Optional(ATTR_CALL_ID): cv.string}
+SOUND_FIELDS = {
+    vol.Exclusive(ATTR_MESSAGE, "sound"): vol.All(cv.string, vol.Length(min=1, max=MESSAGE_LENGTH_MAX)),
+    vol.Exclusive(ATTR_MEDIA, "sound"): vol.All(_media, vol.Length(min=1)),
+    vol.Optional(ATTR_TTS_ENGINE): cv.string,
+    vol.Optional(ATTR_TTS_LANGUAGE): cv.string,
+    vol.Optional(ATTR_TTS_OPTIONS): dict,
+}
+SPEECH_FIELDS = frozenset({ATTR_TTS_ENGINE, ATTR_TTS_LANGUAGE, ATTR_TTS_OPTIONS})
+
+RING_TIMEOUT = vol.All(vol.Coerce(int), vol.Range(min=5, max=600))
+TARGET = vol.All(cv.string, vol.Length(max=TARGET_LENGTH_MAX))
+
+
+@callback
+def loaded_coordinators(call: ServiceCall) -> list[SipUaCoordinator]:
+    """Return the account that an action names, or all that are loaded where it names none."""
+    entry: SipUaConfigEntry
+    if ATTR_CONFIG_ENTRY_ID in call.data:
+        entry = service.async_get_config_entry(call.hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY_ID])
+        return [entry.runtime_data]
+    if ATTR_DEVICE_ID in call.data:
+        _, entry = service.async_get_device_and_config_entry(call.hass, DOMAIN, call.data[ATTR_DEVICE_ID])
+        return [entry.runtime_data]
+    entries: list[SipUaConfigEntry] = call.hass.config_entries.async_entries(DOMAIN)
+    loaded = [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
+    if not loaded:
+        raise validation_error("no_account")
+    return loaded
+
+
+@callback
+def calling_coordinator(call: ServiceCall) -> SipUaCoordinator:
+    """Return the account that is to place a call; it has to be named where there are several, and to be registered."""
+    coordinators = loaded_coordinators(call)
+    if len(coordinators) > 1:
+        raise validation_error("account_required")
+    coordinator = coordinators[0]
+    if not coordinator.reachable:
+        status = coordinator.registration
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="not_registered",
+            translation_placeholders={
+                "account": coordinator.identity,
+                "answer": f"{status.code} {status.reason}".strip() if status.code else status.state.value,
+            },
+        )
+    return coordinator
+
+
+@callback
+def find_call(
+    call: ServiceCall, find: Callable[[CallBook], CallSnapshot | None], missing: str, *, ended: bool = False
+) -> tuple[SipUaCoordinator, CallSnapshot]:
+    """Return the call that an action names, or the one that fits where it names none.
+
+    Within an account the newest or most relevant call fits; with calls of several accounts it has to be named.
+    With `ended` a call may be named that is over since a short time.
+    """
+    coordinators = loaded_coordinators(call)
+    if (call_id := call.data.get(ATTR_CALL_ID)) is not None:
+        for coordinator in coordinators:
+            known = coordinator.calls.find if ended else coordinator.calls.get
+            if (snapshot := known(call_id)) is not None:
+                return coordinator, snapshot
+        raise validation_error("call_not_found", call_id=call_id)
+    fitting = [(coordinator, found) for coordinator in coordinators if (found := find(coordinator.calls)) is not None]
+    if not fitting:
+        raise validation_error(missing)
+    if len(fitting) > 1:
+        raise validation_error("call_ambiguous", calls=", ".join(snapshot.id for _, snapshot in fitting))
+    return fitting[0]
+
+
+async def optional_sound(hass: HomeAssistant, data: Mapping[str, Any]) -> AudioSource | None:
+    """Return what an action wants to be heard, None where it wants nothing."""
+    if ATTR_MESSAGE in data or ATTR_MEDIA in data:
+        return await sound_of(hass, data)
+    _refuse_speech_fields(data)
+    return None
+
+
+@callback
+def _refuse_speech_fields(data: Mapping[str, Any]) -> None:
+    """Refuse what says how to speak where nothing is spoken."""
+    if fields := SPEECH_FIELDS & data.keys():
+        raise validation_error("speech_without_message", fields=", ".join(sorted(fields)))
+
+
+async def sound_of(hass: HomeAssistant, data: Mapping[str, Any]) -> AudioSource:
+    """Return the message or media of an action; each time a new one, for a sound is heard once."""
+    if ATTR_MESSAGE in data:
+        return speech_source(
+            hass,
+            data[ATTR_MESSAGE],
+            engine=data.get(ATTR_TTS_ENGINE),
+            language=data.get(ATTR_TTS_LANGUAGE),
+            options=data.get(ATTR_TTS_OPTIONS),
+        )
+    _refuse_speech_fields(data)
+    return await media_source_of(hass, data[ATTR_MEDIA])
+
+
+@callback
+def target_of(call: ServiceCall) -> str:
+    """Return the number or SIP address of an action."""
+    if not (target := plain_target(call.data[ATTR_NUMBER])):
+        raise validation_error("number_missing")
+    return target
+
+
+def response_of(
+    call: ServiceCall, coordinator: SipUaCoordinator, call_id: str, snapshot: CallSnapshot | None
+) -> dict[str, Any] | None:
+    """Return what is known of a call to those who ask for it."""
+    if not call.return_response:
+        return None
+    head: dict[str, Any] = {ATTR_CONFIG_ENTRY_ID: coordinator.config_entry.entry_id, ATTR_CALL_ID: call_id}
+    return head if snapshot is None else head | call_data(snapshot) | coordinator.calls.outcome(snapshot)
+
+
+async def do_work[Result](coordinator: SipUaCoordinator, action: str, work: Coroutine[Any, Any, Result]) -> Result:
+    """Do what an action takes its time for; it ends with its account, and with the script that performs the action."""
+    entry = coordinator.config_entry
+    task = entry.async_create_background_task(coordinator.hass, work, f"sip_ua {action} {coordinator.identity}")
+    try:
+        return await task
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if not task.cancelled() or (current is not None and current.cancelling()):
+            raise
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="account_stopped",
+            translation_placeholders={"account": coordinator.identity},
+        ) from None

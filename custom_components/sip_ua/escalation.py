@@ -1,0 +1,299 @@
+"""Several numbers are called, one after another or all at once, until somebody accepts."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+import voluptuous as vol
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID
+from homeassistant.core import ServiceCall, ServiceResponse
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import config_validation as cv
+from homeassistant.util import dt as dt_util
+
+from .action_calls import (
+    ACCOUNT_FIELDS,
+    RING_TIMEOUT,
+    SOUND_FIELDS,
+    TARGET,
+    calling_coordinator,
+    do_work,
+    optional_sound,
+)
+from .action_errors import validation_error
+from .call_view import call_data, is_connected
+from .const import (
+    ATTR_CALL_ID,
+    ATTR_CONFIRM,
+    ATTR_CONFIRM_TIMEOUT,
+    ATTR_KEEP_CALL,
+    ATTR_MODE,
+    ATTR_NUMBER,
+    ATTR_NUMBERS,
+    ATTR_PAUSE,
+    ATTR_RESULT,
+    ATTR_RING_TIMEOUT,
+    ATTR_ROUNDS,
+    WaitFor,
+)
+from .coordinator import SipUaCoordinator
+from .dtmf_input import ONE_KEY
+from .net.audio import AudioSource
+from .settings import plain_target
+from .sip.errors import LocalProtocolError, SipError
+from .sip.events import CallOutcome
+
+MAX_NUMBERS: Final = 20
+MAX_ROUNDS: Final = 10
+MAX_PAUSE: Final = 3600
+REPEAT_PAUSE: Final = 1.0
+"""Seconds of silence before a message is said again."""
+
+CONFIRM_ANY: Final = "any"
+CONFIRM_NONE: Final = "none"
+
+
+class Mode(StrEnum):
+    """In which order the numbers are called."""
+
+    IN_ORDER = "in_order"
+    AT_ONCE = "at_once"
+
+
+class Result(StrEnum):
+    """What came of the call of one number.
+
+    `CANCELLED`: somebody else accepted before. `NOT_ANSWERED`: the outcome of the call says why.
+    """
+
+    ACCEPTED = "accepted"
+    NOT_CONFIRMED = "not_confirmed"
+    NOT_ANSWERED = "not_answered"
+    CANCELLED = "cancelled"
+
+
+CALL_OUT_SCHEMA = vol.Schema(
+    {
+        **ACCOUNT_FIELDS,
+        **SOUND_FIELDS,
+        vol.Required(ATTR_NUMBERS): vol.All(cv.ensure_list, vol.Length(min=1, max=MAX_NUMBERS), [TARGET]),
+        vol.Optional(ATTR_MODE, default=Mode.IN_ORDER.value): vol.Coerce(Mode),
+        vol.Optional(ATTR_ROUNDS, default=1): vol.All(vol.Coerce(int), vol.Range(min=1, max=MAX_ROUNDS)),
+        vol.Optional(ATTR_PAUSE, default=10): vol.All(vol.Coerce(float), vol.Range(min=0, max=MAX_PAUSE)),
+        vol.Optional(ATTR_RING_TIMEOUT): RING_TIMEOUT,
+        vol.Optional(ATTR_CONFIRM, default=CONFIRM_ANY): vol.Any(CONFIRM_ANY, CONFIRM_NONE, ONE_KEY),
+        vol.Optional(ATTR_CONFIRM_TIMEOUT, default=30): vol.All(vol.Coerce(float), vol.Range(min=1, max=600)),
+        vol.Optional(ATTR_KEEP_CALL, default=False): cv.boolean,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Who is called, how often, and what accepts; times in seconds."""
+
+    numbers: tuple[str, ...]
+    mode: Mode
+    rounds: int
+    pause: float
+    ring_timeout: int | None
+    confirm: str
+    confirm_timeout: float
+    keep_call: bool
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One call of one number; `how` tells of it once it is over, `played` is the end of its first sound."""
+
+    number: str
+    round: int
+    result: Result = Result.CANCELLED
+    call_id: str | None = None
+    how: dict[str, Any] = field(default_factory=dict)
+    played: asyncio.Future[str | None] | None = field(default=None, repr=False)
+
+
+class Escalation:
+    """Calls the numbers of a plan; whatever ends it, no call is left but the accepted one that is to be kept."""
+
+    def __init__(
+        self, coordinator: SipUaCoordinator, plan: Plan, make_sound: Callable[[], Awaitable[AudioSource | None]]
+    ) -> None:
+        """Take the plan; `make_sound` makes the message anew for each call and each time that it is said."""
+        self.attempts: list[Attempt] = []
+        self.accepted: Attempt | None = None
+        self.accepted_at: str | None = None
+        self._coordinator = coordinator
+        self._plan = plan
+        self._make_sound = make_sound
+
+    async def run(self) -> None:
+        """Call until somebody accepts, or everybody has been called in every round."""
+        a_round = self._in_order if self._plan.mode is Mode.IN_ORDER else self._at_once
+        try:
+            for number in range(1, self._plan.rounds + 1):
+                if number > 1:
+                    await asyncio.sleep(self._plan.pause)
+                await a_round(number)
+                if self.accepted is not None:
+                    break
+        except BaseException:
+            if self.accepted is not None:
+                await self._hang_up(self.accepted)
+            raise
+        if self.accepted is not None:
+            await self._leave(self.accepted)
+
+    async def _in_order(self, a_round: int) -> None:
+        for number in self._plan.numbers:
+            await self._attempt(number, a_round)
+            if self.accepted is not None:
+                return
+
+    async def _at_once(self, a_round: int) -> None:
+        calls = [asyncio.ensure_future(self._attempt(number, a_round)) for number in self._plan.numbers]
+        try:
+            for call in asyncio.as_completed(calls):
+                await call
+                if self.accepted is not None:
+                    return
+        finally:
+            for task in calls:
+                task.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+
+    async def _attempt(self, number: str, a_round: int) -> None:
+        """Call a number, and hang up unless it accepts."""
+        attempt = Attempt(number, a_round)
+        self.attempts.append(attempt)
+        try:
+            await self._call(attempt)
+        except (SipError, HomeAssistantError) as error:
+            attempt.result = Result.NOT_ANSWERED
+            attempt.how = {"outcome": CallOutcome.FAILED.value, "code": 0, "reason": str(error)}
+        finally:
+            if self.accepted is not attempt:
+                await self._hang_up(attempt)
+
+    async def _call(self, attempt: Attempt) -> None:
+        coordinator, plan = self._coordinator, self._plan
+        source = await self._make_sound()
+        call_id = attempt.call_id = await coordinator.async_dial(
+            attempt.number, source=source, ring_timeout=plan.ring_timeout
+        )
+        if source is not None:
+            attempt.played = coordinator.async_next_played(call_id)
+        if not is_connected(await coordinator.async_wait(call_id, WaitFor.ANSWERED)):
+            attempt.result = Result.NOT_ANSWERED
+        elif not await self._is_confirmed(attempt, call_id):
+            attempt.result = Result.NOT_CONFIRMED
+        elif self.accepted is None:
+            attempt.result, self.accepted = Result.ACCEPTED, attempt
+            self.accepted_at = dt_util.utcnow().isoformat(timespec="milliseconds")
+
+    async def _is_confirmed(self, attempt: Attempt, call_id: str) -> bool:
+        """Repeat the message until the key is pressed, the time is over or the call ends."""
+        wanted = self._plan.confirm
+        if wanted == CONFIRM_NONE:
+            return True
+        repeating = asyncio.ensure_future(self._repeat(call_id, attempt.played)) if attempt.played else None
+        try:
+            with self._coordinator.keys.listen(call_id) as keys:
+                if call_id not in self._coordinator.calls:
+                    return False
+                async with asyncio.timeout(self._plan.confirm_timeout):
+                    while (key := await keys.next()) is not None:
+                        if wanted in {CONFIRM_ANY, key}:
+                            return True
+        except TimeoutError:
+            pass
+        finally:
+            if repeating is not None:
+                repeating.cancel()
+                self._coordinator.async_stop_playing(call_id)
+        return False
+
+    async def _repeat(self, call_id: str, played: asyncio.Future[str | None]) -> None:
+        """Say the message again and again; one that failed is not tried again."""
+        error = await played
+        with contextlib.suppress(SipError, HomeAssistantError):
+            while error is None and (source := await self._next_sound()) is not None:
+                error = await self._coordinator.async_play(call_id, source, wait=True)
+
+    async def _next_sound(self) -> AudioSource | None:
+        await asyncio.sleep(REPEAT_PAUSE)
+        return await self._make_sound()
+
+    async def _leave(self, attempt: Attempt) -> None:
+        """Keep the accepted call, or end it once an answer that was enough has let the message be heard."""
+        if self._plan.keep_call and attempt.call_id is not None:
+            self._note(attempt, attempt.call_id)
+            return
+        try:
+            if self._plan.confirm == CONFIRM_NONE and attempt.played is not None:
+                await attempt.played
+        finally:
+            await self._hang_up(attempt)
+
+    async def _hang_up(self, attempt: Attempt) -> None:
+        """End a call in whatever state it is, and keep how it went."""
+        if attempt.played is not None:
+            attempt.played.cancel()
+        if (call_id := attempt.call_id) is None:
+            return
+        with contextlib.suppress(LocalProtocolError):
+            await self._coordinator.async_end(call_id)
+        self._note(attempt, call_id)
+
+    def _note(self, attempt: Attempt, call_id: str) -> None:
+        """Keep how a call went so far."""
+        if (call := self._coordinator.calls.find(call_id)) is not None:
+            attempt.how = call_data(call) | self._coordinator.calls.outcome(call)
+
+    def describe(self) -> dict[str, Any]:
+        """Return who accepted, when, and what came of every call."""
+        accepted = self.accepted
+        return {
+            ATTR_CONFIG_ENTRY_ID: self._coordinator.config_entry.entry_id,
+            "accepted": accepted is not None,
+            ATTR_NUMBER: accepted.number if accepted else None,
+            ATTR_CALL_ID: accepted.call_id if accepted else None,
+            "accepted_at": self.accepted_at,
+            "attempts": [
+                attempt.how | {ATTR_NUMBER: attempt.number, "round": attempt.round, ATTR_RESULT: attempt.result.value}
+                for attempt in self.attempts
+            ],
+        }
+
+
+async def async_call_out(call: ServiceCall) -> ServiceResponse:
+    """Call numbers until somebody accepts, and return who that was."""
+    data = call.data
+    coordinator = calling_coordinator(call)
+    numbers = tuple(plain_target(number) for number in data[ATTR_NUMBERS])
+    if not all(numbers):
+        raise validation_error("number_missing")
+
+    async def make_sound() -> AudioSource | None:
+        return await optional_sound(call.hass, data)
+
+    # What cannot be said is told before anybody is called; an engine has begun to render then.
+    _ = await make_sound()
+    plan = Plan(
+        numbers=numbers,
+        mode=data[ATTR_MODE],
+        rounds=data[ATTR_ROUNDS],
+        pause=data[ATTR_PAUSE],
+        ring_timeout=data.get(ATTR_RING_TIMEOUT),
+        confirm=data[ATTR_CONFIRM],
+        confirm_timeout=data[ATTR_CONFIRM_TIMEOUT],
+        keep_call=data[ATTR_KEEP_CALL],
+    )
+    escalation = Escalation(coordinator, plan, make_sound)
+    with coordinator.occupied():
+        await do_work(coordinator, call.service, escalation.run())
+    return escalation.describe()
