@@ -1,4 +1,4 @@
-"""Automation triggers: calls that ring, are answered, missed or over, a code that is pressed, and the registration."""
+"""Automation triggers: what happens to calls, a code that is pressed, the voice mail box, and the registration."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -19,7 +19,9 @@ from .const import (
     CONF_DTMF_CODE,
     CONF_OUTCOME,
     EVENT_CALL,
+    EVENT_MESSAGES,
     EVENT_REGISTRATION,
+    NEW_MESSAGE,
     CallEventType,
 )
 from .sip.events import CallDirection, CallOutcome, RegistrationState
@@ -231,12 +233,31 @@ class RegistrationRestored(RegistrationTrigger):
     words = "is registered again"
 
 
+class MessageWaiting(SipUaTrigger):
+    """Somebody left a message in the voice mail box."""
+
+    event = EVENT_MESSAGES
+    fields = _ACCOUNT
+
+    @override
+    def fits(self, data: Data) -> bool:
+        """Return whether a message came in; one that was heard or deleted is none."""
+        return data.get("type") == NEW_MESSAGE
+
+    @override
+    def describe(self, data: Data) -> str:
+        """Return whose mail box it is, and how many new messages it has where it counts."""
+        new = data.get("new")
+        return f"{data.get('account')} has {'a new message' if new is None else f'{new} new in the mail box'}"
+
+
 TRIGGERS: dict[str, type[Trigger]] = {
     "call_ringing": Ringing,
     "call_answered": Answered,
     "call_missed": Missed,
     "call_ended": Ended,
     "code_entered": CodeEntered,
+    "message_waiting": MessageWaiting,
     "registration_lost": RegistrationLost,
     "registration_restored": RegistrationRestored,
 }

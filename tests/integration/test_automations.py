@@ -179,6 +179,27 @@ async def test_a_registration_that_is_back_runs_it(phone: FakePhone, automate: A
     assert len(await ran()) == 1
 
 
+async def test_a_new_message_in_the_mail_box_runs_it(
+    phone: FakePhone, other_phone: FakePhone, entry: MockConfigEntry, automate: Automate
+) -> None:
+    ran = await automate("message_waiting", config_entry_id=entry.entry_id)
+    phone.leave_messages(new=1, old=2)
+    assert await ran() == [], "it was there before the phone was switched on"
+    phone.leave_messages(new=2, old=2)
+    assert [data["description"] for data in await ran()] == ["620@fritz.box has 2 new in the mail box"]
+    phone.leave_messages(new=1, old=3)
+    other_phone.leave_messages(new=0)
+    other_phone.leave_messages(new=1)
+    assert len(await ran()) == 1, "one was heard, and one came for another account"
+
+
+async def test_a_mail_box_that_does_not_count_runs_it_too(phone: FakePhone, automate: Automate) -> None:
+    ran = await automate("message_waiting")
+    phone.leave_messages(waiting=False)
+    phone.leave_messages()
+    assert [data["description"] for data in await ran()] == ["620@fritz.box has a new message"]
+
+
 async def check(hass: HomeAssistant, condition: str, **options: Any) -> bool | None:
     config = {"condition": f"{DOMAIN}.{condition}", CONF_OPTIONS: options}
     checker = await async_from_config(hass, await async_validate_condition_config(hass, config))

@@ -20,7 +20,7 @@ from pytest_homeassistant_custom_component.common import (
     async_mock_service,
 )
 
-from custom_components.sip_ua.sip.events import CallOutcome, CallState
+from custom_components.sip_ua.sip.events import CallOutcome, CallState, RegistrationFailure
 
 from .phone import NEIGHBOUR, FakePhone
 
@@ -185,13 +185,13 @@ async def test_a_sleeper_is_called_again_until_the_call_is_answered(
     await hass.config.async_set_time_zone("UTC")
     freezer.move_to(datetime(2026, 11, 20, 6, 59, tzinfo=dt_util.UTC))
     await use(
-        "wake_up_call", at="07:00:00", weekdays=["fri"], account=entry.entry_id, number="**611", message="Good morning"
+        "wake_up_call", at="07:00:00", weekdays=["fri"], account=entry.entry_id, number="+49611", message="Good morning"
     )
     freezer.move_to(datetime(2026, 11, 20, 7, 0, 1, tzinfo=dt_util.UTC))
     async_fire_time_changed(hass)
     await settle()
     assert len(dials) == 1
-    assert (dials[0]["number"], dials[0]["message"]) == ("**611", "Good morning")
+    assert (dials[0]["number"], dials[0]["message"]) == ("+49611", "Good morning")
     freezer.tick(121)
     async_fire_time_changed(hass)
     await settle()
@@ -201,3 +201,64 @@ async def test_a_sleeper_is_called_again_until_the_call_is_answered(
     await settle()
     assert len(dials) == 2
     await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)
+
+
+ALARM = {"alarm_triggers": [{"trigger": "event", "event_type": "smoke"}], "numbers": ["611", "+49612"]}
+TELL = [{"action": "test.told", "data": {"who": "called {{ calls.number }}"}}]
+
+
+@pytest.fixture(name="spoken")
+def spoken_fixture(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what is said in calls; nothing is heard."""
+    said: list[str] = []
+
+    def speech(_hass: HomeAssistant, message: str, **_how: Any) -> str:
+        said.append(message)
+        return "speech"
+
+    monkeypatch.setattr("custom_components.sip_ua.action_calls.speech_source", speech)
+    return said
+
+
+async def test_an_alarm_calls_until_somebody_confirms(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, use: Use, spoken: list[str]
+) -> None:
+    told = async_mock_service(hass, "test", "told")
+    notices = async_mock_service(hass, "persistent_notification", "create")
+    await use("alarm_calls", account=entry.entry_id, message="Smoke!", accepted_actions=TELL, **ALARM)
+    hass.bus.async_fire("smoke")
+    await settle()
+    assert ("dial", "611", "speech", 30) in phone.did
+    assert set(spoken) == {"Smoke!"}
+    phone.end(next(iter(phone.calls)), CallOutcome.BUSY)
+    await settle()
+    (call_id,) = phone.calls
+    phone.enter(call_id, CallState.TALKING)
+    await settle()
+    phone.press(call_id, "2")
+    await settle()
+    assert told == []
+    phone.press(call_id, "1")
+    await settle()
+    assert [call.data["who"] for call in told] == ["called +49612"]
+    assert notices == []
+    assert phone.calls == {}
+
+
+async def test_an_alarm_that_nobody_confirms_does_something_else(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, use: Use, spoken: list[str]
+) -> None:
+    notices = async_mock_service(hass, "persistent_notification", "create")
+    await use("alarm_calls", account=entry.entry_id, mode="at_once", rounds=1, **ALARM)
+    hass.bus.async_fire("smoke")
+    await settle()
+    assert len(phone.calls) == 2
+    for call_id in tuple(phone.calls):
+        phone.end(call_id, CallOutcome.NO_ANSWER)
+    await settle()
+    assert [notice.data["message"] for notice in notices] == ["Nobody confirmed at 611, +49612."]
+    phone.fail(RegistrationFailure.NO_ANSWER)
+    hass.bus.async_fire("smoke")
+    await settle()
+    assert len(notices) == 2, "an account that cannot call tells nobody either"
+    assert spoken != []
