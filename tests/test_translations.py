@@ -18,6 +18,7 @@ from custom_components.sip_ua import (
     escalation,
     form,
     line_flow,
+    menu,
     options,
     options_flow,
     services,
@@ -283,6 +284,7 @@ def test_the_actions_are_those_that_are_described() -> None:
         "play": services.PLAY_SCHEMA.validators[0],
         "wait_for_dtmf": dtmf_input.WAIT_FOR_DTMF_SCHEMA,
         "call_out": escalation.CALL_OUT_SCHEMA,
+        "menu": menu.MENU_SCHEMA,
     }
     assert set(actions) == set(schemas)
     for name, schema in schemas.items():

@@ -87,23 +87,25 @@ def _never(_digits: str) -> bool:
 class InputRules:
     """When digits are complete, and how long each is waited for, in seconds.
 
-    `timeout` begins at the end of the prompt. `is_complete` may tell so before `max_digits` or the terminator do.
+    `timeout` begins at the end of the prompt; without `interrupt` keys count only from there on, too. `is_complete`
+    may tell that digits are so before `max_digits` or the terminator do.
     """
 
     max_digits: int = DEFAULT_MAX_DIGITS
     terminator: str = "#"
     timeout: float = DEFAULT_TIMEOUT
     digit_timeout: float = DEFAULT_DIGIT_TIMEOUT
+    interrupt: bool = True
     is_complete: Callable[[str], bool] = _never
 
 
 async def collect_digits(
     coordinator: SipUaCoordinator, call_id: str, keys: Keys, rules: InputRules, prompt: AudioSource | None = None
 ) -> Entered:
-    """Play a prompt, which the first key stops, and return what is pressed."""
+    """Play a prompt, which the first key stops unless the rules say otherwise, and return what is pressed."""
     digits = ""
     try:
-        key = await _first_key(coordinator, call_id, keys, rules.timeout, prompt)
+        key = await _first_key(coordinator, call_id, keys, rules, prompt)
         while key is not None:
             if key == rules.terminator:
                 return Entered(digits, InputResult.COMPLETE)
@@ -118,18 +120,25 @@ async def collect_digits(
 
 
 async def _first_key(
-    coordinator: SipUaCoordinator, call_id: str, keys: Keys, timeout: float, prompt: AudioSource | None
+    coordinator: SipUaCoordinator, call_id: str, keys: Keys, rules: InputRules, prompt: AudioSource | None
 ) -> str | None:
     """Return the first key, None where the call ended; who knows the prompt already need not hear it."""
-    if prompt is None or keys.pending or call_id not in coordinator.calls:
+    timeout = rules.timeout
+    if prompt is None or (rules.interrupt and keys.pending) or call_id not in coordinator.calls:
         return await asyncio.wait_for(keys.next(), timeout)
     playback_id, played = coordinator.async_start_playing(call_id, prompt)
-    key = asyncio.ensure_future(keys.next())
+    key: asyncio.Future[str | None] | None = None
     try:
-        await asyncio.wait((key, played), return_when=asyncio.FIRST_COMPLETED)
-        return await asyncio.wait_for(key, timeout)
+        if rules.interrupt:
+            key = asyncio.ensure_future(keys.next())
+            await asyncio.wait((key, played), return_when=asyncio.FIRST_COMPLETED)
+            return await asyncio.wait_for(key, timeout)
+        await played
+        keys.pending.clear()
+        return await asyncio.wait_for(keys.next(), timeout)
     finally:
-        key.cancel()
+        if key is not None:
+            key.cancel()
         if not played.done():
             played.cancel()
             coordinator.async_stop_playing(call_id, playback_id)

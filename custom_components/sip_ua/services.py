@@ -1,4 +1,4 @@
-"""The actions: dial, answer, hang up, hold, resume, transfer, send DTMF digits, and play a sound or speak."""
+"""The actions: dial, answer, hang up, hold, resume, transfer, send DTMF digits, play or speak, and more."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -47,6 +47,7 @@ from .const import (
     SERVICE_DIAL,
     SERVICE_HANGUP,
     SERVICE_HOLD,
+    SERVICE_MENU,
     SERVICE_PLAY,
     SERVICE_RESUME,
     SERVICE_SEND_DTMF,
@@ -57,6 +58,7 @@ from .const import (
 from .coordinator import SipUaCoordinator
 from .dtmf_input import WAIT_FOR_DTMF_SCHEMA, async_wait_for_dtmf
 from .escalation import CALL_OUT_SCHEMA, async_call_out
+from .menu import MENU_SCHEMA, async_menu
 from .sip.events import CallSnapshot, CallState
 
 DIGITS = r"^[0-9A-Da-d*#,]{1,64}$"
@@ -122,6 +124,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
         (SERVICE_RESUME, _resume, HOLD_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_TRANSFER, _transfer, TRANSFER_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_CALL_OUT, async_call_out, CALL_OUT_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_MENU, async_menu, MENU_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_WAIT_FOR_DTMF, async_wait_for_dtmf, WAIT_FOR_DTMF_SCHEMA, SupportsResponse.ONLY),
         (SERVICE_SEND_DTMF, _send_dtmf, SEND_DTMF_SCHEMA, SupportsResponse.NONE),
         (SERVICE_PLAY, _play, PLAY_SCHEMA, SupportsResponse.NONE),

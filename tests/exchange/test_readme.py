@@ -13,6 +13,8 @@ from pytest_homeassistant_custom_component.common import async_mock_service
 
 from custom_components.sip_ua.const import DOMAIN, EVENT_CALL
 from custom_components.sip_ua.escalation import CALL_OUT_SCHEMA
+from custom_components.sip_ua.menu import MENU_SCHEMA
+from custom_components.sip_ua.menu_model import MENU_FIELDS
 from custom_components.sip_ua.services import DIAL_SCHEMA, async_setup_services
 from custom_components.sip_ua.trigger import TRIGGERS
 
@@ -28,7 +30,7 @@ def parse(block: str) -> dict[str, Any]:
 
 
 EXAMPLES: list[dict[str, Any]] = [parse(block) for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)]
-RINGING, WATER, DOOR, FIRE = EXAMPLES
+RINGING, WATER, DOOR, FIRE, HOUSE = EXAMPLES
 
 
 async def test_the_ringing_automation_says_who_calls(hass: HomeAssistant) -> None:
@@ -98,6 +100,27 @@ async def test_the_fire_alarm_tells_who_looks_after_it(hass: HomeAssistant, numb
 
     assert [call.data["numbers"] for call in calls] == [["**611", "+491701234567"]]
     assert [notice.data["message"] for notice in notices] == [wanted]
+
+
+async def test_the_house_answers_with_a_menu(hass: HomeAssistant) -> None:
+    assert await async_setup_component(hass, DOMAIN, {})
+    answers = async_mock_service(hass, DOMAIN, "answer")
+    menus = async_mock_service(hass, DOMAIN, "menu", schema=MENU_SCHEMA)
+    assert await async_setup_component(hass, "automation", HOUSE)
+    await hass.async_block_till_done()
+
+    hass.bus.async_fire(EVENT_CALL, {"type": "incoming", "call_id": "c1", "name": "Grandma"})
+    await hass.async_block_till_done()
+
+    assert [call.data["call_id"] for call in (*answers, *menus)] == ["c1", "c1"]
+    main = menus[0].data["menu"]["choices"]["4711"]
+    assert [step["action"] for step in main["choices"]["1"]["actions"]] == ["cover.open_cover"]
+
+
+def test_every_field_of_a_menu_is_explained() -> None:
+    row = r"^\| (`message` or `media`.*?)\n\n"
+    (table,) = re.findall(row, README, re.MULTILINE | re.DOTALL)
+    assert {str(marker) for marker in MENU_FIELDS.schema} <= set(re.findall(r"`(\w+)`", table))
 
 
 def test_the_actions_and_triggers_of_the_tables_are_those_that_exist(hass: HomeAssistant) -> None:

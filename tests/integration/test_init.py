@@ -24,7 +24,19 @@ from .phone import FakePhone, Phones
 async def test_actions_are_there_without_an_account(hass: HomeAssistant) -> None:
     assert await async_setup_component(hass, DOMAIN, {})
     assert set(hass.services.async_services_for_domain(DOMAIN)) == {
-        *("answer", "call_out", "dial", "hangup", "hold", "play", "resume", "send_dtmf", "transfer", "wait_for_dtmf")
+        *(
+            "answer",
+            "call_out",
+            "dial",
+            "hangup",
+            "hold",
+            "menu",
+            "play",
+            "resume",
+            "send_dtmf",
+            "transfer",
+            "wait_for_dtmf",
+        )
     }
 
 

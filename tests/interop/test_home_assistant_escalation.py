@@ -1,10 +1,11 @@
-"""Asking for keys and calling several numbers, in a real Home Assistant against Kamailio and baresip."""
+"""Asking for keys, menus and calling several numbers, in a real Home Assistant against Kamailio and baresip."""
 
 import asyncio
 from pathlib import Path
 
 import pytest
 from homeassistant.core import HomeAssistant
+from pytest_homeassistant_custom_component.common import async_mock_service
 
 from .conftest import Peers
 from .home import registered
@@ -97,3 +98,27 @@ async def test_digits_are_asked_for_and_the_first_key_stops_the_prompt(
     assert played["stopped"] is True
     await home.call("hangup")
     await home.until_event("ended")
+
+
+async def test_a_menu_is_walked_through_by_the_keys_of_the_other_side(
+    hass: HomeAssistant, peers: Peers, tmp_path: Path
+) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio)
+    home = await registered(hass, kamailio)
+    opened = async_mock_service(hass, "lock", "open")
+    tone = message(hass, tmp_path)
+    await home.call("dial", number="bob", wait="answered")
+
+    door = {"id": "door", "actions": [{"action": "lock.open"}], "media": tone, "then": "hangup"}
+    pin = {"choices": {"47": door}, "choices_are_pin": True, "media": tone, "invalid": {"media": tone}}
+    task = hass.async_create_task(home.call("menu", menu=pin))
+    await bob.until_heard(MESSAGE_SECONDS / 2)
+    await bob.send_digits("11")
+    await home.until_event("playback_finished")
+    await bob.send_digits("47")
+    answer = await task
+
+    assert (answer["result"], answer["path"]) == ("hung_up", ["menu", "invalid", "door"])
+    assert len(opened) == 1
+    await bob.until_event("CALL_CLOSED")

@@ -1,0 +1,179 @@
+"""A menu that the other side of a call chooses from by its keys."""
+
+import contextlib
+import logging
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+import voluptuous as vol
+from homeassistant.core import ServiceCall, ServiceResponse
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.script import Script, async_validate_actions_config
+
+from .action_calls import CALL_FIELDS, do_work, find_call, optional_sound, response_of
+from .action_errors import translated_errors, validation_error
+from .call_book import CallBook
+from .call_view import call_data, is_audible
+from .const import ATTR_MENU, ATTR_RESULT, DOMAIN
+from .coordinator import SipUaCoordinator
+from .dtmf_input import InputResult, InputRules, collect_digits
+from .keypad import Keys
+from .menu_model import Menu, Then, build_menu, jumps_of, menu_schema, ways_to
+from .sip.errors import LocalProtocolError
+
+_LOGGER = logging.getLogger(__name__)
+
+MAX_STEPS: Final = 500
+"""Menus that one action enters at most: a jump may lead in a circle."""
+
+MENU_SCHEMA = vol.Schema({**CALL_FIELDS, vol.Required(ATTR_MENU): menu_schema})
+
+
+class MenuResult(StrEnum):
+    """How a menu ended. `NO_CHOICE`: nothing was chosen as often as it was asked for."""
+
+    COMPLETED = "completed"
+    NO_CHOICE = "no_choice"
+    HUNG_UP = "hung_up"
+    CALL_ENDED = "call_ended"
+    TOO_LONG = "too_long"
+
+
+@dataclass(slots=True)
+class Visit:
+    """A menu on the way to the present one, and how often it may still be said again."""
+
+    menu: Menu
+    entered: bool = False
+    repeats_left: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with every repetition ahead."""
+        self.repeats_left = self.menu.repeat
+
+
+class MenuRun:
+    """Leads the other side of one call through a menu; `path` names the menus that it entered."""
+
+    def __init__(self, call: ServiceCall, coordinator: SipUaCoordinator, call_id: str, root: Menu) -> None:
+        """Begin at `root`; raises a translated error for a jump that leads nowhere."""
+        self.path: list[str] = []
+        self._call = call
+        self._coordinator = coordinator
+        self._call_id = call_id
+        self._root = root
+        self._ways = jumps_of(root)
+        self._scripts: dict[Menu, Script] = {}
+        self._visits = [Visit(root)]
+
+    async def run(self) -> MenuResult:
+        """Ask, do what was chosen, and return how it ended."""
+        try:
+            with self._coordinator.keys.listen(self._call_id) as keys:
+                await self._prepare_actions()
+                return await self._walk(keys)
+        finally:
+            for script in self._scripts.values():
+                await script.async_unload()
+
+    async def _prepare_actions(self) -> None:
+        """Check what menus do before anything is said."""
+        hass = self._call.hass
+        for way in ways_to(self._root):
+            if (menu := way[-1]).actions:
+                actions = await async_validate_actions_config(hass, menu.actions)
+                self._scripts[menu] = Script(hass, actions, menu.name, DOMAIN, logger=_LOGGER)
+
+    async def _walk(self, keys: Keys) -> MenuResult:
+        result: MenuResult | None = None
+        for _ in range(MAX_STEPS):
+            if result is not None:
+                return result
+            if self._call_id not in self._coordinator.calls:
+                return MenuResult.CALL_ENDED
+            visit = self._visits[-1]
+            if not visit.entered:
+                visit.entered = True
+                self.path.append(visit.menu.name)
+                await self._act(visit.menu)
+            result = await (self._ask(visit, keys) if visit.menu.choices else self._say(visit))
+        return MenuResult.TOO_LONG
+
+    async def _act(self, menu: Menu) -> None:
+        """Do what a menu does; a call that ends meanwhile lets it go on, for the door is to open all the same."""
+        if (script := self._scripts.get(menu)) is None:
+            return
+        call = self._coordinator.calls.find(self._call_id)
+        known = {ATTR_MENU: menu.name, "call": call_data(call) if call is not None else None}
+        try:
+            await script.async_run(known, self._call.context)
+        except (HomeAssistantError, vol.Invalid) as error:
+            _LOGGER.warning("The actions of the menu %s failed: %s", menu.name, error)
+
+    async def _ask(self, visit: Visit, keys: Keys) -> MenuResult | None:
+        """Say what can be chosen, and go where the keys lead."""
+        menu = visit.menu
+        if visit.repeats_left < 0:
+            return await self._go_on(menu, MenuResult.NO_CHOICE)
+        rules = InputRules(
+            max_digits=max(map(len, menu.choices)),
+            terminator=menu.terminator,
+            timeout=menu.timeout,
+            digit_timeout=menu.digit_timeout,
+            interrupt=menu.interrupt,
+            is_complete=menu.is_complete,
+        )
+        prompt = await optional_sound(self._call.hass, menu.sound)
+        entered = await collect_digits(self._coordinator, self._call_id, keys, rules, prompt)
+        if entered.result is InputResult.CALL_ENDED:
+            return MenuResult.CALL_ENDED
+        if (chosen := menu.choices.get(entered.digits)) is not None:
+            visit.repeats_left = menu.repeat
+            self._visits.append(Visit(chosen))
+            return None
+        keys.pending.clear()
+        visit.repeats_left -= 1
+        if (answer := menu.invalid if entered.digits else menu.no_choice) is not None:
+            self._visits.append(Visit(answer))
+        return None
+
+    async def _say(self, visit: Visit) -> MenuResult | None:
+        """Say something in which nothing is to be chosen, to its end."""
+        if (sound := await optional_sound(self._call.hass, visit.menu.sound)) is not None:
+            if self._call_id not in self._coordinator.calls:
+                return MenuResult.CALL_ENDED
+            await self._coordinator.async_play(self._call_id, sound, wait=True)
+        visit.repeats_left -= 1
+        return None if visit.repeats_left >= 0 else await self._go_on(visit.menu, MenuResult.COMPLETED)
+
+    async def _go_on(self, menu: Menu, result: MenuResult) -> MenuResult | None:
+        """Go where a menu leads in which nothing was chosen; return `result` where that is the end."""
+        match menu.then:
+            case Then.HANGUP:
+                with contextlib.suppress(LocalProtocolError):
+                    await self._coordinator.async_end(self._call_id)
+                return MenuResult.HUNG_UP
+            case Then.RETURN if len(self._visits) > 1:
+                del self._visits[max(len(self._visits) - menu.levels, 1) :]
+            case Then.JUMP if menu.jump_to is not None:
+                self._visits = [Visit(passed, entered=True) for passed in self._ways[menu.jump_to]]
+                self._visits[-1].entered = False
+            case _:
+                return result
+        return None
+
+
+async def async_menu(call: ServiceCall) -> ServiceResponse:
+    """Lead the other side of a call through a menu, and return how it ended and what was chosen."""
+    coordinator, snapshot = find_call(call, CallBook.find_audible, "no_audible_call", ended=True)
+    call_id = snapshot.id
+    run = MenuRun(call, coordinator, call_id, build_menu(call.data[ATTR_MENU]))
+    result = MenuResult.CALL_ENDED
+    if call_id in coordinator.calls:
+        if not is_audible(snapshot):
+            raise validation_error("call_not_connected", call_id=call_id)
+        with translated_errors():
+            result = await do_work(coordinator, call.service, run.run())
+    response = response_of(call, coordinator, call_id, coordinator.calls.find(call_id))
+    return None if response is None else response | {ATTR_RESULT: result.value, "path": run.path}
