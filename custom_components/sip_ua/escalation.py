@@ -52,6 +52,9 @@ MAX_PAUSE: Final = 3600
 REPEAT_PAUSE: Final = 1.0
 """Seconds of silence before a message is said again."""
 
+END_TIMEOUT: Final = 5.0
+"""Seconds in which every call that is cancelled ends, whether or not the other side answers that."""
+
 CONFIRM_ANY: Final = "any"
 CONFIRM_NONE: Final = "none"
 
@@ -142,8 +145,7 @@ class Escalation:
                 if self.accepted is not None:
                     break
         except BaseException:
-            if self.accepted is not None:
-                await self._hang_up(self.accepted)
+            await self.abandon()
             raise
         if self.accepted is not None:
             await self._leave(self.accepted)
@@ -239,14 +241,21 @@ class Escalation:
         finally:
             await self._hang_up(attempt)
 
+    async def abandon(self) -> None:
+        """End the accepted call, which nobody will be told of any more."""
+        if self.accepted is not None:
+            await self._hang_up(self.accepted)
+
     async def _hang_up(self, attempt: Attempt) -> None:
         """End a call in whatever state it is, and keep how it went."""
         if attempt.played is not None:
             attempt.played.cancel()
         if (call_id := attempt.call_id) is None:
             return
-        with contextlib.suppress(LocalProtocolError):
-            await self._coordinator.async_end(call_id)
+        with contextlib.suppress(LocalProtocolError, TimeoutError):
+            async with asyncio.timeout(END_TIMEOUT):
+                await self._coordinator.async_hangup(call_id)
+                await self._coordinator.async_wait(call_id, WaitFor.ENDED)
         self._note(attempt, call_id)
 
     def _note(self, attempt: Attempt, call_id: str) -> None:
@@ -295,5 +304,9 @@ async def async_call_out(call: ServiceCall) -> ServiceResponse:
     )
     escalation = Escalation(coordinator, plan, make_sound)
     with coordinator.occupied():
-        await do_work(coordinator, call.service, escalation.run())
+        try:
+            await do_work(coordinator, call.service, escalation.run())
+        except asyncio.CancelledError:
+            await escalation.abandon()
+            raise
     return escalation.describe()

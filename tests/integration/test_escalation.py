@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 import voluptuous as vol
@@ -273,6 +274,19 @@ async def test_a_number_that_cannot_be_dialled_does_not_stop_the_others(
     assert answer["attempts"][0]["reason"] == "this is no number"
 
 
+async def test_an_end_that_nobody_confirms_does_not_hold_up_the_answer(
+    phone: FakePhone, call_out: CallsOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("custom_components.sip_ua.escalation.END_TIMEOUT", 0)
+    task = call_out(mode="at_once", confirm="none")
+    silent = await calling(phone, "611")
+    monkeypatch.setattr(phone, "hangup", AsyncMock())
+    await answered(phone, "612")
+    answer = await task
+    assert results(answer)[:2] == [("611", 1, "cancelled", None), ("612", 1, "accepted", "answered")]
+    assert answer["attempts"][0]["call_id"] == silent
+
+
 @pytest.mark.parametrize("mode", ["in_order", "at_once"])
 async def test_an_action_that_is_cancelled_leaves_nothing(phone: FakePhone, call_out: CallsOut, mode: str) -> None:
     task = call_out(mode=mode)
@@ -285,6 +299,24 @@ async def test_an_action_that_is_cancelled_leaves_nothing(phone: FakePhone, call
     assert len(hung_up(phone)) == before == (1 if mode == "in_order" else 3)
     assert phone.calls == {}
     assert [work for work in asyncio.all_tasks() if "call_out" in work.get_name()] == []
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_a_call_is_kept_only_where_somebody_is_told_of_it(
+    phone: FakePhone, call_out: CallsOut, steps: int
+) -> None:
+    task = call_out(keep_call=True)
+    call_id = await answered(phone, "611")
+    phone.press(call_id, "1")
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    try:
+        assert (await task)["call_id"] == call_id
+        told = [call_id]
+    except asyncio.CancelledError:
+        told = []
+    assert list(phone.calls) == told
 
 
 async def test_a_script_that_is_stopped_hangs_up(hass: HomeAssistant, phone: FakePhone, message: FileSource) -> None:
