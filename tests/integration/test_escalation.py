@@ -237,7 +237,7 @@ async def test_the_rounds_are_counted(phone: FakePhone, call_out: CallsOut) -> N
 
 
 async def test_there_is_a_pause_between_the_rounds(phone: FakePhone, call_out: CallsOut) -> None:
-    task = call_out(numbers=["611"], rounds=2, pause=0.2)
+    task = call_out(numbers=["611"], rounds=2, pause=0.5)
     phone.end(await calling(phone, "611"), CallOutcome.NO_ANSWER)
     await asked()
     assert phone.calls == {}
