@@ -350,6 +350,12 @@ class ReceivedCall(DialogCall):
     def _no_prack(self, _now: float) -> None:
         self.release()
 
+    @override
+    def release(self) -> None:
+        super().release()
+        # The INVITE is remembered for half a minute, but nothing that belongs to it concerns us any more.
+        self._invite.context = None
+
     def _stop_ringing(self) -> None:
         if self._ring_alarm is not None:
             self._ring_alarm.cancel()

@@ -176,6 +176,11 @@ class Headers:
             raise MessageError(f"{name}: {err}", err.status) from None
         return value
 
+    def forget_parsed(self) -> None:
+        """Let go of what was parsed; it is parsed again for whoever asks."""
+        self._first = None
+        self._typed = {}
+
     def copy(self) -> Headers:
         """Return headers that change apart from these."""
         headers = Headers.from_wire(self._items.copy())

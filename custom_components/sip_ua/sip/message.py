@@ -237,6 +237,11 @@ class Request(Message):
         if to.tag is None:
             headers.set("To", str(to.with_tag(tag)))
 
+    def forget_parsed(self) -> None:
+        """Let go of what was parsed, where the request is kept for long; it is parsed again for whoever asks."""
+        self.headers.forget_parsed()
+        self._parsed_uri = None
+
     def copy(self) -> Request:
         """Return a request that changes apart from this one."""
         return Request(self.method, self.uri, self.headers.copy(), self.body)

@@ -173,7 +173,7 @@ class TransactionLayer:
         Raises LocalProtocolError after a final answer, and where the peer cannot be waiting any more.
         """
         transaction.respond(response, now)
-        if transaction.state is State.ACCEPTED:
+        if transaction.answer_key is not None:
             self._accepted[transaction.answer_key] = transaction
         self._sweep()
 
@@ -296,12 +296,11 @@ class TransactionLayer:
             if isinstance(transaction, ServerTransaction):
                 del self._servers[transaction.key]
                 _forget(self._accepted, transaction.answer_key, transaction)
-                if transaction.merge_key is not None:
-                    _forget(self._merged, transaction.merge_key, transaction)
+                _forget(self._merged, transaction.merge_key, transaction)
             else:
                 del self._clients[transaction.key]
 
 
-def _forget(table: dict[Key, ServerTransaction], key: Key, transaction: ServerTransaction) -> None:
-    if table.get(key) is transaction:
+def _forget(table: dict[Key, ServerTransaction], key: Key | None, transaction: ServerTransaction) -> None:
+    if key is not None and table.get(key) is transaction:
         del table[key]

@@ -17,10 +17,10 @@ class ServerTransaction(Transaction):
     """A request of a peer that is being answered.
 
     `source` is where it came from, `destination` where answers go. `to_tag` is the tag that our answers carry,
-    "" before the first that has one.
+    "" before the first that has one. `answer_key` is what the ACK of our 2xx is matched by, known with that tag.
     """
 
-    __slots__ = ("_answer", "_followed_by", "_followed_from", "merge_key", "source", "to_tag")
+    __slots__ = ("_answer", "_followed_by", "_followed_from", "answer_key", "merge_key", "source", "to_tag")
 
     def __init__(self, key: Key, request: Request, source: Address, exchange: Exchange) -> None:
         """Prepare; `key` is the `server_key` of the request. Nothing happens before `start`."""
@@ -29,14 +29,10 @@ class ServerTransaction(Transaction):
         self.source = source
         self.merge_key = merge_key(request)
         self.to_tag = ""
+        self.answer_key: Key | None = None
         self._answer = b""
         self._followed_by = request
         self._followed_from = source
-
-    @property
-    def answer_key(self) -> Key:
-        """What the ACK of our 2xx is matched by."""
-        return answer_key(self.request, self.to_tag)
 
     def repeat(self, now: float) -> None:
         """Take the same request once more."""
@@ -58,6 +54,8 @@ class ServerTransaction(Transaction):
         transition = self._find(_command(response))
         self._answer = response.to_bytes()
         self.to_tag = response.to.tag or self.to_tag
+        if transition.state is State.ACCEPTED:
+            self.answer_key = answer_key(self.request, self.to_tag)
         self._enter(transition, now)
 
     @override
@@ -67,6 +65,8 @@ class ServerTransaction(Transaction):
             self._exchange.unanswered.add(self)
         else:
             self._exchange.unanswered.discard(self)
+            # It is remembered for half a minute: what is left of it is to be small.
+            self.request.forget_parsed()
 
     @override
     def _perform(self, action: Action, now: float) -> None:
