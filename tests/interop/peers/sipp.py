@@ -43,10 +43,12 @@ class Sipp(PeerProcess):
         simultaneous: int = 1,
         service: str = "service",
         seconds: int = RUN_SECONDS,
+        timed: bool = False,
     ) -> None:
-        """Choose a port; nothing runs yet."""
+        """Choose a port; nothing runs yet. `timed` keeps the response times in place of the messages."""
         super().__init__(f"sipp-{scenario}", folder)
         self.port = free_ports()
+        self._seconds = seconds
         self._scenario = SCENARIOS / f"{scenario}.xml"
         self._statistics = folder / f"{scenario}.csv"
         self._errors = folder / f"{scenario}-errors.log"
@@ -57,7 +59,11 @@ class Sipp(PeerProcess):
             *("-nostdin", "-default_behaviors", "all,-bye", "-timeout", str(seconds), "-timeout_error"),
             *("-trace_stat", "-stf", str(self._statistics), "-fd", "1"),
             *("-trace_err", "-error_file", str(self._errors)),
-            *("-trace_msg", "-message_file", str(folder / f"{scenario}-messages.log")),
+            *(
+                ("-trace_rtt", "-rtt_freq", "1")
+                if timed
+                else ("-trace_msg", "-message_file", str(folder / f"{scenario}-messages.log"))
+            ),
         ]
         if target is not None:
             self._arguments.append(target)
@@ -86,9 +92,9 @@ class Sipp(PeerProcess):
                 section += f"\n--- {path.name} ---\n{path.read_text(errors='replace')[-6000:]}"
         return section
 
-    async def result(self, *, seconds: float = RUN_SECONDS) -> SippResult:
+    async def result(self) -> SippResult:
         """Wait for the end of the scenario and return the counts."""
-        await self.until(lambda: not self.running, "SIPp has ended", seconds=seconds + 5)
+        await self.until(lambda: not self.running, "SIPp has ended", seconds=self._seconds + 5)
         if self.exit_code is None:
             raise PeerError(f"{self.name} was not started")
         if not self._statistics.exists():
@@ -109,3 +115,12 @@ class Sipp(PeerProcess):
         if result.exit_code != 0 or result.successful != calls or result.failed:
             raise PeerError(f"{self.name}: {result}{self.log_section()}")
         return result
+
+    def response_times(self) -> dict[str, list[float]]:
+        """Return the milliseconds that SIPp took down under each name of its scenario; only where it is `timed`."""
+        times: dict[str, list[float]] = {}
+        for path in self.folder.glob(f"{self._scenario.stem}_*_rtt.csv"):
+            with path.open(newline="") as file:
+                for row in csv.DictReader(file, delimiter=";"):
+                    times.setdefault(row["rtd_no"], []).append(float(row["response_time_ms"]))
+        return times

@@ -1,0 +1,214 @@
+"""How many calls a second a phone of ours stands: SIPp calls, is answered, talks for 100 ms and hangs up.
+
+    .venv/bin/python scripts/benchmark/load.py [floor] [bare] [home] [recorded] [--rate N] [--seconds N] [--rates N ...]
+
+floor    SIPp calls SIPp: what the machine can do at this moment, the caller's part of the work among it
+bare     SIPp calls our phone in a plain asyncio process, without Home Assistant
+home     SIPp calls our phone inside Home Assistant, faster and faster until a call fails
+recorded the same with Home Assistant's database, which keeps each of some 20 events and states of a call
+
+Each part runs in a process of its own, whose figures are printed. Every call that is answered has a voice: two ports,
+and a packet of it each 20 ms; SIPp sends none. Signalling comes from the account's server, whose requests nobody
+limits. `waited` is the share of the time in which the phone's thread was kept from a core that others had, `loop late`
+the longest that its event loop was late by. After the calls of `bare` 32 s pass (64*T1), in which answered requests
+have to be remembered; then nothing may be left of them. The exit code is 1 where a call failed, or something is left.
+"""
+
+import argparse
+import asyncio
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+REPO = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPO))
+
+if TYPE_CHECKING:
+    from tests.interop.load import Load
+
+PARTS = ("floor", "bare", "home", "recorded")
+HEAD = (
+    "calls a second",
+    "calls",
+    "failed",
+    "repeated",
+    "answer ms p50",
+    "p99",
+    "worst",
+    "end ms p50",
+    "p99",
+    "worst",
+    "CPU",
+    "SIPp's",
+    "waited",
+    "loop late ms",
+    "MB begin",
+    "end",
+    "files",
+    "tasks",
+)
+MEGABYTE = 1_000_000
+LEVEL_SECONDS = 35
+"""From then on as many calls are forgotten as begin."""
+
+
+def show(cells: Sequence[object]) -> None:
+    """Print one line of the table, each cell as wide as its heading."""
+    print("  ".join(f"{cell:>{max(len(name), 6)}}" for cell, name in zip(cells, HEAD, strict=True)), flush=True)
+
+
+def in_words(values: list[float]) -> list[str]:
+    """Return median, 99th percentile and worst of milliseconds."""
+    ranked = sorted(values) or [float("nan")]
+    return [f"{value:.0f}" for value in (statistics.median(ranked), ranked[int(len(ranked) * 0.99)], ranked[-1])]
+
+
+async def floor(rate: int, seconds: int) -> bool:
+    """Let SIPp call SIPp."""
+    from tests.interop.load import SIMULTANEOUS_SECONDS, children_seconds, load  # noqa: PLC0415
+    from tests.interop.peers import Sipp  # noqa: PLC0415
+
+    calls = rate * seconds
+    with tempfile.TemporaryDirectory() as folder:
+        called = Sipp(
+            Path(folder, "called"),
+            "uas_answers",
+            calls=calls,
+            simultaneous=rate * SIMULTANEOUS_SECONDS,
+            seconds=seconds + 60,
+            timed=True,
+        )
+        async with called:
+            done = await load(called.address, Path(folder, "caller"), rate=rate, calls=calls)
+            before = children_seconds()
+            await called.result()
+        cpu = children_seconds() - before
+    print(f"\nfloor: SIPp calls SIPp, {seconds} s")
+    show(HEAD)
+    show(row(rate, done, cpu / done.watch.seconds)[:-6] + ["-"] * 6)
+    return done.good
+
+
+def row(rate: int, done: Load, cpu: float | None = None) -> list[str]:
+    """Return one line of figures; `cpu` is the called party's share of a core where that is not this process."""
+    result, watch = done.result, done.watch
+    cpu = watch.cpu / watch.seconds if cpu is None else cpu
+    resident = [size / MEGABYTE for _, size in watch.resident]
+    return [
+        str(rate),
+        str(result.successful),
+        str(done.calls - result.successful),
+        str(result.retransmissions),
+        *in_words(done.times.get("answer", [])),
+        *in_words(done.times.get("hangup", [])),
+        f"{cpu:.0%}",
+        f"{done.caller_cpu / watch.seconds:.0%}",
+        f"{watch.waited / watch.seconds:.0%}",
+        f"{max(watch.late) * 1000:.0f}",
+        *(f"{size:.0f}" for size in (resident[0], resident[-1])),
+        str(watch.descriptors),
+        str(watch.tasks),
+    ]
+
+
+async def bare(rate: int, seconds: int) -> bool:
+    """Let SIPp call our phone in this process."""
+    from scripts.exchange import lift_rooms  # noqa: PLC0415
+
+    lift_rooms()
+    from custom_components.sip_ua.sip.events import CallOutcome  # noqa: PLC0415
+    from custom_components.sip_ua.sip.transaction import Timers  # noqa: PLC0415
+    from tests.interop.load import OBJECTS_PER_PEER, Holdings, answering_phone, load  # noqa: PLC0415
+
+    calls = rate * seconds
+    with tempfile.TemporaryDirectory() as folder:
+        async with answering_phone() as ours:
+            await load(ours.address, Path(folder, "first"), rate=rate, calls=rate)
+            await asyncio.sleep(Timers().timeout + 2)
+            before = Holdings.now()
+            done = await load(ours.address, Path(folder, "calls"), rate=rate, calls=calls)
+            peak = Holdings.now()
+            await asyncio.sleep(Timers().timeout + 2)
+            after = Holdings.now()
+            answered = ours.outcomes[CallOutcome.ANSWERED] - rate
+            agreed = answered == ours.rang - rate == calls and not ours.phone.calls
+    print(f"\nbare: SIPp calls our phone in a plain asyncio process, {seconds} s")
+    show(HEAD)
+    show(row(rate, done))
+    print(f"{'':16}{'files':>8}{'tasks':>8}{'objects of ours':>18}{'MB':>8}")
+    for name, held in (("before", before), ("at the end", peak), ("32 s later", after)):
+        print(f"{name:16}{held.descriptors:8}{held.tasks:8}{held.objects:18}{held.resident / MEGABYTE:8.1f}")
+    level = [size / MEGABYTE for second, size in done.watch.resident if second >= LEVEL_SECONDS]
+    if len(level) > 1:
+        print(f"memory from second {LEVEL_SECONDS} to the end: {level[0]:.1f} MB, {level[-1]:.1f} MB")
+    clean = (
+        after.descriptors <= before.descriptors
+        and after.tasks <= before.tasks
+        and after.objects <= before.objects + OBJECTS_PER_PEER
+    )
+    if not clean:
+        print("SOMETHING IS LEFT of the calls")
+    if not agreed:
+        print(f"OUR COUNT IS ANOTHER: {ours.rang - rate} rang, {answered} answered of {calls}")
+    return done.good and agreed and clean
+
+
+async def home(rates: Sequence[int], seconds: int, *, recorded: bool) -> bool:
+    """Let SIPp call our phone in Home Assistant at rising rates; True where it stood one of them."""
+    from scripts.benchmark.load_home import answering_home  # noqa: PLC0415
+    from tests.interop.load import load  # noqa: PLC0415
+
+    stood = 0
+    database = "with" if recorded else "without"
+    print(f"\nhome: SIPp calls our phone inside Home Assistant {database} its database, {seconds} s at each rate")
+    show(HEAD)
+    with tempfile.TemporaryDirectory() as folder:
+        async with answering_home(Path(folder) if recorded else None) as address:
+            for rate in rates:
+                done = await load(address, Path(folder, str(rate)), rate=rate, calls=rate * seconds)
+                show(row(rate, done))
+                if not done.good:
+                    break
+                stood = rate
+    print(f"the highest rate without a failed call: {stood} a second")
+    return bool(stood)
+
+
+def run(part: str, options: argparse.Namespace) -> bool:
+    """Run one part in this process."""
+    match part:
+        case "floor":
+            return asyncio.run(floor(options.rate, options.seconds))
+        case "bare":
+            return asyncio.run(bare(options.rate, options.seconds))
+        case _:
+            return asyncio.run(home(options.rates, options.home_seconds, recorded=part == "recorded"))
+
+
+def main() -> int:
+    """Read the arguments and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="which parts (default: all)")
+    parser.add_argument("--rate", type=int, default=200, help="calls a second of floor and bare (default: 200)")
+    parser.add_argument("--seconds", type=int, default=60, help="how long floor and bare last (default: 60)")
+    parser.add_argument(
+        "--rates", type=int, nargs="+", default=[25, 50, 100, 150, 200, 250], help="rates of home and recorded"
+    )
+    parser.add_argument("--home-seconds", type=int, default=20, help="how long each of those rates lasts (default: 20)")
+    options = parser.parse_args()
+    parts = options.parts or list(PARTS)
+    if len(parts) == 1:
+        return 0 if run(parts[0], options) else 1
+    rates = [str(rate) for rate in options.rates]
+    arguments = ["--rate", str(options.rate), "--seconds", str(options.seconds), "--rates", *rates]
+    arguments += ["--home-seconds", str(options.home_seconds)]
+    good = [subprocess.run([sys.executable, __file__, part, *arguments], check=False).returncode == 0 for part in parts]
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

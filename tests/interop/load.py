@@ -1,0 +1,195 @@
+"""Calls from SIPp at a steady rate to a phone of ours: how they went, and what they cost the process they ring in."""
+
+import asyncio
+import gc
+import resource
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from custom_components.sip_ua.net.media import MediaEngine
+from custom_components.sip_ua.net.phone import CallStatistics, Phone, PhoneEvent
+from custom_components.sip_ua.sip.account import Account, NetworkSettings, ServerAddress, Timing
+from custom_components.sip_ua.sip.events import CallEnded, CallOutcome, IncomingCall, RegistrationState
+from custom_components.sip_ua.sip.transaction import Timers
+
+from .peers import LOOPBACK, Sipp, SippResult, free_ports, open_descriptors, until
+from .wire import wire
+
+OBJECTS_PER_PEER = 3
+"""The way to each peer is remembered, and every SIPp is another one."""
+OURS = "custom_components.sip_ua"
+LOOK_SECONDS = 0.05
+SETTLE_SECONDS = 60
+"""How long SIPp may take beyond the time of its calls: a little more than it repeats a request."""
+SIMULTANEOUS_SECONDS = 10
+"""Calls of so many seconds may be under way at once before SIPp holds back and the rate is not kept."""
+VOICES = 500
+"""Pairs of RTP ports."""
+
+
+def resident_bytes() -> int:
+    """Return the memory of this process that is in RAM."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+
+
+def waited_seconds() -> float:
+    """Return how long the main thread has been kept from a core that it was ready for."""
+    return int(Path("/proc/self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What this process holds at one moment; `objects` are instances of the integration's classes."""
+
+    descriptors: int
+    tasks: int
+    objects: int
+    resident: int
+
+    @classmethod
+    def now(cls) -> Self:
+        """Count."""
+        gc.collect()
+        objects = sum(str(type(thing).__module__).startswith(OURS) for thing in gc.get_objects())
+        return cls(open_descriptors(), len(asyncio.all_tasks()), objects, resident_bytes())
+
+
+def children_seconds() -> float:
+    """Return the processor time of all child processes that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+@dataclass(slots=True)
+class Watch:
+    """What this process used while it was watched; times in seconds, memory in bytes."""
+
+    seconds: float = 0.0
+    cpu: float = 0.0
+    waited: float = 0.0
+    """For how long the thread of the event loop was ready to run and other processes had the cores."""
+    late: list[float] = field(default_factory=list)
+    """By how much the event loop woke somebody too late, each time."""
+    resident: list[tuple[float, int]] = field(default_factory=list)
+    descriptors: int = 0
+    tasks: int = 0
+    _began: tuple[float, float, float] = field(default=(0.0, 0.0, 0.0), init=False)
+    _task: asyncio.Task[None] | None = field(default=None, init=False)
+
+    async def __aenter__(self) -> Self:
+        """Begin to watch."""
+        self._began = time.monotonic(), time.process_time(), waited_seconds()
+        self._task = asyncio.create_task(self._look())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Watch no more."""
+        ended = time.monotonic(), time.process_time(), waited_seconds()
+        self.seconds, self.cpu, self.waited = (end - begin for begin, end in zip(self._began, ended, strict=True))
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _look(self) -> None:
+        begin = time.monotonic()
+        while True:
+            due = time.monotonic() + LOOK_SECONDS
+            await asyncio.sleep(LOOK_SECONDS)
+            now = time.monotonic()
+            self.late.append(now - due)
+            self.tasks = max(self.tasks, len(asyncio.all_tasks()))
+            if not self.resident or now - begin - self.resident[-1][0] >= 1:
+                self.resident.append((now - begin, resident_bytes()))
+                self.descriptors = max(self.descriptors, open_descriptors())
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How the calls went: SIPp's counts, its response times in ms by name, its processor time, and ours."""
+
+    calls: int
+    result: SippResult
+    times: dict[str, list[float]]
+    caller_cpu: float
+    watch: Watch
+
+    @property
+    def good(self) -> bool:
+        """Whether every call went by the scenario."""
+        return self.result.exit_code == 0 and self.result.successful == self.calls and not self.result.failed
+
+
+async def load(address: str, folder: Path, *, rate: int, calls: int, service: str = "ha") -> Load:
+    """Let SIPp call `address`, `host:port`, so many times in all and in each second."""
+    caller = Sipp(
+        folder,
+        "uac_load",
+        target=address,
+        calls=calls,
+        rate=rate,
+        simultaneous=rate * SIMULTANEOUS_SECONDS,
+        service=service,
+        seconds=calls // rate + SETTLE_SECONDS,
+        timed=True,
+    )
+    before = children_seconds()
+    async with Watch() as watch, caller:
+        result = await caller.result()
+    return Load(calls, result, caller.response_times(), children_seconds() - before, watch)
+
+
+class AnsweringPhone:
+    """A phone with a server that answers every call at once, and counts."""
+
+    def __init__(self, server_port: int, media: MediaEngine, timers: Timers | None) -> None:
+        """Make the phone of an account at a registrar on loopback: what comes from there is not limited."""
+        first = free_ports(2 * VOICES, step=2)
+        network = NetworkSettings(
+            local_port=free_ports(), bind_address=LOOPBACK, rtp_port_min=first, rtp_port_max=first + 2 * VOICES - 1
+        )
+        account = Account(
+            number="ha",
+            domain=LOOPBACK,
+            server=ServerAddress(LOOPBACK, server_port),
+            timing=Timing(keep_alive=0),
+            network=network,
+        )
+        self.address = f"{LOOPBACK}:{network.local_port}"
+        self.phone = Phone(account, media, self._hear, timers=timers)
+        self.rang = 0
+        self.outcomes: Counter[CallOutcome | None] = Counter()
+        self.heard = 0
+        """Calls of whose voice there were figures at the end."""
+        self._answers: set[asyncio.Task[None]] = set()
+
+    def _hear(self, event: PhoneEvent) -> None:
+        match event:
+            case IncomingCall(call=call):
+                self.rang += 1
+                task = asyncio.get_running_loop().create_task(self.phone.answer(call.id))
+                self._answers.add(task)
+                task.add_done_callback(self._answers.discard)
+            case CallEnded(call=call):
+                self.outcomes[call.outcome] += 1
+            case CallStatistics(statistics=statistics):
+                self.heard += statistics is not None
+
+
+@asynccontextmanager
+async def answering_phone(timers: Timers | None = None) -> AsyncIterator[AnsweringPhone]:
+    """Have a phone in this process that is registered and answers."""
+    media = MediaEngine()
+    async with wire(registrar=True) as registrar:
+        ours = AnsweringPhone(registrar.port, media, timers)
+        await media.start()
+        await ours.phone.start()
+        try:
+            await until(lambda: ours.phone.registration.state is RegistrationState.REGISTERED, "it is registered")
+            yield ours
+        finally:
+            await ours.phone.stop()
+            await media.stop()
