@@ -11,6 +11,7 @@ from hypothesis import settings
 
 # Imported before Home Assistant looks for custom integrations, or it finds the test package's own folder.
 import custom_components.sip_ua  # noqa: F401
+from tests.interop.bad_line import namespaces_refused
 
 LOOPBACK = ["127.0.0.1", "127.0.0.2", "::1", "localhost"]
 NAMESPACES = "namespaces"
@@ -45,10 +46,21 @@ def is_there(peer: str) -> bool:
     return shutil.which(peer) is not None or shutil.which(peer, path="/usr/sbin") is not None
 
 
+def leave_out_without_namespaces(config: pytest.Config, items: list[pytest.Item], not_run: dict[str, int]) -> None:
+    """Leave out what needs network namespaces where this process may make none: that is a right, and no peer."""
+    needing = [item for item in items if item.get_closest_marker("namespaces")]
+    if not needing or not (refusal := namespaces_refused()):
+        return
+    not_run[f"network namespaces ({refusal})"] = len(needing)
+    items[:] = [item for item in items if item not in needing]
+    config.hook.pytest_deselected(items=needing)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests whose peers are missing, except in CI, and remember to say so."""
     not_run = config.stash.setdefault(NOT_RUN, {})
+    leave_out_without_namespaces(config, items, not_run)
     if os.environ.get("CI"):
         return
     for item in list(items):
@@ -62,7 +74,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Name loudly what was not run."""
     if not_run := config.stash.get(NOT_RUN, {}):
-        terminalreporter.section("NOT RUN: a SIP peer is missing on this machine", sep="!", red=True, bold=True)
+        terminalreporter.section("NOT RUN: something is missing on this machine", sep="!", red=True, bold=True)
         for name, count in sorted(not_run.items()):
             terminalreporter.line(f"{name}: {count} test(s) NOT RUN", red=True, bold=True)
 

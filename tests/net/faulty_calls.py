@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from custom_components.sip_ua.net.media import MediaEngine
 from custom_components.sip_ua.net.phone import Phone, PhoneEvent
+from custom_components.sip_ua.sip.account import Account
 from custom_components.sip_ua.sip.events import CallEnded, CallOutcome, CallState, CallStateChanged, IncomingCall
 from custom_components.sip_ua.sip.transaction import Timers
 from tests.interop.peers.ports import free_ports
@@ -34,11 +35,12 @@ class Report:
         return sum(pair == (CallOutcome.ANSWERED, CallOutcome.ANSWERED) for pair in both)
 
 
-class _Side:
-    """One telephone, and the calls that it told of."""
+class Side:
+    """One telephone that takes every call, and the calls that it told of."""
 
-    def __init__(self, number: str, port: int, calls: int, media: MediaEngine, timers: Timers) -> None:
-        self.phone = Phone(mirrored_account(number, port, calls), media, self.hear, timers=timers)
+    def __init__(self, account: Account, media: MediaEngine, timers: Timers) -> None:
+        """Make the telephone; nothing runs before its `start`."""
+        self.phone = Phone(account, media, self.hear, timers=timers)
         self.talking: set[str] = set()
         self.ended: dict[str, CallOutcome | None] = {}
         self.rang = 0
@@ -81,8 +83,8 @@ async def faulty_calls(faults: Faults, *, calls: int, timers: Timers, seed: int 
     media = MediaEngine()
     await media.start()
     room = asyncio.Semaphore(at_once)
-    alice = _Side("alice", port, at_once * 2, media, timers)
-    bob = _Side("bob", port + 1, at_once * 2, media, timers)
+    alice = Side(mirrored_account("alice", port, at_once * 2), media, timers)
+    bob = Side(mirrored_account("bob", port + 1, at_once * 2), media, timers)
     patience = timers.timeout * 2
 
     async def one(number: int) -> None:

@@ -28,15 +28,41 @@ class Figures:
     reordered: int = 0
 
 
+class Fate:
+    """Draws by a seed what becomes of each datagram."""
+
+    def __init__(self, faults: Faults, seed: int) -> None:
+        """Draw as badly as `faults` say."""
+        self.figures = Figures()
+        self._faults = faults
+        self._random = Random(seed)
+
+    def draw(self) -> tuple[float, ...]:
+        """Return after how many seconds the next one arrives: never, once or twice."""
+        faults, chance, figures = self._faults, self._random.random, self.figures
+        figures.sent += 1
+        if chance() < faults.loss:
+            figures.lost += 1
+            return ()
+        low, high = faults.delay
+        delay = low + (high - low) * chance()
+        if chance() < faults.reordering:
+            figures.reordered += 1
+            delay += faults.detour * chance()
+        if chance() >= faults.duplication:
+            return (delay,)
+        figures.doubled += 1
+        return (delay, delay + faults.detour * chance())
+
+
 class LossyRelay:
     """Relays between ports of this machine, as badly as `faults` say; use it as a context."""
 
     def __init__(self, faults: Faults, *ports: int, seed: int = 0) -> None:
         """Prepare to relay between `ports`."""
-        self.figures = Figures()
-        self._faults = faults
+        self._fate = Fate(faults, seed)
+        self.figures = self._fate.figures
         self._ports = ports
-        self._random = Random(seed)
         self._mirrors: dict[int, asyncio.DatagramTransport] = {}
         self._flying: set[asyncio.TimerHandle] = set()
 
@@ -59,20 +85,8 @@ class LossyRelay:
 
     def carry(self, data: bytes, source: int, destination: int) -> None:
         """Do with a datagram what this network does."""
-        faults, chance, figures = self._faults, self._random.random, self.figures
-        figures.sent += 1
-        if chance() < faults.loss:
-            figures.lost += 1
-            return
-        low, high = faults.delay
-        delay = low + (high - low) * chance()
-        if chance() < faults.reordering:
-            figures.reordered += 1
-            delay += faults.detour * chance()
-        self._forward(delay, data, source, destination)
-        if chance() < faults.duplication:
-            figures.doubled += 1
-            self._forward(delay + faults.detour * chance(), data, source, destination)
+        for delay in self._fate.draw():
+            self._forward(delay, data, source, destination)
 
     def _forward(self, delay: float, data: bytes, source: int, destination: int) -> None:
         def leave() -> None:

@@ -44,19 +44,33 @@ class Sipp(PeerProcess):
         service: str = "service",
         seconds: int = RUN_SECONDS,
         timed: bool = False,
+        host: str = LOOPBACK,
+        tolerant: bool = False,
     ) -> None:
-        """Choose a port; nothing runs yet. `timed` keeps the response times in place of the messages."""
+        """Choose a port of `host`; nothing runs yet.
+
+        `timed` keeps the response times in place of the messages. A `tolerant` one does not give up a call over a
+        message that its scenario does not expect.
+        """
         super().__init__(f"sipp-{scenario}", folder)
         self.port = free_ports()
+        self._host = host
         self._seconds = seconds
         self._scenario = SCENARIOS / f"{scenario}.xml"
         self._statistics = folder / f"{scenario}.csv"
         self._errors = folder / f"{scenario}-errors.log"
         self._arguments = [
-            *("-sf", str(self._scenario), "-i", LOOPBACK, "-p", str(self.port)),
+            *("-sf", str(self._scenario), "-i", host, "-p", str(self.port)),
             *("-m", str(calls), "-l", str(simultaneous), "-r", str(rate)),
-            *("-s", service, "-t", "u1", "-mi", LOOPBACK, "-mp", str(free_ports(4, step=2))),
-            *("-nostdin", "-default_behaviors", "all,-bye", "-timeout", str(seconds), "-timeout_error"),
+            *("-s", service, "-t", "u1", "-mi", host, "-mp", str(free_ports(4, step=2))),
+            *(
+                "-nostdin",
+                "-default_behaviors",
+                "none" if tolerant else "all,-bye",
+                "-timeout",
+                str(seconds),
+                "-timeout_error",
+            ),
             *("-trace_stat", "-stf", str(self._statistics), "-fd", "1"),
             *("-trace_err", "-error_file", str(self._errors)),
             *(
@@ -71,7 +85,7 @@ class Sipp(PeerProcess):
     @property
     def address(self) -> str:
         """Return `host:port` of this SIPp."""
-        return f"{LOOPBACK}:{self.port}"
+        return f"{self._host}:{self.port}"
 
     @override
     async def start(self) -> None:
@@ -97,12 +111,16 @@ class Sipp(PeerProcess):
         await self.until(lambda: not self.running, "SIPp has ended", seconds=self._seconds + 5)
         if self.exit_code is None:
             raise PeerError(f"{self.name} was not started")
+        return self.counts(self.exit_code)
+
+    def counts(self, exit_code: int = 0) -> SippResult:
+        """Return what it has counted so far, to the second."""
         if not self._statistics.exists():
             raise PeerError(f"{self.name} ran no scenario{self.log_section()}")
         with self._statistics.open(newline="") as file:
             last = list(csv.DictReader(file, delimiter=";"))[-1]
         return SippResult(
-            exit_code=self.exit_code,
+            exit_code=exit_code,
             successful=int(last["SuccessfulCall(C)"]),
             failed=int(last["FailedCall(C)"]),
             unexpected=int(last["FailedUnexpectedMessage(C)"]),
