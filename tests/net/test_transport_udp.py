@@ -39,6 +39,16 @@ async def test_a_datagram_arrives_with_the_hop_that_it_came_over(open_side: Open
     assert one.inbox.messages[0][0] == REPLY
 
 
+async def test_what_arrives_in_a_rush_waits_for_a_busy_event_loop(open_side: Open) -> None:
+    side = await open_side()
+    request = MESSAGE + bytes(900 - len(MESSAGE))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        # More than a socket holds by itself, and less than every system grants; the loop does not turn meanwhile.
+        for _ in range(130):
+            peer.sendto(request, (HOME, side.transports.port))
+    await side.inbox.until(lambda: len(side.inbox.messages) == 130)
+
+
 async def test_keep_alives_and_empty_datagrams_are_nobodys_business(open_side: Open) -> None:
     side = await open_side()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
