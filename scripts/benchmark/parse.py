@@ -20,11 +20,11 @@ import tempfile
 import types
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import distributions
 from pathlib import Path
 from time import thread_time
 
 REPO = Path(__file__).resolve().parents[2]
-PEERS = ("aiosipua", "sipmessage", "voip-utils")
 MESSAGES = 50
 TURNS = 3
 GOAL_US = 25
@@ -127,31 +127,34 @@ def voip_utils() -> Handler:
 FLOOR = "floor: split and join"
 OURS = "sip_ua, typed and checked"
 OWN: dict[str, Callable[[], Handler]] = {FLOOR: lambda: floor, OURS: sip_ua}
-OTHERS: dict[str, Callable[[], Handler]] = {
-    "aiosipua, untyped": aiosipua,
-    "aiosipua, typed": aiosipua_typed,
-    "sipmessage, typed": sipmessage,
-    "voip-utils, untyped, no writing": voip_utils,
+OTHERS: dict[str, dict[str, Callable[[], Handler]]] = {
+    "aiosipua": {"aiosipua, untyped": aiosipua, "aiosipua, typed": aiosipua_typed},
+    "sipmessage": {"sipmessage, typed": sipmessage},
+    "voip-utils": {"voip-utils, untyped, no writing": voip_utils},
 }
+CONTENDERS = OWN | {name: make for contenders in OTHERS.values() for name, make in contenders.items()}
 
 
-def install_peers(folder: Path) -> Path | None:
-    """Install the other parsers into a folder; None where that cannot be done."""
+def install_peers(folder: Path) -> dict[str, str]:
+    """Install each of the other parsers into a folder; return the versions of those that could be."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     uv = shutil.which("uv") or shutil.which("uv", path=str(cache / "sip_ua/uv/bin"))
     if uv is None:
-        return None
-    command = [uv, "pip", "install", "--quiet", "--python", sys.executable, "--target", str(folder), *PEERS]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    return folder if done.returncode == 0 else None
+        return {}
+    for peer in OTHERS:
+        command = [uv, "pip", "install", "--quiet", "--python", sys.executable, "--target", str(folder), peer]
+        subprocess.run(command, check=False, capture_output=True)
+    found = {distribution.name.lower(): distribution.version for distribution in distributions(path=[str(folder)])}
+    return {peer: found[peer] for peer in OTHERS if peer in found}
 
 
 def measure(name: str, peers: str | None, rounds: int) -> list[float]:
     """Return the microseconds for one message, of every round; runs in a process of its own."""
     load_wire_room()
     if peers:
-        sys.path.append(peers)
-    handle = (OWN | OTHERS)[name]()
+        # Before all else: the environment that runs this may have another version of one of them.
+        sys.path.insert(0, peers)
+    handle = CONTENDERS[name]()
     messages = [invite(number) for number in range(MESSAGES)]
     times = []
     for _ in range(rounds):
@@ -211,15 +214,18 @@ def main() -> None:
     parser.add_argument("--no-peers", action="store_true", help="do not install and measure the other parsers")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        peers = None if options.no_peers else install_peers(Path(folder))
-        times = measure_all([*OWN, *OTHERS] if peers else OWN, str(peers) if peers else None, options.rounds)
+        peers = {} if options.no_peers else install_peers(Path(folder))
+        names = [*OWN, *(name for peer in peers for name in OTHERS[peer])]
+        times = measure_all(names, folder if peers else None, options.rounds)
     lowest = min(times[FLOOR])
     print(f"INVITE with 16 header fields, {len(invite(0))} octets, {TURNS} x {options.rounds} x {MESSAGES} messages")
     print(f"{'':34}{'best us':>10}{'median us':>11}{'x floor':>9}")
     for name, values in times.items():
         print(f"{name:34}{min(values):10.2f}{statistics.median(values):11.2f}{min(values) / lowest:9.1f}")
-    if peers is None and not options.no_peers:
-        print(f"not measured, as they could not be installed: {', '.join(PEERS)}")
+    if peers:
+        print(", ".join(f"{peer} {version}" for peer, version in peers.items()))
+    if missing := [peer for peer in OTHERS if peer not in peers and not options.no_peers]:
+        print(f"!!! NOT MEASURED, as it could not be installed: {', '.join(missing)}")
     load_wire_room()
     print(f"\n{'hostile input':34}{'32 kB ms':>10}{'64 kB ms':>11}{'ratio':>9}")
     for name, make in HOSTILE.items():
