@@ -1,6 +1,6 @@
-"""How many calls a second a phone of ours stands: SIPp calls, is answered, talks for 100 ms and hangs up.
+"""How many calls a second a phone of ours stands: SIPp calls, is answered, and hangs up.
 
-    .venv/bin/python scripts/benchmark/load.py [floor] [bare] [home] [recorded] [--rate N] [--seconds N] [--rates N ...]
+    .venv/bin/python scripts/benchmark/load.py [floor] [bare] [home] [recorded] [--rate N] ...
 
 floor    SIPp calls SIPp: what the machine can do at this moment, the caller's part of the work among it
 bare     SIPp calls our phone in a plain asyncio process, without Home Assistant
@@ -8,10 +8,14 @@ home     SIPp calls our phone inside Home Assistant, faster and faster until a c
 recorded the same with Home Assistant's database, which keeps each of some 20 events and states of a call
 
 Each part runs in a process of its own, whose figures are printed. Every call that is answered has a voice: two ports,
-and a packet of it each 20 ms; SIPp sends none. Signalling comes from the account's server, whose requests nobody
-limits. `waited` is the share of the time in which the phone's thread was kept from a core that others had, `loop late`
-the longest that its event loop was late by. After the calls of `bare` 32 s pass (64*T1), in which answered requests
-have to be remembered; then nothing may be left of them. The exit code is 1 where a call failed, or something is left.
+and a packet of it each 20 ms until the call ends; SIPp sends none. Calls end as soon as they are answered, or after
+--talk milliseconds: then more voices are there at once, and their packets weigh more than the signalling. What is
+asked comes from the account's server, whose requests nobody limits.
+
+`waited` is the share of the time in which the phone's thread was kept from a core that other processes had: a row in
+which that is much tells of the machine and not of the phone. `loop late` is the longest that its event loop was late
+by. After the calls of `bare` 32 s pass (64*T1), in which answered requests have to be remembered; then nothing may be
+left of them. The exit code is 1 where a call failed, or something is left.
 """
 
 import argparse
@@ -67,7 +71,7 @@ def in_words(values: list[float]) -> list[str]:
     return [f"{value:.0f}" for value in (statistics.median(ranked), ranked[int(len(ranked) * 0.99)], ranked[-1])]
 
 
-async def floor(rate: int, seconds: int) -> bool:
+async def floor(rate: int, seconds: int, talk: int) -> bool:
     """Let SIPp call SIPp."""
     from tests.interop.load import SIMULTANEOUS_SECONDS, children_seconds, load  # noqa: PLC0415
     from tests.interop.peers import Sipp  # noqa: PLC0415
@@ -83,7 +87,7 @@ async def floor(rate: int, seconds: int) -> bool:
             timed=True,
         )
         async with called:
-            done = await load(called.address, Path(folder, "caller"), rate=rate, calls=calls)
+            done = await load(called.address, Path(folder, "caller"), rate=rate, calls=calls, talk_ms=talk)
             before = children_seconds()
             await called.result()
         cpu = children_seconds() - before
@@ -115,7 +119,7 @@ def row(rate: int, done: Load, cpu: float | None = None) -> list[str]:
     ]
 
 
-async def bare(rate: int, seconds: int) -> bool:
+async def bare(rate: int, seconds: int, talk: int) -> bool:
     """Let SIPp call our phone in this process."""
     from scripts.exchange import lift_rooms  # noqa: PLC0415
 
@@ -127,10 +131,10 @@ async def bare(rate: int, seconds: int) -> bool:
     calls = rate * seconds
     with tempfile.TemporaryDirectory() as folder:
         async with answering_phone() as ours:
-            await load(ours.address, Path(folder, "first"), rate=rate, calls=rate)
+            await load(ours.address, Path(folder, "first"), rate=rate, calls=rate, talk_ms=talk)
             await asyncio.sleep(Timers().timeout + 2)
             before = Holdings.now()
-            done = await load(ours.address, Path(folder, "calls"), rate=rate, calls=calls)
+            done = await load(ours.address, Path(folder, "calls"), rate=rate, calls=calls, talk_ms=talk)
             peak = Holdings.now()
             await asyncio.sleep(Timers().timeout + 2)
             after = Holdings.now()
@@ -153,11 +157,11 @@ async def bare(rate: int, seconds: int) -> bool:
     if not clean:
         print("SOMETHING IS LEFT of the calls")
     if not agreed:
-        print(f"OUR COUNT IS ANOTHER: {ours.rang - rate} rang, {answered} answered of {calls}")
+        print(f"OUR COUNT IS ANOTHER: {ours.rang - rate} rang, {answered} answered of {calls}; {dict(ours.refusals)}")
     return done.good and agreed and clean
 
 
-async def home(rates: Sequence[int], seconds: int, *, recorded: bool) -> bool:
+async def home(rates: Sequence[int], seconds: int, talk: int, *, recorded: bool) -> bool:
     """Let SIPp call our phone in Home Assistant at rising rates; True where it stood one of them."""
     from scripts.benchmark.load_home import answering_home  # noqa: PLC0415
     from tests.interop.load import load  # noqa: PLC0415
@@ -169,7 +173,7 @@ async def home(rates: Sequence[int], seconds: int, *, recorded: bool) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         async with answering_home(Path(folder) if recorded else None) as address:
             for rate in rates:
-                done = await load(address, Path(folder, str(rate)), rate=rate, calls=rate * seconds)
+                done = await load(address, Path(folder, str(rate)), rate=rate, calls=rate * seconds, talk_ms=talk)
                 show(row(rate, done))
                 if not done.good:
                     break
@@ -182,11 +186,11 @@ def run(part: str, options: argparse.Namespace) -> bool:
     """Run one part in this process."""
     match part:
         case "floor":
-            return asyncio.run(floor(options.rate, options.seconds))
+            return asyncio.run(floor(options.rate, options.seconds, options.talk))
         case "bare":
-            return asyncio.run(bare(options.rate, options.seconds))
+            return asyncio.run(bare(options.rate, options.seconds, options.talk))
         case _:
-            return asyncio.run(home(options.rates, options.home_seconds, recorded=part == "recorded"))
+            return asyncio.run(home(options.rates, options.home_seconds, options.talk, recorded=part == "recorded"))
 
 
 def main() -> int:
@@ -199,13 +203,14 @@ def main() -> int:
         "--rates", type=int, nargs="+", default=[25, 50, 100, 150, 200, 250], help="rates of home and recorded"
     )
     parser.add_argument("--home-seconds", type=int, default=20, help="how long each of those rates lasts (default: 20)")
+    parser.add_argument("--talk", type=int, default=0, help="milliseconds that a call talks (default: 0)")
     options = parser.parse_args()
     parts = options.parts or list(PARTS)
     if len(parts) == 1:
         return 0 if run(parts[0], options) else 1
     rates = [str(rate) for rate in options.rates]
     arguments = ["--rate", str(options.rate), "--seconds", str(options.seconds), "--rates", *rates]
-    arguments += ["--home-seconds", str(options.home_seconds)]
+    arguments += ["--home-seconds", str(options.home_seconds), "--talk", str(options.talk)]
     good = [subprocess.run([sys.executable, __file__, part, *arguments], check=False).returncode == 0 for part in parts]
     return 0 if all(good) else 1
 

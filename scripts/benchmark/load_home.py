@@ -1,13 +1,14 @@
 """A Home Assistant with one account of ours, in which every call is answered by the action."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import CoreState, Event, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.recorder import async_initialize_recorder
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.setup import async_setup_component
@@ -61,11 +62,16 @@ def _account(server_port: int, port: int) -> dict[str, Any]:
 def _answer_all(hass: HomeAssistant, entry_id: str) -> None:
     """Do what an automation does that answers: call the action when the bus tells of a call."""
 
+    async def answer(data: dict[str, Any]) -> None:
+        # A call that has ended meanwhile cannot be answered; SIPp counts it.
+        with suppress(HomeAssistantError):
+            await hass.services.async_call(DOMAIN, "answer", data, blocking=True)
+
     @callback
     def hear(event: Event) -> None:
         if event.data.get("type") == CallEventType.INCOMING:
             data = {"config_entry_id": entry_id, ATTR_CALL_ID: event.data[ATTR_CALL_ID]}
-            _ = hass.async_create_task(hass.services.async_call(DOMAIN, "answer", data, blocking=True))
+            _ = hass.async_create_task(answer(data))
 
     hass.bus.async_listen(EVENT_CALL, hear)
 

@@ -14,6 +14,7 @@ from typing import Self
 from custom_components.sip_ua.net.media import MediaEngine
 from custom_components.sip_ua.net.phone import CallStatistics, Phone, PhoneEvent
 from custom_components.sip_ua.sip.account import Account, NetworkSettings, ServerAddress, Timing
+from custom_components.sip_ua.sip.errors import SipError
 from custom_components.sip_ua.sip.events import CallEnded, CallOutcome, IncomingCall, RegistrationState
 from custom_components.sip_ua.sip.transaction import Timers
 
@@ -123,7 +124,7 @@ class Load:
         return self.result.exit_code == 0 and self.result.successful == self.calls and not self.result.failed
 
 
-async def load(address: str, folder: Path, *, rate: int, calls: int, service: str = "ha") -> Load:
+async def load(address: str, folder: Path, *, rate: int, calls: int, talk_ms: int = 0) -> Load:
     """Let SIPp call `address`, `host:port`, so many times in all and in each second."""
     caller = Sipp(
         folder,
@@ -132,7 +133,8 @@ async def load(address: str, folder: Path, *, rate: int, calls: int, service: st
         calls=calls,
         rate=rate,
         simultaneous=rate * SIMULTANEOUS_SECONDS,
-        service=service,
+        service="ha",
+        talk_ms=talk_ms,
         seconds=calls // rate + SETTLE_SECONDS,
         timed=True,
     )
@@ -162,6 +164,8 @@ class AnsweringPhone:
         self.phone = Phone(account, media, self._hear, timers=timers)
         self.rang = 0
         self.outcomes: Counter[CallOutcome | None] = Counter()
+        self.refusals: Counter[str] = Counter()
+        """Why calls could not be answered."""
         self.heard = 0
         """Calls of whose voice there were figures at the end."""
         self._answers: set[asyncio.Task[None]] = set()
@@ -170,13 +174,20 @@ class AnsweringPhone:
         match event:
             case IncomingCall(call=call):
                 self.rang += 1
-                task = asyncio.get_running_loop().create_task(self.phone.answer(call.id))
+                task = asyncio.get_running_loop().create_task(self._answer(call.id))
                 self._answers.add(task)
                 task.add_done_callback(self._answers.discard)
             case CallEnded(call=call):
                 self.outcomes[call.outcome] += 1
             case CallStatistics(statistics=statistics):
                 self.heard += statistics is not None
+
+    async def _answer(self, call_id: str) -> None:
+        try:
+            await self.phone.answer(call_id)
+        except SipError as error:
+            # Where the caller has given up meanwhile, or no port is free: the count of answered calls tells.
+            self.refusals[str(error)] += 1
 
 
 @asynccontextmanager

@@ -46,8 +46,9 @@ class Sipp(PeerProcess):
         timed: bool = False,
         host: str = LOOPBACK,
         tolerant: bool = False,
+        talk_ms: int = 0,
     ) -> None:
-        """Choose a port of `host`; nothing runs yet.
+        """Choose a port of `host`; nothing runs yet. Calls talk for `talk_ms` where the scenario leaves that open.
 
         `timed` keeps the response times in place of the messages. A `tolerant` one does not give up a call over a
         message that its scenario does not expect.
@@ -62,7 +63,7 @@ class Sipp(PeerProcess):
         self._arguments = [
             *("-sf", str(self._scenario), "-i", host, "-p", str(self.port)),
             *("-m", str(calls), "-l", str(simultaneous), "-r", str(rate)),
-            *("-s", service, "-t", "u1", "-mi", host, "-mp", str(free_ports(4, step=2))),
+            *("-s", service, "-d", str(talk_ms), "-t", "u1", "-mi", host, "-mp", str(free_ports(4, step=2))),
             *(
                 "-nostdin",
                 "-default_behaviors",
