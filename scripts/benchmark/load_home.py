@@ -33,18 +33,18 @@ from custom_components.sip_ua.const import (
 )
 from custom_components.sip_ua.settings import normalize
 from custom_components.sip_ua.sip.events import RegistrationState
-from tests.interop.load import VOICES
+from tests.interop.load import voice_ports
 from tests.interop.peers import LOOPBACK, free_ports, until
 from tests.interop.wire import wire
 
 
 def _account(server_port: int, port: int) -> dict[str, Any]:
-    first = free_ports(2 * VOICES, step=2)
+    first, last = voice_ports()
     network = {
         CONF_LOCAL_PORT: port,
         CONF_BIND_ADDRESS: LOOPBACK,
         CONF_RTP_PORT_START: first,
-        CONF_RTP_PORT_END: first + 2 * VOICES - 1,
+        CONF_RTP_PORT_END: last,
         CONF_KEEP_ALIVE: 0,
     }
     servers = {CONF_SERVER_PORT: server_port}
