@@ -27,14 +27,16 @@ ENOUGH_SECONDS = 2.5
 ALL_DIGITS = "0123456789*#ABCD"
 
 
-async def assert_voice_both_ways(ours: Agent, call_id: str, theirs: Baresip, folder: Path) -> None:
-    """Send a 1 kHz tone, and find it at baresip and baresip's tone here."""
+async def assert_voice_both_ways(ours: Agent, call_id: str, theirs: Baresip, folder: Path, rate: int = RATE) -> None:
+    """Send a 1 kHz tone, and find it at baresip and baresip's tone here, with sound of `rate` Hz all the way."""
     recording = ours.record(call_id, folder)
-    tone = write_wav(folder / "ours.wav", sine(OUR_HZ, 8.0, RATE, OUR_DBFS), RATE)
+    tone = write_wav(folder / "ours.wav", sine(OUR_HZ, 8.0, rate, OUR_DBFS), rate)
     ours.phone.play(call_id, FileSource(tone))
     assert_tone(await theirs.until_heard(ENOUGH_SECONDS), OUR_HZ, OUR_DBFS)
-    await ours.until(lambda: wav_seconds(recording, RATE) >= ENOUGH_SECONDS, "we hear baresip's tone")
-    assert_tone(measure(*read_wav(recording)), THEIR_HZ, TONE_DBFS)
+    await ours.until(lambda: wav_seconds(recording, rate) >= ENOUGH_SECONDS, "we hear baresip's tone")
+    samples, recorded_rate = read_wav(recording)
+    assert recorded_rate == rate
+    assert_tone(measure(samples, rate), THEIR_HZ, TONE_DBFS)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,33 @@ async def test_we_call_baresip_and_both_hear_the_other(
         (LadderStep.BYE_OK, False),
     ]
     assert [step for step in steps if step in wanted][-len(wanted) :] == wanted
+
+
+@pytest.mark.parametrize(
+    ("codec", "their_codec", "rate"), [("G722", "G722/16000/1", 16_000), ("OPUS", "opus/48000/2", 48_000)]
+)
+@pytest.mark.parametrize("we_call", [True, False])
+async def test_wide_band_voice_is_heard_both_ways(
+    peers: Peers, tmp_path: Path, codec: str, their_codec: str, rate: int, *, we_call: bool
+) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio, tone_hz=THEIR_HZ, codecs=(their_codec, "pcma"))
+    async with Agent(account_at(kamailio, codecs=(codec, "PCMA"))) as ours:
+        await ours.until_registered()
+        if we_call:
+            call_id = await ours.phone.dial("bob")
+        else:
+            await bob.dial(f"sip:ha@{kamailio.address}")
+            call_id = (await ours.until_incoming()).call.id
+            await bob.until_event("CALL_RINGING")
+            await ours.phone.answer(call_id)
+        await ours.until_state(call_id, CallState.TALKING)
+        await assert_voice_both_ways(ours, call_id, bob, tmp_path, rate)
+        statistics = await ours.phone.statistics(call_id)
+        assert statistics is not None
+        assert (statistics.send_codec, statistics.receive_codec) == (codec, codec)
+        await ours.phone.hangup(call_id)
+        await ours.until_ended(call_id)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

@@ -56,13 +56,15 @@ def sine(frequency_hz: float, seconds: float, rate: int, level_dbfs: float) -> a
     return array.array("h", (round(peak * math.sin(step * n)) for n in range(round(seconds * rate))))
 
 
-def write_wav(path: Path, samples: array.array[int], rate: int) -> Path:
-    """Write mono 16-bit samples as a WAV file and return its path."""
-    data = array.array("h", samples)
+def write_wav(path: Path, samples: array.array[int], rate: int, channels: int = 1) -> Path:
+    """Write 16-bit samples as a WAV file, the same on every channel, and return its path."""
+    data = array.array("h", bytes(2 * channels * len(samples)))
+    for channel in range(channels):
+        data[channel::channels] = samples
     if sys.byteorder == "big":
         data.byteswap()
     with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
+        file.setnchannels(channels)
         file.setsampwidth(2)
         file.setframerate(rate)
         file.writeframes(data.tobytes())
@@ -119,9 +121,9 @@ def _wrapped(angle: float) -> float:
     return (angle + math.pi) % (2.0 * math.pi) - math.pi
 
 
-def wav_seconds(path: Path, rate: int) -> float:
-    """Return how long a mono file is that may still grow, without reading it."""
-    return max(0, path.stat().st_size - WAV_HEADER) / 2 / rate if path.exists() else 0.0
+def wav_seconds(path: Path, rate: int, channels: int = 1) -> float:
+    """Return how long a file is that may still grow, without reading it."""
+    return max(0, path.stat().st_size - WAV_HEADER) / 2 / channels / rate if path.exists() else 0.0
 
 
 @dataclass(frozen=True, slots=True)

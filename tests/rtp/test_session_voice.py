@@ -217,6 +217,9 @@ def test_a_far_end_that_takes_another_of_the_agreed_codecs_is_understood() -> No
 class Doubled:
     """A stand-in for a codec whose PCM has twice the rate of its timestamps, as G.722 has."""
 
+    def __init__(self, ptime: int = 20, fmtp: str = "") -> None:
+        self.made_for = (ptime, fmtp)
+
     def encode(self, pcm: bytes) -> bytes:
         return pcm[1::4]
 

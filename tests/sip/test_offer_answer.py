@@ -246,6 +246,30 @@ def test_our_later_offers_keep_the_number_of_lines() -> None:
     assert media.codec.name == "G722"
 
 
+def test_far_ends_whose_events_always_count_at_8000_hz_can_press_keys_in_wide_band_calls() -> None:
+    lines = ("a=rtpmap:111 opus/48000/2", "a=rtpmap:101 telephone-event/8000")
+    answer, media = answer_to(describe("m=audio 6000 RTP/AVP 111 101", *lines), replace(HERE, codecs=(CODECS["OPUS"],)))
+    assert (media.dtmf_send, media.dtmf_receive, media.dtmf_clock_rate) == (101, 101, 8000)
+    assert "101 telephone-event/8000" in answer.media[0].values("rtpmap")
+
+
+def test_opus_is_offered_with_two_channels_and_what_we_cannot_read() -> None:
+    side = OfferAnswer(replace(HERE, codecs=(CODECS["OPUS"], CODECS["G722"])), 1)
+    line = parse_sdp(side.create_offer()).media[0]
+    assert list(line.values("rtpmap"))[:2] == ["111 opus/48000/2", "9 G722/8000"]
+    assert "111 stereo=0;useinbandfec=0" in line.values("fmtp")
+    answer = ("m=audio 7002 RTP/AVP 111", "a=rtpmap:111 opus/48000/2", "a=fmtp:111 maxaveragebitrate=16000")
+    media = side.receive_answer(describe(*answer))
+    assert (media.codec.name, media.codec.fmtp) == ("opus", "maxaveragebitrate=16000")
+
+
+@pytest.mark.parametrize(("wished", "sent"), [(10, 10), (30, 20), (40, 40), (50, 40), (60, 60), (120, 60)])
+def test_opus_is_sent_in_packet_times_that_it_has(wished: int, sent: int) -> None:
+    lines = ("a=rtpmap:111 opus/48000/2", f"a=ptime:{wished}")
+    _, media = answer_to(describe("m=audio 6000 RTP/AVP 111", *lines), replace(HERE, codecs=(CODECS["OPUS"],)))
+    assert media.ptime == sent
+
+
 def test_a_number_once_used_by_the_peer_gets_no_other_meaning() -> None:
     side = OfferAnswer(replace(HERE, codecs=(CODECS["PCMA"], OPUS)), 1)
     side.receive_offer(

@@ -2,12 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import count
 from typing import Final
 
 from ..rtp.parameters import RtpConfig
 from .audio import USUAL_RATE, AudioSource, PreparedAudio, prepare
+from .av_codecs import ALL_CODECS, AV_CODECS, working_codecs
 from .media_clock import ClockStatistics
 from .media_link import MediaLink
 from .media_messages import AskClock, Notice, OpenStream
@@ -27,12 +28,27 @@ class MediaEngine:
 
     def __init__(self, config: RtpConfig | None = None) -> None:
         """Hold the settings of RTP that a stream gets by default."""
-        self._config = config or RtpConfig()
+        self._config = config or RtpConfig(codecs=ALL_CODECS)
         self._ports = PortPool()
         self._numbers = count(1)
         self._streams: dict[int, MediaStream] = {}
         self._link: MediaLink | None = None
         self._workers: WorkerThreads | None = None
+
+    async def usable_codecs(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return those of the codecs that work on this machine, in the same order.
+
+        To be asked before a stream uses one: what it needs is loaded here, so that the media thread never waits for it.
+        """
+        wanted = tuple(name.upper() for name in names)
+        if AV_CODECS.keys().isdisjoint(wanted):
+            return wanted
+        working = await asyncio.to_thread(working_codecs)
+        return tuple(name for name in wanted if name in working or name not in AV_CODECS)
+
+    def sample_rate(self, codec: str) -> int:
+        """Return the sample rate in Hz of a codec's sound."""
+        return self._config.codecs[codec.upper()].sample_rate
 
     async def start(self) -> None:
         """Settle in the running event loop and start the thread, which sleeps while there is no stream."""

@@ -240,6 +240,7 @@ def media_parameters(media: NegotiatedMedia) -> MediaParameters:
         remote_rtcp=media.remote_rtcp,
         codec=media.codec.name.upper(),
         payload_type=media.codec.payload_type,
+        fmtp=media.codec.fmtp,
         receive=tuple((payload_type, codec.name.upper()) for payload_type, codec in media.receive),
         dtmf_send=media.dtmf_send,
         dtmf_receive=media.dtmf_receive,

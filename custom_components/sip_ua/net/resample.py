@@ -20,8 +20,12 @@ def pcm_resampler(rate: int) -> AudioResampler:
 
 def resample(resampler: AudioResampler, frame: AudioFrame | None) -> bytes:
     """Convert a frame to little-endian PCM; None gives what is still held back."""
-    pcm = b"".join(bytes(made.planes[0])[: SAMPLE_BYTES * made.samples] for made in resampler.resample(frame))
-    return _little_endian(pcm)
+    return b"".join(map(frame_pcm, resampler.resample(frame)))
+
+
+def frame_pcm(frame: AudioFrame) -> bytes:
+    """Return the samples of a frame of mono PCM."""
+    return _little_endian(bytes(frame.planes[0])[: SAMPLE_BYTES * frame.samples])
 
 
 def pcm_frame(pcm: bytes, rate: int) -> AudioFrame:

@@ -22,7 +22,7 @@ from ..sip.events import (
     Event,
     MediaChanged,
 )
-from ..sip.offer_answer import LocalMedia, NegotiatedMedia, codecs_named
+from ..sip.offer_answer import LocalMedia, NegotiatedMedia
 from .audio import AudioSource
 from .media import MediaEngine
 from .phone_events import CallStatistics, MediaTimedOut, PhoneEvent, PlaybackFinished
@@ -93,7 +93,9 @@ class Voices:
         )
         if source is not None:
             try:
-                voice.prepared = self._media.prepare(source)
+                # The best codec is the likeliest; with another one the rest of the sound is made once more.
+                rate = self._media.sample_rate(self._agent.codecs[0].name)
+                voice.prepared = self._media.prepare(source, rate=rate)
             except BaseException:
                 await voice.close()
                 raise
@@ -101,11 +103,11 @@ class Voices:
 
     def local_media(self, voice: Voice, hop: Hop) -> LocalMedia:
         """Return our end of a voice as the peer beyond `hop` is told of it."""
-        return voice.local_media(hop.local.host, codecs_named(self._account.codecs))
+        return voice.local_media(hop.local.host, self._agent.codecs)
 
     def no_media(self) -> LocalMedia:
         """Return an end of a voice that no peer is ever told of."""
-        return LocalMedia(self._account.network.bind_address or ANY_IPV4, 0, codecs_named(self._account.codecs))
+        return LocalMedia(self._account.network.bind_address or ANY_IPV4, 0, self._agent.codecs)
 
     def keep(self, call_id: str, voice: Voice) -> None:
         """Let a voice be the one of a call from now on."""

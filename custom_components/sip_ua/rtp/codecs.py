@@ -1,12 +1,15 @@
 """Codecs of the session: ITU-T G.711 by table, and the shape in which other codecs are added (RFC 3551 section 4.5)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Final, Protocol
 
 from .errors import RtpUsageError
+
+USUAL_PTIME: Final = 20
+"""Packet time in ms that every far end takes."""
 
 SAMPLE_BYTES: Final = 2
 """All sound between the rooms is PCM of 16 bits, signed, little-endian as this machine's, mono."""
@@ -22,6 +25,13 @@ class Codec(Protocol):
         """Turn the payload of one packet into PCM; raises `PacketError` when it cannot be read."""
 
 
+class CodecFactory(Protocol):
+    """Makes a codec."""
+
+    def __call__(self, ptime: int = USUAL_PTIME, fmtp: str = "") -> Codec:
+        """Make one for packets of `ptime` ms; `fmtp` are the format parameters of who receives them (RFC 8866)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodecType:
     """A codec that can be negotiated.
@@ -34,7 +44,7 @@ class CodecType:
     name: str
     sample_rate: int
     clock_rate: int
-    create: Callable[[], Codec]
+    create: CodecFactory
     stateful: bool = False
     impairment: float = 0.0
     loss_robustness: float = 10.0
@@ -120,13 +130,23 @@ class G711Codec:
 
 
 @cache
-def _pcma() -> G711Codec:
+def _alaw() -> G711Codec:
     return G711Codec(_alaw_encoder(), tuple(map(_alaw_value, range(256))))
 
 
 @cache
-def _pcmu() -> G711Codec:
+def _ulaw() -> G711Codec:
     return G711Codec(_ulaw_encoder(), tuple(map(_ulaw_value, range(256))))
+
+
+def _pcma(ptime: int = USUAL_PTIME, fmtp: str = "") -> G711Codec:
+    del ptime, fmtp
+    return _alaw()
+
+
+def _pcmu(ptime: int = USUAL_PTIME, fmtp: str = "") -> G711Codec:
+    del ptime, fmtp
+    return _ulaw()
 
 
 PCMA: Final = CodecType(

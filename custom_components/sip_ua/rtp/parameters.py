@@ -60,15 +60,17 @@ class RtpConfig:
 class MediaParameters:
     """One negotiated voice stream.
 
-    `remote_rtp` and `remote_rtcp` are what the far end named; `codec` and `payload_type` are used for sending,
-    `receive` lists every payload type that may come and its codec name. The payload types of telephone-event
-    (RFC 4733) and comfort noise (RFC 3389) are None where not negotiated. `ptime` is in ms.
+    `remote_rtp` and `remote_rtcp` are what the far end named; `codec` and `payload_type` are used for sending
+    under the far end's format parameters `fmtp`, `receive` lists every payload type that may come and its codec
+    name. The payload types of telephone-event (RFC 4733) and comfort noise (RFC 3389) are None where not negotiated.
+    `ptime` is in ms.
     """
 
     remote_rtp: Address
     remote_rtcp: Address | None = None
     codec: str
     payload_type: int
+    fmtp: str = ""
     receive: tuple[tuple[int, str], ...]
     dtmf_send: int | None = None
     dtmf_receive: int | None = None

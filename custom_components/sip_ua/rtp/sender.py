@@ -56,7 +56,8 @@ class VoiceSender:
         """Go on with other parameters; numbers and timestamps run on."""
         if media.dtmf_clock_rate != self._media.dtmf_clock_rate:
             self._digits = DigitSender(media.dtmf_clock_rate)
-        if codec.name != self.codec_type.name or media.ptime != self._media.ptime:
+        before = self._media
+        if (codec.name, media.ptime, media.fmtp) != (self.codec_type.name, before.ptime, before.fmtp):
             self._take_codec(media, codec)
         self._media = media
 
@@ -64,7 +65,7 @@ class VoiceSender:
         self.codec_type = codec
         self.frame_bytes = codec.samples(media.ptime) * SAMPLE_BYTES
         self._ticks = codec.ticks(media.ptime)
-        self._codec: Codec = codec.create()
+        self._codec: Codec = codec.create(media.ptime, media.fmtp)
         self._silence = None if codec.stateful else self._codec.encode(bytes(self.frame_bytes))
 
     @property

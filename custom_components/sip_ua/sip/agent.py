@@ -6,7 +6,7 @@ driver: it answers each lookup by `looked_up` or `lookup_failed`. Who may reach 
 `inbound`, the registration in `registration`, calls in `call_outgoing` and `call_incoming`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -17,6 +17,7 @@ from .call_incoming import ReceivedCall
 from .call_outgoing import OutgoingCall
 from .calls import Calls
 from .client import ClientRequest
+from .codecs import Codec
 from .core import Core, Entropy, Failure, NextHop
 from .dialog_call import DialogCall
 from .errors import LocalProtocolError, MessageError
@@ -120,6 +121,18 @@ class UserAgent:
     def caller_hop(self, call_id: str) -> Hop:
         """Return where a call that rings here came from, and our address as seen from there."""
         return self._ringing(call_id).hop
+
+    @property
+    def codecs(self) -> tuple[Codec, ...]:
+        """Return the codecs of calls, best first; raises LocalProtocolError for a name that is none."""
+        return self._core.codecs
+
+    def use_codecs(self, names: Iterable[str]) -> None:
+        """Have calls use these of the account's codecs, best first, as not every machine has them all.
+
+        Raises LocalProtocolError for a name that is none.
+        """
+        self._core.use_codecs(names)
 
     @property
     def refuses_calls(self) -> bool:

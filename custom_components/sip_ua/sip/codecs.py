@@ -36,18 +36,23 @@ class Codec:
 type CodecIdentity = tuple[str, int, int]
 
 CODECS: dict[str, Codec] = {
-    codec.name: codec
+    codec.name.upper(): codec
     for codec in (
         Codec("PCMU", 8000, 0),
         Codec("PCMA", 8000, 8),
         Codec("G722", 8000, 9),
+        # Two channels whatever is sent (RFC 7587 section 7); we send one, and cannot read the error correction.
+        Codec("opus", 48000, 111, 2, "stereo=0;useinbandfec=0"),
     )
 }
+
+STEPS_OF_PTIME: dict[CodecIdentity, tuple[int, ...]] = {CODECS["OPUS"].identity: (10, 20, 40, 60)}
+"""The packet times of codecs that cannot be cut at every 10 ms (RFC 7587 section 7.1)."""
 
 STATIC_PAYLOAD_TYPES: dict[int, Codec] = {
     codec.payload_type: codec
     for codec in (
-        *CODECS.values(),
+        *(codec for codec in CODECS.values() if codec.payload_type < FIRST_DYNAMIC_PAYLOAD_TYPE),
         Codec("GSM", 8000, 3),
         Codec("G723", 8000, 4),
         Codec("DVI4", 8000, 5),
@@ -76,7 +81,7 @@ def codecs_named(names: Iterable[str]) -> tuple[Codec, ...]:
         codec = CODECS.get(name.upper())
         if codec is None:
             raise LocalProtocolError(f"unknown codec {name}")
-        chosen[codec.name] = codec
+        chosen[name.upper()] = codec
     return tuple(chosen.values())
 
 

@@ -4,7 +4,7 @@ RFC 3261 sections 8.1.1 (header fields of a request) and 18.2.1; RFC 3581 for th
 RFC 3608 for the way that the registrar wants requests to take.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
@@ -258,8 +258,15 @@ class Core:
 
     @cached_property
     def codecs(self) -> tuple[Codec, ...]:
-        """The account's codecs, best first; raises LocalProtocolError for a name that is none."""
+        """The codecs of calls, best first: the account's unless `use_codecs` said otherwise.
+
+        Raises LocalProtocolError for a name that is none.
+        """
         return codecs_named(self.account.codecs)
+
+    def use_codecs(self, names: Iterable[str]) -> None:
+        """Offer and take these codecs from now on, best first; raises LocalProtocolError for a name that is none."""
+        self.codecs = codecs_named(names)
 
     def key_rules(self, transport: Transport | None) -> KeyRules:
         """Return whether voice is encrypted where its descriptions go by a transport."""

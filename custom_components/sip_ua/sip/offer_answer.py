@@ -23,6 +23,7 @@ from .codecs import (
     CODECS,
     FIRST_DYNAMIC_PAYLOAD_TYPE,
     LAST_PAYLOAD_TYPE,
+    STEPS_OF_PTIME,
     TELEPHONE_EVENT_PAYLOAD_TYPE,
     Codec,
     CodecIdentity,
@@ -58,6 +59,10 @@ __all__ = [
 DEFAULT_PTIME = 20
 SHORTEST_PTIME = 10
 LONGEST_PTIME = 60
+
+COMMON_EVENT_RATE = 8000
+"""Clock rate of the events of far ends that have no other, whatever the voice's (RFC 4733 section 2.1 forbids it)."""
+
 _UNKNOWN: CodecIdentity = ("", 0, 0)
 
 type _KeyPair = tuple[Crypto, Crypto]
@@ -252,11 +257,9 @@ class OfferAnswer:
         self.rules = rules
         self._learn(line, remote)
         theirs = chosen[0][0]
-        events = tuple(
-            telephone_event(event.clock_rate, event.payload_type)
-            for event in remote.events
-            if self._local.dtmf and event.clock_rate == theirs.clock_rate
-        )[:1]
+        offered = {event.clock_rate: event for event in reversed(remote.events) if self._local.dtmf}
+        event = offered.get(theirs.clock_rate) or offered.get(COMMON_EVENT_RATE)
+        events = () if event is None else (telephone_event(event.clock_rate, event.payload_type),)
         receive = {codec.payload_type: replace(ours, payload_type=codec.payload_type) for codec, ours in chosen}
         self._index = index
         self._lines = session.media
@@ -284,10 +287,10 @@ class OfferAnswer:
         if address_type(remote.address) != address_type(self._local.address):
             raise NegotiationError("the answer is of another IP version", WARNING_ADDRESS_FORMAT)
         theirs, ours = chosen[0]
-        rate = ours.clock_rate
-        dtmf_send = next((event.payload_type for event in remote.events if event.clock_rate == rate), None)
-        dtmf_receive = next((event.payload_type for event in our_events if event.clock_rate == rate), None)
-        agreed = dtmf_send is not None and dtmf_receive is not None
+        sent = {event.clock_rate: event.payload_type for event in reversed(remote.events)}
+        received = {event.clock_rate: event.payload_type for event in reversed(our_events)}
+        rates = [rate for rate in (ours.clock_rate, COMMON_EVENT_RATE) if rate in sent and rate in received]
+        event_rate = rates[0] if rates else ours.clock_rate
         self._direction = direction
         self._keys = self._keys.settled(None if keys is None else keys[0])
         self.current = NegotiatedMedia(
@@ -296,11 +299,11 @@ class OfferAnswer:
             remote_rtcp=remote.rtcp,
             codec=replace(ours, payload_type=theirs.payload_type, fmtp=theirs.fmtp),
             receive=tuple(receive.items()),
-            dtmf_send=dtmf_send if agreed else None,
-            dtmf_receive=dtmf_receive if agreed else None,
-            dtmf_clock_rate=rate,
+            dtmf_send=sent[event_rate] if rates else None,
+            dtmf_receive=received[event_rate] if rates else None,
+            dtmf_clock_rate=event_rate,
             direction=direction.limited_to(remote.direction.mirrored),
-            ptime=_ptime(self._local.ptime, remote),
+            ptime=_ptime(self._local.ptime, remote, ours),
             held=remote.holds,
             security=None if keys is None else _security(*keys),
         )
@@ -383,9 +386,10 @@ def _security(ours: Crypto, theirs: Crypto) -> MediaSecurity:
     return MediaSecurity(ours.suite, local_key=ours.key, remote_key=theirs.key, remote_mki=theirs.mki)
 
 
-def _ptime(local: int, remote: RemoteAudio) -> int:
-    """Return the packet time to send with: what the peer prefers, in whole steps of 10 ms within our bounds."""
+def _ptime(local: int, remote: RemoteAudio, codec: Codec) -> int:
+    """Return the packet time to send with: what the peer prefers, in the codec's steps within our bounds."""
     wished = remote.ptime or local
     if remote.maxptime is not None:
         wished = min(wished, remote.maxptime)
-    return max(SHORTEST_PTIME, min(LONGEST_PTIME, wished - wished % SHORTEST_PTIME))
+    steps = STEPS_OF_PTIME.get(codec.identity) or range(SHORTEST_PTIME, LONGEST_PTIME + 1, SHORTEST_PTIME)
+    return max((step for step in steps if step <= wished), default=SHORTEST_PTIME)

@@ -17,7 +17,7 @@ from .ports import LOOPBACK, free_ports
 from .process import PeerError, PeerProcess
 
 MODULES = Path("/usr/lib/baresip/modules")
-CODEC_RATES = {"pcmu": 8_000, "pcma": 8_000, "G722/16000/1": 16_000}
+CODEC_RATES = {"pcmu": 8_000, "pcma": 8_000, "G722/16000/1": 16_000, "opus/48000/2": 48_000}
 TONE_SECONDS = 60.0
 TONE_DBFS = -15.0
 RTP_PORTS = 24
@@ -85,6 +85,8 @@ class Baresip(PeerProcess):
         self.host = host
         self._tls = {"sip_certificate": certificate, "sip_cafile": authority}
         self._rate = CODEC_RATES[codecs[0]]
+        # It says and keeps the sound of a codec with two channels in two.
+        self._channels = 2 if codecs[0].endswith("/2") else 1
         identity = f"sip:{user}@{registrar}"
         outbound = f';outbound="sip:{registrar};transport={transport}"'
         self._account = (
@@ -120,7 +122,7 @@ class Baresip(PeerProcess):
             "snd_path": str(self.folder / "dump"),
             **{name: str(path) for name, path in self._tls.items() if path is not None},
         }
-        modules = ("g711", "g722", "aubridge", "aufile", "sndfile", "srtp")
+        modules = ("g711", "g722", "opus", "aubridge", "aufile", "sndfile", "srtp")
         applications = ("contact", "menu", "ctrl_tcp")
         return "".join(
             [
@@ -145,6 +147,7 @@ class Baresip(PeerProcess):
             self.folder / "tone.wav",
             _tone(self.tone_hz, self._rate),
             self._rate,
+            self._channels,
         )
         (self.folder / "config").write_text(self._configuration(tone))
         (self.folder / "accounts").write_text(self._account)
@@ -264,7 +267,7 @@ class Baresip(PeerProcess):
     def heard_seconds(self) -> float:
         """Return how much sound it has received in the latest call."""
         dump = self._dump
-        return 0.0 if dump is None else wav_seconds(dump, self._rate)
+        return 0.0 if dump is None else wav_seconds(dump, self._rate, self._channels)
 
     async def until_heard(self, seconds: float) -> Tone:
         """Wait until it has received a tone for so long in the latest call and return the measured tone."""
