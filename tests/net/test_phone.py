@@ -1,18 +1,19 @@
 """The telephone as a whole: two of them on loopback that share the media engine, as the accounts of one machine do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
-from custom_components.sip_ua.net.audio import ToneSource
+from custom_components.sip_ua.net.audio import BytesSource, RawPcm, ToneSource
 from custom_components.sip_ua.net.media import MediaEngine, MediaStream
 from custom_components.sip_ua.net.phone import CallStatistics, Phone, PhoneEvent
 from custom_components.sip_ua.net.registration_check import check_registration
 from custom_components.sip_ua.net.resolver import Resolver
-from custom_components.sip_ua.sip.account import Account, NetworkSettings, ServerAddress
+from custom_components.sip_ua.rtp.tones import ToneSender
+from custom_components.sip_ua.sip.account import Account, DtmfMethod, NetworkSettings, ServerAddress
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import (
     CallEnded,
@@ -20,6 +21,8 @@ from custom_components.sip_ua.sip.events import (
     CallOutcome,
     CallState,
     CallStateChanged,
+    DigitMethod,
+    DigitReceived,
     EndedBy,
     IncomingCall,
     MediaChanged,
@@ -64,7 +67,10 @@ class End:
         return [event for event in self.told if isinstance(event, kind)]
 
 
-type Start = Callable[[], Awaitable[End]]
+class Start(Protocol):
+    """Starts a telephone whose account differs from the usual one in these fields."""
+
+    async def __call__(self, **changes: object) -> End: ...
 
 
 @pytest.fixture
@@ -72,9 +78,10 @@ async def start(engine: MediaEngine, resolver: Resolver) -> AsyncIterator[Start]
     """Give a function that starts telephones, which are stopped after the test."""
     ends: list[End] = []
 
-    async def start_one() -> End:
+    async def start_one(**changes: object) -> End:
         network = NetworkSettings(bind_address=HOME, local_port=free_port())
         end = End(replace(ACCOUNT, server=None, domain="home.example", allow_direct_calls=True, network=network))
+        end.account = replace(end.account, **changes)  # type: ignore[arg-type]
         end.phone = Phone(end.account, engine, end.hear, resolver=resolver, timers=TIMERS)
         ends.append(end)
         await end.phone.start()
@@ -264,3 +271,64 @@ async def test_only_the_server_of_an_account_may_connect_to_it(engine: MediaEngi
     for connection in (writer, stranger):
         connection.close()
     await end.phone.stop()
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        (DtmfMethod.AUTO, DtmfMethod.AUTO, DigitMethod.RFC4733),
+        (DtmfMethod.RFC4733, DtmfMethod.AUTO, DigitMethod.RFC4733),
+        (DtmfMethod.INFO, DtmfMethod.AUTO, DigitMethod.INFO),
+        (DtmfMethod.AUTO, DtmfMethod.INBAND, DigitMethod.INFO),
+        (DtmfMethod.INBAND, DtmfMethod.AUTO, DigitMethod.INBAND),
+        (DtmfMethod.INBAND, DtmfMethod.INBAND, DigitMethod.INBAND),
+    ],
+)
+async def test_keys_travel_as_the_accounts_of_both_ends_allow(
+    start: Start, ours: DtmfMethod, theirs: DtmfMethod, expected: DigitMethod
+) -> None:
+    alice, bob = await start(dtmf=ours), await start(dtmf=theirs)
+    call_id = await talk(alice, bob)
+    alice.phone.send_digits(call_id, "19#", duration_ms=80, gap_ms=60)
+    await eventually(lambda: len(bob.heard(DigitReceived)) == 3)
+    assert "".join(digit.digit for digit in bob.heard(DigitReceived)) == "19#"
+    assert {digit.method for digit in bob.heard(DigitReceived)} == {expected}
+
+
+async def test_events_are_not_sent_where_they_were_not_agreed_on(start: Start) -> None:
+    alice, bob = await start(dtmf=DtmfMethod.RFC4733), await start(dtmf=DtmfMethod.INBAND)
+    call_id = await talk(alice, bob)
+    with pytest.raises(LocalProtocolError, match="telephone events"):
+        alice.phone.send_digits(call_id, "1")
+
+
+async def test_digits_that_are_refused_as_messages_are_played_as_tones(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = await start(), await start(dtmf=DtmfMethod.INBAND)
+    call_id = await talk(alice, bob)
+    monkeypatch.setattr("custom_components.sip_ua.sip.dialog_call.DialogCall._handlers", {})
+    alice.phone.send_digits(call_id, "42", duration_ms=80, gap_ms=60)
+    await eventually(lambda: len(bob.heard(DigitReceived)) == 2)
+    assert [(digit.digit, digit.method) for digit in bob.heard(DigitReceived)] == [
+        ("4", DigitMethod.INBAND),
+        ("2", DigitMethod.INBAND),
+    ]
+    assert bob.heard(DigitReceived)[0].duration >= 100
+    alice.phone.send_digits(call_id, "7", duration_ms=80, gap_ms=60)
+    await eventually(lambda: len(bob.heard(DigitReceived)) == 3)
+
+
+async def test_a_key_that_comes_as_a_message_and_as_a_tone_is_told_once(start: Start) -> None:
+    alice, bob = await start(dtmf=DtmfMethod.INFO), await start(dtmf=DtmfMethod.INBAND)
+    call_id = await talk(alice, bob)
+    keys = ToneSender()
+    keys.queue("5", 160, 100)
+    tone = BytesSource(keys.frame(2080, 8000), RawPcm(8000))
+    for digit in "55":
+        alice.phone.send_digits(call_id, digit)
+        alice.phone.play(call_id, tone)
+        await asyncio.sleep(0.5)
+    await eventually(lambda: len(bob.heard(DigitReceived)) >= 2)
+    await asyncio.sleep(0.3)
+    assert [digit.digit for digit in bob.heard(DigitReceived)] == ["5", "5"]

@@ -62,12 +62,13 @@ class StopPlayback:
 
 @dataclass(frozen=True, slots=True)
 class SendDigits:
-    """Send digits by RFC 4733; times in milliseconds."""
+    """Send digits by RFC 4733, or `inband` as tones; times in milliseconds."""
 
     stream: int
     digits: str
     duration_ms: int
     gap_ms: int
+    inband: bool = False
 
 
 @dataclass(frozen=True, slots=True)

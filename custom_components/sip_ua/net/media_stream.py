@@ -10,6 +10,7 @@ from typing import Final, override
 
 from ..rtp.parameters import Direction, MediaParameters, RtpConfig
 from ..sip.errors import LocalProtocolError
+from ..sip.info import check_digits
 from ..sip.offer_answer import NegotiatedMedia
 from .audio import AudioSource, PreparedAudio, prepare
 from .errors import MediaStoppedError
@@ -37,11 +38,9 @@ from .worker_threads import WorkerThreads
 _LOGGER = logging.getLogger(__name__)
 
 RECORDING_TIMEOUT: Final = 5.0
-MAX_DIGITS: Final = 64
 SILENT_BELOW: Final = -60.0
 LOUDEST: Final = 30.0
 
-_DIGITS: Final = frozenset("0123456789*#ABCDabcd,")
 _playbacks = count(1)
 
 
@@ -78,17 +77,19 @@ class MediaStream:
         self._closed = False
         self._failed = False
 
-    def configure(self, media: NegotiatedMedia) -> None:
+    def configure(self, media: NegotiatedMedia, *, hear_tones: bool = False) -> None:
         """Start the voice or change it, as offer and answer agreed (RFC 3264).
 
-        Raises `LocalProtocolError` for a host name or a codec that we have not.
+        With `hear_tones`, digits are also looked for in the voice itself. Raises `LocalProtocolError` for a host name
+        or a codec that we have not.
         """
         if not is_numeric(media.remote_address) or not is_numeric(media.remote_rtcp[0]):
             raise LocalProtocolError(f"not a numeric address: {media.remote_address}")
         names = {media.codec.name.upper(), *(codec.name.upper() for _, codec in media.receive)}
         if missing := names - self._config.codecs.keys():
             raise LocalProtocolError(f"no such codec: {' '.join(sorted(missing))}")
-        self._post(ConfigureStream(self._number, media_parameters(media), media.security))
+        parameters = media_parameters(media, hear_tones=hear_tones)
+        self._post(ConfigureStream(self._number, parameters, media.security))
         self._media = media
 
     def play(self, source: AudioSource | PreparedAudio, *, loop: bool = False, volume_db: float = 0.0) -> int:
@@ -118,16 +119,20 @@ class MediaStream:
         with contextlib.suppress(MediaStoppedError):
             self._post(StopPlayback(self._number, playback_id))
 
-    def send_digits(self, digits: str, *, duration_ms: int = 160, gap_ms: int = 100) -> None:
-        """Send digits 0-9 * # A-D by RFC 4733, a comma being a pause; `DigitsSent` tells the end.
+    @property
+    def takes_events(self) -> bool:
+        """Whether the far end takes digits as telephone events (RFC 4733)."""
+        return self._media is not None and self._media.dtmf_send is not None
+
+    def send_digits(self, digits: str, *, duration_ms: int = 160, gap_ms: int = 100, inband: bool = False) -> None:
+        """Send digits 0-9 * # A-D by RFC 4733, or `inband` as tones; a comma is a pause. `DigitsSent` tells the end.
 
         Raises `LocalProtocolError` for other characters, too many, or where the far end takes no such events.
         """
-        if not digits or len(digits) > MAX_DIGITS or not _DIGITS.issuperset(digits):
-            raise LocalProtocolError(f"not 1 to {MAX_DIGITS} digits out of 0-9 * # A-D and comma")
-        if self._media is None or self._media.dtmf_send is None:
+        digits = check_digits(digits)
+        if not inband and not self.takes_events:
             raise LocalProtocolError("the far end takes no digits as telephone events")
-        self._post(SendDigits(self._number, digits.upper(), duration_ms, gap_ms))
+        self._post(SendDigits(self._number, digits, duration_ms, gap_ms, inband))
 
     def cancel_digits(self) -> None:
         """Drop the digits not yet begun."""
@@ -233,8 +238,8 @@ def gain_factor(volume_db: float) -> float:
     return 0.0 if volume_db <= SILENT_BELOW else 10.0 ** (min(volume_db, LOUDEST) / 20)
 
 
-def media_parameters(media: NegotiatedMedia) -> MediaParameters:
-    """Say in terms of RTP what offer and answer agreed."""
+def media_parameters(media: NegotiatedMedia, *, hear_tones: bool = False) -> MediaParameters:
+    """Say in terms of RTP what offer and answer agreed, and whether digits are looked for in the voice itself."""
     return MediaParameters(
         remote_rtp=(media.remote_address, media.remote_port),
         remote_rtcp=media.remote_rtcp,
@@ -245,6 +250,7 @@ def media_parameters(media: NegotiatedMedia) -> MediaParameters:
         dtmf_send=media.dtmf_send,
         dtmf_receive=media.dtmf_receive,
         dtmf_clock_rate=media.dtmf_clock_rate,
+        hear_tones=hear_tones,
         ptime=media.ptime,
         direction=Direction(media.direction.value),
     )

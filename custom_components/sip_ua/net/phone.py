@@ -281,7 +281,8 @@ class Phone:
 
     def send_digits(self, call_id: str, digits: str, *, duration_ms: int = 160, gap_ms: int = 100) -> None:
         """Press keys; raises LocalProtocolError where the far end cannot hear them."""
-        self._voices.connected(call_id).stream.send_digits(digits, duration_ms=duration_ms, gap_ms=gap_ms)
+        self._voices.send_digits(call_id, digits, duration_ms, gap_ms)
+        self._driver.pump()
 
     def record(self, call_id: str, path: Path, sides: RecordedSides = RecordedSides.RECEIVED) -> None:
         """Write the voice of a call into a WAV file."""
@@ -302,7 +303,8 @@ class Phone:
     def _deal_with(self, event: Event) -> None:
         """Let the voice follow the call, and tell the listener."""
         self._voices.before(event)
-        self._tell(event)
+        if self._voices.is_news(event):
+            self._tell(event)
         self._voices.after(event)
         if isinstance(event, TransferRequested):
             self._driver.spawn(self._follow_transfer(event), "sip_ua follow a transfer")

@@ -79,7 +79,12 @@ class CallStream:
             case StopPlayback():
                 self._playlist.stop(command.playback)
             case SendDigits():
-                self._session.send_digits(command.digits, duration_ms=command.duration_ms, gap_ms=command.gap_ms)
+                self._session.send_digits(
+                    command.digits,
+                    duration_ms=command.duration_ms,
+                    gap_ms=command.gap_ms,
+                    inband=command.inband,
+                )
             case CancelDigits():
                 self._session.cancel_digits()
             case StartRecording():

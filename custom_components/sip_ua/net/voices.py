@@ -19,6 +19,7 @@ from ..sip.events import (
     CallStateChanged,
     DigitMethod,
     DigitReceived as CallDigitReceived,
+    DigitsRefused,
     Event,
     MediaChanged,
 )
@@ -84,7 +85,7 @@ class Voices:
         `ask_outside` may ask over the bound ports where the peer sees them. Raises NoPortError or AudioError.
         """
         network = self._account.network
-        voice = Voice()
+        voice = Voice(self._account.dtmf)
         voice.stream = await self._media.open(
             bind_address=network.bind_address or ("::" if ":" in hop.local.host else ""),
             ports=PortRange(network.rtp_port_min, network.rtp_port_max),
@@ -126,9 +127,31 @@ class Voices:
 
     # What calls do
 
+    def send_digits(self, call_id: str, digits: str, duration_ms: int, gap_ms: int) -> None:
+        """Press keys in the way that the account says, or else the one that the far end can take.
+
+        Raises LocalProtocolError where that is none, without a connected call, and for what is no digit.
+        """
+        voice = self.connected(call_id)
+        method = voice.digit_method(takes_info=self._agent.takes_info(call_id))
+        if method is DigitMethod.INFO:
+            self._agent.send_digits(call_id, digits, duration_ms, gap_ms, asyncio.get_running_loop().time())
+        else:
+            inband = method is DigitMethod.INBAND
+            voice.stream.send_digits(digits, duration_ms=duration_ms, gap_ms=gap_ms, inband=inband)
+
+    def is_news(self, event: Event) -> bool:
+        """Return whether an event is to be told: not so a digit that came in another way already."""
+        if not isinstance(event, CallDigitReceived):
+            return True
+        voice = self._voices.get(event.call.id)
+        return voice is None or voice.is_news(event.digit, event.method, event.at)
+
     def before(self, event: Event) -> None:
         """Do what an event of a call means for its voice before the listener is told."""
         match event:
+            case DigitsRefused():
+                self._press_as_tones(event)
             case MediaChanged(media=None):
                 self._hush(event.call.id)
             case MediaChanged(media=NegotiatedMedia() as media):
@@ -142,6 +165,14 @@ class Voices:
         """Do what is to be done once the listener has been told."""
         if isinstance(event, CallEnded):
             self._end(event.call.id)
+
+    def _press_as_tones(self, event: DigitsRefused) -> None:
+        """Press keys that the far end did not take as messages, where the account leaves the choice to us."""
+        voice = self._voices.get(event.call.id)
+        if voice is not None and voice.running and voice.fall_back_to_tones():
+            voice.stream.send_digits(event.digits, inband=True)
+        else:
+            _LOGGER.warning("The far end takes no digits as messages: %s %s", event.code, event.reason)
 
     def _follow(self, call_id: str, media: NegotiatedMedia) -> None:
         voice = self._voices.get(call_id)
@@ -184,10 +215,11 @@ class Voices:
         if call is None:
             return
         match event:
-            case DigitReceived(digit=digit, duration_ms=duration):
+            case DigitReceived(digit=digit, duration_ms=duration, inband=inband):
                 now = asyncio.get_running_loop().time()
-                method = DigitMethod.RFC4733
-                self._tell(CallDigitReceived(at=now, call=call, digit=digit, duration=duration, method=method))
+                method = DigitMethod.INBAND if inband else DigitMethod.RFC4733
+                if voice.is_news(digit, method, now):
+                    self._tell(CallDigitReceived(at=now, call=call, digit=digit, duration=duration, method=method))
             case StreamPlaybackFinished(playback_id=number, error=error, stopped=stopped):
                 self._tell(PlaybackFinished(call.id, number, error, stopped=stopped))
             case StreamTimedOut() if call.state is CallState.TALKING:

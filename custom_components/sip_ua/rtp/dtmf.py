@@ -75,12 +75,27 @@ class EventPacket(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Digit:
+class QueuedDigit:
     """One queued digit or pause; times in ms."""
 
     digit: str
     duration_ms: int
     gap_ms: int
+
+
+def check_queue(digits: str, duration_ms: int, gap_ms: int, waiting: int) -> list[QueuedDigit]:
+    """Give digits as they are queued behind so many others.
+
+    Raises `RtpUsageError` for what is no digit, for too many, or for times out of bounds.
+    """
+    wanted = check_digits(digits)
+    if not MINIMUM_DURATION_MS <= duration_ms <= MAXIMUM_DURATION_MS:
+        raise RtpUsageError(f"a digit lasts {MINIMUM_DURATION_MS} to {MAXIMUM_DURATION_MS} ms")
+    if not MINIMUM_GAP_MS <= gap_ms <= MAXIMUM_DURATION_MS:
+        raise RtpUsageError(f"the pause lasts {MINIMUM_GAP_MS} to {MAXIMUM_DURATION_MS} ms")
+    if waiting + len(wanted) > MAX_QUEUED_DIGITS:
+        raise RtpUsageError("too many digits are waiting")
+    return [QueuedDigit(digit, duration_ms, gap_ms) for digit in wanted]
 
 
 class DigitSender:
@@ -101,7 +116,7 @@ class DigitSender:
     def __init__(self, clock_rate: int) -> None:
         """Count durations in units of this many Hz."""
         self._clock_rate = clock_rate
-        self._queue: deque[_Digit] = deque()
+        self._queue: deque[QueuedDigit] = deque()
         self._event: int | None = None
         self._duration_ms = 0
         self._timestamp = 0
@@ -117,14 +132,7 @@ class DigitSender:
 
     def queue(self, digits: str, duration_ms: int, gap_ms: int) -> None:
         """Add digits; raises `RtpUsageError` for what is no digit, for too many, or for times out of bounds."""
-        wanted = check_digits(digits)
-        if not MINIMUM_DURATION_MS <= duration_ms <= MAXIMUM_DURATION_MS:
-            raise RtpUsageError(f"a digit lasts {MINIMUM_DURATION_MS} to {MAXIMUM_DURATION_MS} ms")
-        if not MINIMUM_GAP_MS <= gap_ms <= MAXIMUM_DURATION_MS:
-            raise RtpUsageError(f"the pause lasts {MINIMUM_GAP_MS} to {MAXIMUM_DURATION_MS} ms")
-        if len(self._queue) + len(wanted) > MAX_QUEUED_DIGITS:
-            raise RtpUsageError("too many digits are waiting")
-        self._queue.extend(_Digit(digit, duration_ms, gap_ms) for digit in wanted)
+        self._queue.extend(check_queue(digits, duration_ms, gap_ms, len(self._queue)))
 
     def cancel(self) -> None:
         """Drop the waiting digits and end the one being sent at the next packet."""

@@ -16,10 +16,14 @@ class FirstPacketReceived:
 
 @dataclass(frozen=True, slots=True)
 class DigitReceived:
-    """The far end pressed a key; told once per key, when it is let go (RFC 4733). Duration in ms."""
+    """The far end pressed a key; told once per key, when it is let go. Duration in ms.
+
+    `inband` tells that it was a tone in the voice, not a telephone event (RFC 4733).
+    """
 
     digit: str
     duration_ms: int
+    inband: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class MediaParameters:
     `remote_rtp` and `remote_rtcp` are what the far end named; `codec` and `payload_type` are used for sending
     under the far end's format parameters `fmtp`, `receive` lists every payload type that may come and its codec
     name. The payload types of telephone-event (RFC 4733) and comfort noise (RFC 3389) are None where not negotiated.
-    `ptime` is in ms.
+    `hear_tones` has DTMF digits looked for in the voice itself. `ptime` is in ms.
     """
 
     remote_rtp: Address
@@ -75,6 +75,7 @@ class MediaParameters:
     dtmf_send: int | None = None
     dtmf_receive: int | None = None
     dtmf_clock_rate: int = 8000
+    hear_tones: bool = False
     comfort_noise_send: int | None = None
     comfort_noise_receive: int | None = 13
     ptime: int = 20

@@ -52,6 +52,7 @@ class VoiceReceiver:
         "_config",
         "_decoders",
         "_digits",
+        "_doubtful",
         "_dtmf_clock_rate",
         "_dtmf_type",
         "_frame_bytes",
@@ -63,6 +64,7 @@ class VoiceReceiver:
         "_since_stretch",
         "buffer",
         "codec_type",
+        "concealed",
         "concealed_ms",
         "malformed",
         "octets",
@@ -79,7 +81,10 @@ class VoiceReceiver:
         self._decoders: dict[int, Codec] = {}
         self._dtmf_clock_rate = media.dtmf_clock_rate
         self._digits = DigitReceiver(media.dtmf_clock_rate)
+        self.concealed = False
+        """Whether there is made-up sound in what was given last."""
         self.concealed_ms = 0.0
+        self._doubtful = 0
         self.malformed = 0
         self.octets = 0
         self.codec_type = config.codecs[media.codec]
@@ -166,6 +171,9 @@ class VoiceReceiver:
         while len(ready) < self._frame_bytes:
             ready = self._more(ready, now)
         self._ready = ready[self._frame_bytes :]
+        self.concealed = self._doubtful > 0
+        if self.concealed:
+            self._doubtful -= self._frame_bytes
         return ready[: self._frame_bytes]
 
     def hurry(self) -> None:
@@ -188,11 +196,14 @@ class VoiceReceiver:
             return self._decode(ready, taken.packet, jumped=taken.jumped)
         if taken.kind is Kind.SILENCE:
             return ready + self._concealer.good(self._noise.take(self._frame_bytes - len(ready)))
-        return ready + self._conceal(self.buffer.frame * codec.sample_rate // codec.clock_rate)
+        return self._conceal(ready, self.buffer.frame * codec.sample_rate // codec.clock_rate)
 
-    def _conceal(self, samples: int) -> bytes:
+    def _conceal(self, ready: bytes, samples: int) -> bytes:
+        """Give the waiting sound with a substitute of that many samples behind it."""
         self.concealed_ms += samples * 1000 / self.codec_type.sample_rate
-        return self._concealer.conceal(samples)
+        made = ready + self._concealer.conceal(samples)
+        self._doubtful = len(made)
+        return made
 
     def _decode(self, ready: bytes, packet: Waiting, *, jumped: bool) -> bytes:
         codec = self._codecs.get(packet.payload_type)
@@ -208,7 +219,7 @@ class VoiceReceiver:
         except PacketError:
             self.malformed += 1
             self.buffer.played(self.buffer.frame)
-            return ready + self._conceal(self.buffer.frame * codec.sample_rate // codec.clock_rate)
+            return self._conceal(ready, self.buffer.frame * codec.sample_rate // codec.clock_rate)
         self.buffer.played(len(pcm) // SAMPLE_BYTES * codec.clock_rate // codec.sample_rate)
         if jumped:
             self._concealer.jump()

@@ -8,6 +8,7 @@ from .errors import RtpUsageError
 from .noise import DEFAULT_LEVEL
 from .packet import SEQUENCE_MODULUS, TIMESTAMP_MODULUS, write_packet
 from .parameters import MediaParameters
+from .tones import ToneSender
 
 COMFORT_NOISE_EVERY: Final = 10
 """Silent frames from one comfort-noise packet to the next."""
@@ -29,6 +30,7 @@ class VoiceSender:
         "_silent_frames",
         "_ticks",
         "_timestamp",
+        "_tones",
         "codec_type",
         "frame_bytes",
         "octets",
@@ -49,6 +51,7 @@ class VoiceSender:
         self._gap = True
         self._silent_frames = 0
         self._digits = DigitSender(media.dtmf_clock_rate)
+        self._tones = ToneSender()
         self._media = media
         self._take_codec(media, codec)
 
@@ -71,10 +74,13 @@ class VoiceSender:
     @property
     def digits_active(self) -> bool:
         """Whether digits are under way or wait."""
-        return self._digits.active
+        return self._digits.active or self._tones.active
 
-    def queue_digits(self, digits: str, duration_ms: int, gap_ms: int) -> None:
+    def queue_digits(self, digits: str, duration_ms: int, gap_ms: int, *, inband: bool = False) -> None:
         """Queue digits; raises `RtpUsageError`."""
+        if inband:
+            self._tones.queue(digits, duration_ms, gap_ms)
+            return
         if self._media.dtmf_send is None:
             raise RtpUsageError("telephone events were not negotiated")
         self._digits.queue(digits, duration_ms, gap_ms)
@@ -82,6 +88,7 @@ class VoiceSender:
     def cancel_digits(self) -> None:
         """Drop the digits not yet begun."""
         self._digits.cancel()
+        self._tones.cancel()
 
     def timestamp_at(self, now: float) -> int:
         """Give the RTP timestamp of this very moment, as a sender report wants it (section 6.4.1)."""
@@ -103,6 +110,8 @@ class VoiceSender:
             event = self._digits.packet(timestamp, media.ptime)
             if event is not None:
                 return self._packet(media.dtmf_send, event.timestamp, event.payload, marker=event.marker)
+        if self._tones.active:
+            pcm = self._tones.frame(self.frame_bytes // SAMPLE_BYTES, self.codec_type.sample_rate)
         if pcm is None:
             return self._silent(timestamp)
         if len(pcm) != self.frame_bytes:

@@ -27,6 +27,7 @@ from .receiver import VoiceReceiver
 from .rtcp import Goodbye
 from .sender import VoiceSender
 from .source import SourceLock, Verdict
+from .tone_detector import ToneDetector
 
 __all__ = ["Direction", "MediaParameters", "RtpConfig", "RtpEvent", "RtpSession", "RtpStatistics"]
 
@@ -63,6 +64,7 @@ class RtpSession:
         "_ssrc",
         "_strangers",
         "_timed_out",
+        "_tones",
         "_unreachable",
         "_unreadable",
         "_wallclock_offset",
@@ -95,6 +97,7 @@ class RtpSession:
         self._timed_out = False
         self._mirrors: set[Address] = set()
         self._farewells: list[Outgoing] = []
+        self._tones: ToneDetector | None = None
 
     # ---- parameters
 
@@ -293,7 +296,17 @@ class RtpSession:
         pcm = receiver.play_out(now)
         if receiver.codec_type is not codec:
             self._events.append(ReceiveFormatChanged(receiver.codec_type.name, receiver.codec_type.sample_rate))
+        if media.hear_tones:
+            self._hear_tones(pcm, receiver.codec_type.sample_rate)
         return pcm
+
+    def _hear_tones(self, pcm: bytes, rate: int) -> None:
+        """Tell the digits that are in the voice itself."""
+        tones = self._tones
+        if tones is None or tones.rate != rate:
+            tones = self._tones = ToneDetector(rate)
+        for digit, duration_ms in tones.feed(pcm, concealed=self._receiver.concealed):
+            self._events.append(DigitReceived(digit, duration_ms, inband=True))
 
     def skip(self, frames: int) -> None:
         """Let ptimes pass for which neither `send_frame` nor `play_out` was called, as the machine stood still."""
@@ -303,13 +316,20 @@ class RtpSession:
 
     # ---- digits
 
-    def send_digits(self, digits: str, *, duration_ms: int = DEFAULT_DURATION_MS, gap_ms: int = DEFAULT_GAP_MS) -> None:
-        """Queue digits 0-9 * # A-D and pauses of a second (`,`).
+    def send_digits(
+        self,
+        digits: str,
+        *,
+        duration_ms: int = DEFAULT_DURATION_MS,
+        gap_ms: int = DEFAULT_GAP_MS,
+        inband: bool = False,
+    ) -> None:
+        """Queue digits 0-9 * # A-D and pauses of a second (`,`): as telephone events, or `inband` as tones.
 
         Raises `RtpUsageError` for anything else, for times out of bounds, or when telephone events were not negotiated.
         """
         self._require()
-        self._sender.queue_digits(digits, duration_ms, gap_ms)
+        self._sender.queue_digits(digits, duration_ms, gap_ms, inband=inband)
 
     def cancel_digits(self) -> None:
         """Drop the digits not yet begun; the one being sent ends properly."""

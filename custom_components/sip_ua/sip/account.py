@@ -66,6 +66,15 @@ class Srtp(StrEnum):
     REQUIRED = "required"
 
 
+class DtmfMethod(StrEnum):
+    """How keys are pressed: as the far end can take them, or always as events, as messages, or as tones."""
+
+    AUTO = "auto"
+    RFC4733 = "rfc4733"
+    INFO = "info"
+    INBAND = "inband"
+
+
 class ReferPolicy(StrEnum):
     """Where a far end may transfer us to (RFC 3515): nowhere, inside our own domain, or anywhere."""
 
@@ -165,6 +174,7 @@ class Account:
     user_agent: str = "SIP Phone"
     allow_direct_calls: bool = False
     codecs: tuple[str, ...] = ("PCMA", "PCMU")
+    dtmf: DtmfMethod = DtmfMethod.AUTO
     mwi: bool = False
     mwi_expiration: int = 3600
     reliable_provisional: ReliableProvisional = ReliableProvisional.SUPPORTED

@@ -326,6 +326,18 @@ class UserAgent:
         self._calls.find(call_id).resume(now)
         self._work(now)
 
+    def takes_info(self, call_id: str) -> bool:
+        """Return whether the far end of a call says that it understands INFO (RFC 6086)."""
+        return self._calls.find(call_id).takes_info
+
+    def send_digits(self, call_id: str, digits: str, duration_ms: int, gap_ms: int, now: float) -> None:
+        """Press keys by INFO requests; `DigitsRefused` tells of those that the far end did not take.
+
+        Raises LocalProtocolError where the call is not connected, and for what is no digit or pause.
+        """
+        self._calls.find(call_id).send_digits(digits, duration_ms, gap_ms, now)
+        self._work(now)
+
     def watch(self, target: str, now: float) -> str:
         """Watch somebody's line and return the watch's id; raises LocalProtocolError where it cannot be watched."""
         watch_id = self.subscriptions.watch(target, now)

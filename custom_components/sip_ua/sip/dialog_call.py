@@ -21,6 +21,7 @@ from .events import (
     CallOutcome,
     DigitMethod,
     DigitReceived,
+    DigitsRefused,
     EndedBy,
     LadderStep,
     TransferProgress,
@@ -33,6 +34,7 @@ from .message import Request, Response
 from .offer_answer import LocalMedia
 from .outcome import reason_of
 from .refer import ReferTarget, may_be_called, parse_refer_to
+from .sent_digits import SentDigits
 from .transaction import ServerTransaction
 from .transfer import EVENT as REFER_EVENT, ReceivedTransfer, SentTransfer, event_of
 
@@ -48,6 +50,7 @@ class DialogCall(MediaCall, ABC):
     _guard: Alarm | None = None
     _sent_transfer: SentTransfer | None = None
     _received_transfer: ReceivedTransfer | None = None
+    _sent_digits: SentDigits | None = None
     _refers = 0
     _over = False
 
@@ -119,6 +122,31 @@ class DialogCall(MediaCall, ABC):
             return
         self.bye(now, reason=f'SIP;cause={code};text="{reason}"')
         self.end(CallOutcome.FAILED, now, by=EndedBy.NETWORK, code=code, reason=reason)
+
+    @override
+    def stop_timers(self) -> None:
+        super().stop_timers()
+        if self._sent_digits is not None:
+            self._sent_digits.stop()
+
+    # Digits
+
+    @property
+    def takes_info(self) -> bool:
+        """Whether the far end says that it understands INFO."""
+        return self.peer is not None and "INFO" in self.peer.allowed
+
+    def send_digits(self, digits: str, duration_ms: int, gap_ms: int, now: float) -> None:
+        """Press keys by INFO requests; raises LocalProtocolError where the call or the digits are not fit."""
+        peer = self.far_end
+        if not self.established or self.bye_sent:
+            raise LocalProtocolError("the call is not connected")
+        if self._sent_digits is None:
+            self._sent_digits = SentDigits(self.core, peer, self._digits_refused)
+        self._sent_digits.queue(digits, duration_ms, gap_ms, now)
+
+    def _digits_refused(self, digits: str, code: int, reason: str, now: float) -> None:
+        self.tell(DigitsRefused(at=now, call=self.snapshot, digits=digits, code=code, reason=reason))
 
     # Transfers
 

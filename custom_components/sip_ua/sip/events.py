@@ -223,6 +223,15 @@ class DigitReceived(CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DigitsRefused(CallEvent):
+    """The far end does not take digits as messages: these were not pressed. `code` is 0 where no answer came."""
+
+    digits: str
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessagesWaiting:
     """The voice mail box told of other messages than before (RFC 3842).
 

@@ -1,5 +1,8 @@
 """DTMF digits in INFO requests: application/dtmf-relay and application/dtmf (de facto formats over RFC 6086)."""
 
+from typing import Final
+
+from .errors import LocalProtocolError
 from .message import Request
 
 DTMF_RELAY = "application/dtmf-relay"
@@ -8,7 +11,24 @@ DIGITS = "0123456789*#ABCD"
 DEFAULT_DURATION = 250
 LONGEST_DURATION = 10_000
 MAX_BODY = 256
+MAX_DIGITS: Final = 64
+PAUSE: Final = ","
+PAUSE_MS: Final = 1000
 _BY_EVENT = {str(number): digit for number, digit in enumerate(DIGITS)}
+
+
+def check_digits(digits: str) -> str:
+    """Return digits and pauses in upper case; raises LocalProtocolError for anything else, and for too many."""
+    wanted = digits.upper()
+    if not 1 <= len(wanted) <= MAX_DIGITS or not set(wanted) <= {*DIGITS, PAUSE}:
+        raise LocalProtocolError(f"not 1 to {MAX_DIGITS} digits out of 0-9 * # A-D and comma")
+    return wanted
+
+
+def write_dtmf(kind: str, digit: str, duration_ms: int) -> bytes:
+    """Return the body of a content type for one digit; application/dtmf has no duration."""
+    text = f"Signal={digit}\r\nDuration={duration_ms}\r\n" if kind == DTMF_RELAY else digit
+    return text.encode()
 
 
 def parse_dtmf(request: Request) -> tuple[str, int] | None:
