@@ -7,7 +7,7 @@ from typing import Self
 from custom_components.sip_ua.net.media import MediaEngine
 from custom_components.sip_ua.net.phone import Phone, PhoneEvent
 from custom_components.sip_ua.net.resolver import Resolver
-from custom_components.sip_ua.sip.account import Account, NetworkSettings, ServerAddress, Timing, Transport
+from custom_components.sip_ua.sip.account import Account, DtmfMethod, NetworkSettings, ServerAddress, Timing, Transport
 from custom_components.sip_ua.sip.events import (
     CallEnded,
     CallSnapshot,
@@ -42,6 +42,7 @@ def account_at(
     transport: Transport = Transport.UDP,
     timing: Timing | None = None,
     codecs: tuple[str, ...] = ("PCMA", "PCMU"),
+    dtmf: DtmfMethod = DtmfMethod.AUTO,
 ) -> Account:
     """Return the settings of `user` at `kamailio`, whose identity is in a domain that no DNS knows."""
     return Account(
@@ -52,6 +53,7 @@ def account_at(
         transport=transport,
         timing=timing or Timing(),
         codecs=codecs,
+        dtmf=dtmf,
         network=network(),
     )
 

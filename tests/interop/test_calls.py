@@ -7,8 +7,17 @@ from pathlib import Path
 import pytest
 
 from custom_components.sip_ua.net.audio import FileSource
-from custom_components.sip_ua.sip.account import Timing, Transport
-from custom_components.sip_ua.sip.events import CallOutcome, CallState, CallStep, EndedBy, LadderStep
+from custom_components.sip_ua.rtp.tone_detector import ToneDetector
+from custom_components.sip_ua.sip.account import DtmfMethod, Timing, Transport
+from custom_components.sip_ua.sip.events import (
+    CallOutcome,
+    CallState,
+    CallStep,
+    DigitMethod,
+    DigitReceived,
+    EndedBy,
+    LadderStep,
+)
 
 from .agent import Agent, account_at
 from .conftest import Peers
@@ -160,10 +169,11 @@ async def test_strangers_cannot_be_heard_in_a_call_nor_take_its_voice_away(peers
         await ours.until_ended(call_id)
 
 
-async def test_every_digit_arrives_in_both_directions(peers: Peers) -> None:
+@pytest.mark.parametrize(("ours_by", "messages"), [(DtmfMethod.AUTO, 0), (DtmfMethod.INFO, len(ALL_DIGITS))])
+async def test_every_digit_arrives_in_both_directions(peers: Peers, ours_by: DtmfMethod, messages: int) -> None:
     kamailio = await peers.kamailio()
     bob = await peers.baresip(kamailio)
-    async with Agent(account_at(kamailio)) as ours:
+    async with Agent(account_at(kamailio, dtmf=ours_by)) as ours:
         await ours.until_registered()
         call_id = await ours.phone.dial("bob")
         await ours.until_state(call_id, CallState.TALKING)
@@ -173,6 +183,22 @@ async def test_every_digit_arrives_in_both_directions(peers: Peers) -> None:
         await bob.send_digits(ALL_DIGITS)
         await ours.until(lambda: len(ours.digits) >= len(ALL_DIGITS), "we hear every digit")
         assert ours.digits == ALL_DIGITS
+        assert {digit.method for digit in ours.told(DigitReceived)} == {DigitMethod.RFC4733}
+    assert len(kamailio.requests("INFO")) == messages
+
+
+async def test_tones_in_the_voice_are_heard_behind_a_real_decoder(peers: Peers) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio, codecs=("G722/16000/1",))
+    async with Agent(account_at(kamailio, codecs=("G722",), dtmf=DtmfMethod.INBAND)) as ours:
+        await ours.until_registered()
+        call_id = await ours.phone.dial("bob")
+        await ours.until_state(call_id, CallState.TALKING)
+        ours.phone.send_digits(call_id, ALL_DIGITS)
+        await bob.until(lambda: bob.heard_seconds() > 5, "baresip has heard every digit")
+        samples, rate = bob.heard()
+        found = ToneDetector(rate).feed(samples.tobytes())
+        assert "".join(digit.digit for digit in found) == ALL_DIGITS
 
 
 async def test_a_call_that_we_refuse_is_busy_to_the_caller(peers: Peers) -> None:
