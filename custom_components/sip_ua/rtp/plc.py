@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from math import sqrt, sumprod
 from typing import Final
 
-SHORTEST_PERIOD_MS: Final = 5.0
+SHORTEST_PERIOD_MS: Final = 2.5
 LONGEST_PERIOD_MS: Final = 15.0
 TEMPLATE_MS: Final = 20.0
 STEP_MS: Final = 10
@@ -13,9 +13,8 @@ MAX_PERIODS: Final = 3
 FADE_PER_STEP: Final = 0.2
 """After the first step the loudness falls by this much of its start in each, so that 60 ms end in silence."""
 
-MERGE_MS: Final = 4
+MERGE_MS: Final = 2
 LONGEST_MERGE_MS: Final = 10
-_UNVOICED: Final = 0.3
 _ANALYSIS_RATE: Final = 4000
 
 
@@ -113,20 +112,18 @@ class Concealer:
         rate = self._rate // coarse
         thinned = self._source[len(self._source) % coarse :: coarse]
         shortest, longest = int(rate * SHORTEST_PERIOD_MS / 1000), int(rate * LONGEST_PERIOD_MS / 1000)
-        lag, likeness = find_period(thinned, shortest, longest, int(rate * TEMPLATE_MS / 1000))
-        if likeness < _UNVOICED:
-            lag = longest
+        lag, _ = find_period(thinned, shortest, longest, int(rate * TEMPLATE_MS / 1000))
         period = lag * coarse
-        if coarse > 1 and likeness >= _UNVOICED:
+        if coarse > 1:
             least, most = max(1, period - coarse), min(period + coarse, self._samples(LONGEST_PERIOD_MS))
             period, _ = find_period(self._source, least, most, self._samples(TEMPLATE_MS))
         self._period = period
         self._phase = 0
         self._faded = False
         self._loop = self._repeatable(1)
-        quarter = max(1, period // 4)
+        eighth = max(1, period // 8)
         step = self._source[-1] - self._source[-1 - period]
-        self._offset = [step * (quarter - number) / (quarter + 1) for number in range(quarter)]
+        self._offset = [step * (eighth - number) / (eighth + 1) for number in range(eighth)]
 
     def _repeatable(self, periods: int) -> list[int]:
         """Give the last periods, their end blended into what went before their beginning."""
