@@ -29,6 +29,7 @@ from custom_components.sip_ua.button import BUTTONS
 from custom_components.sip_ua.condition import CALL_STATES, CONDITIONS
 from custom_components.sip_ua.const import WaitFor
 from custom_components.sip_ua.event import CALL, VOICE_MAIL
+from custom_components.sip_ua.net.av_codecs import working_codecs
 from custom_components.sip_ua.sensor import MAIL_BOX_SENSORS, REGISTRATION_SENSORS, SENSORS
 from custom_components.sip_ua.sip.events import (
     CallDirection,
@@ -50,6 +51,7 @@ ENTITIES = {
 }
 OPTION_FORMS = {
     "calls": options_flow.calls_schema(),
+    "voice": options_flow.voice_schema(working_codecs()),
     "expert": options_flow.EXPERT_SCHEMA,
 }
 

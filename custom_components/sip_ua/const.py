@@ -54,6 +54,10 @@ CONF_MWI: Final = "mwi"
 CONF_MWI_EXPIRATION: Final = "mwi_expiration"
 CONF_REFER_POLICY: Final = "refer_policy"
 
+OPTIONS_VOICE: Final = "voice"
+CONF_CODECS: Final = "codecs"
+CONF_DTMF: Final = "dtmf"
+
 OPTIONS_EXPERT: Final = "expert"
 CONF_RELIABLE_PROVISIONAL: Final = "reliable_provisional"
 CONF_USER_AGENT: Final = "user_agent"

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from .const import (
     CONF_ALLOWED_NUMBERS,
+    CONF_CODECS,
     CONF_DISPLAY_NAME,
+    CONF_DTMF,
     CONF_MWI,
     CONF_MWI_EXPIRATION,
     CONF_REFER_POLICY,
@@ -15,9 +17,10 @@ from .const import (
     CONF_USER_AGENT,
     OPTIONS_CALLS,
     OPTIONS_EXPERT,
+    OPTIONS_VOICE,
 )
 from .settings import NumberField
-from .sip.account import Account, ReferPolicy, ReliableProvisional
+from .sip.account import Account, DtmfMethod, ReferPolicy, ReliableProvisional
 from .validation import Rule
 
 DISPLAY_NAME_LENGTH_MAX: Final = 64
@@ -32,6 +35,10 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
         CONF_ALLOWED_NUMBERS: list(_ACCOUNT.allowed_numbers),
         CONF_MWI: _ACCOUNT.mwi,
         CONF_MWI_EXPIRATION: MWI_EXPIRATION.default,
+    },
+    OPTIONS_VOICE: {
+        CONF_CODECS: [name.lower() for name in _ACCOUNT.codecs],
+        CONF_DTMF: _ACCOUNT.dtmf.value,
     },
     OPTIONS_EXPERT: {
         CONF_RELIABLE_PROVISIONAL: _ACCOUNT.reliable_provisional.value,
@@ -62,6 +69,8 @@ def normalize_options(step: str, user_input: Mapping[str, Any]) -> dict[str, Any
             values[key] = int(value)
     if CONF_ALLOWED_NUMBERS in values:
         values[CONF_ALLOWED_NUMBERS] = _patterns(values[CONF_ALLOWED_NUMBERS])
+    if CONF_CODECS in values:
+        values[CONF_CODECS] = list(dict.fromkeys(values[CONF_CODECS]))
     if CONF_USER_AGENT in values:
         values[CONF_USER_AGENT] = values[CONF_USER_AGENT] or _ACCOUNT.user_agent
     return values
@@ -79,7 +88,7 @@ def _plain(pattern: str) -> str:
 
 def with_options(account: Account, stored: Mapping[str, Any]) -> Account:
     """Return the account with the options that are stored of it."""
-    calls, expert = options_of(stored, OPTIONS_CALLS), options_of(stored, OPTIONS_EXPERT)
+    calls, voice, expert = (options_of(stored, step) for step in (OPTIONS_CALLS, OPTIONS_VOICE, OPTIONS_EXPERT))
     return replace(
         account,
         display_name=calls[CONF_DISPLAY_NAME],
@@ -87,6 +96,8 @@ def with_options(account: Account, stored: Mapping[str, Any]) -> Account:
         allowed_numbers=tuple(calls[CONF_ALLOWED_NUMBERS]),
         mwi=calls[CONF_MWI],
         mwi_expiration=calls[CONF_MWI_EXPIRATION],
+        codecs=tuple(name.upper() for name in voice[CONF_CODECS]),
+        dtmf=DtmfMethod(voice[CONF_DTMF]),
         reliable_provisional=ReliableProvisional(expert[CONF_RELIABLE_PROVISIONAL]),
         user_agent=expert[CONF_USER_AGENT],
     )
@@ -131,6 +142,7 @@ OPTION_RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
             lambda calls, _: not calls[CONF_MWI] and calls[CONF_MWI_EXPIRATION] != MWI_EXPIRATION.default,
         ),
     ),
+    OPTIONS_VOICE: (("codecs_required", CONF_CODECS, lambda voice, _: not voice[CONF_CODECS]),),
     OPTIONS_EXPERT: (
         (
             "user_agent_invalid",

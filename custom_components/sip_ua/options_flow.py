@@ -1,14 +1,24 @@
 """The options: a menu of what may change at any time; it applies when the last call has ended."""
 
+from collections.abc import Collection
 from typing import Any
 
 import voluptuous as vol
 from homeassistant.config_entries import ConfigFlowResult, OptionsFlow
-from homeassistant.helpers.selector import BooleanSelector, TextSelector, TextSelectorConfig
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+)
 
 from .const import (
     CONF_ALLOWED_NUMBERS,
+    CONF_CODECS,
     CONF_DISPLAY_NAME,
+    CONF_DTMF,
     CONF_MWI,
     CONF_MWI_EXPIRATION,
     CONF_REFER_POLICY,
@@ -16,11 +26,13 @@ from .const import (
     CONF_USER_AGENT,
     OPTIONS_CALLS,
     OPTIONS_EXPERT,
+    OPTIONS_VOICE,
 )
 from .form import TEXT, choice, number
+from .net.av_codecs import working_codecs
 from .options import MWI_EXPIRATION, find_option_mistakes, normalize_options, options_of
 from .settings import is_direct
-from .sip.account import ReferPolicy, ReliableProvisional
+from .sip.account import DtmfMethod, ReferPolicy, ReliableProvisional
 
 _MWI: dict[vol.Marker, Any] = {
     vol.Required(CONF_MWI): BooleanSelector(),
@@ -41,6 +53,22 @@ def calls_schema(*, direct: bool = False) -> vol.Schema:
     )
 
 
+def voice_schema(working: Collection[str]) -> vol.Schema:
+    """Return the form about voice, with the codecs that work on this machine; the order chosen is the priority."""
+    codecs = SelectSelectorConfig(
+        options=[name.lower() for name in sorted(working)],
+        multiple=True,
+        translation_key=CONF_CODECS,
+        mode=SelectSelectorMode.DROPDOWN,
+    )
+    return vol.Schema(
+        {
+            vol.Required(CONF_CODECS, default=[]): SelectSelector(codecs),
+            vol.Required(CONF_DTMF): choice(CONF_DTMF, DtmfMethod),
+        }
+    )
+
+
 EXPERT_SCHEMA = vol.Schema(
     {
         vol.Required(CONF_RELIABLE_PROVISIONAL): choice(CONF_RELIABLE_PROVISIONAL, ReliableProvisional),
@@ -54,11 +82,16 @@ class SipUaOptionsFlow(OptionsFlow):
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the menu."""
-        return self.async_show_menu(step_id="init", menu_options=[OPTIONS_CALLS, OPTIONS_EXPERT])
+        return self.async_show_menu(step_id="init", menu_options=[OPTIONS_CALLS, OPTIONS_VOICE, OPTIONS_EXPERT])
 
     async def async_step_calls(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change what others see of us, who may transfer us where, and the voice mail box."""
         return self._take(OPTIONS_CALLS, calls_schema(direct=is_direct(self.config_entry.data)), user_input)
+
+    async def async_step_voice(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Change how voice is coded and how keys are pressed."""
+        working = await self.hass.async_add_executor_job(working_codecs)
+        return self._take(OPTIONS_VOICE, voice_schema(working), user_input)
 
     async def async_step_expert(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change what only an administrator of an exchange knows."""

@@ -10,7 +10,7 @@ from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.sip_ua.options import normalize_options, with_options
-from custom_components.sip_ua.sip.account import Account, ReferPolicy, ReliableProvisional
+from custom_components.sip_ua.sip.account import Account, DtmfMethod, ReferPolicy, ReliableProvisional
 
 from .conftest import make_entry
 from .phone import FakePhone, Phones
@@ -23,7 +23,7 @@ CALLS: dict[str, Any] = {"refer_policy": "off", "allowed_numbers": ["*"], "mwi":
 async def choose(hass: HomeAssistant, entry: MockConfigEntry, step: str) -> ConfigFlowResult:
     """Open a form of the menu."""
     menu = await hass.config_entries.options.async_init(entry.entry_id)
-    assert (menu["type"], menu["menu_options"]) == (FlowResultType.MENU, ["calls", "expert"])
+    assert (menu["type"], menu["menu_options"]) == (FlowResultType.MENU, ["calls", "voice", "expert"])
     form = await hass.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": step})
     assert (form["type"], form["step_id"]) == (FlowResultType.FORM, step)
     return form
@@ -61,6 +61,7 @@ def test_every_option_reaches_the_account() -> None:
                 "mwi_expiration": 600.0,
             },
         ),
+        "voice": normalize_options("voice", {"codecs": ["opus", "pcma", "opus"], "dtmf": "info"}),
         "expert": normalize_options("expert", {"reliable_provisional": "required", "user_agent": " Hall/1 "}),
     }
     account = with_options(ACCOUNT, stored)
@@ -72,6 +73,8 @@ def test_every_option_reaches_the_account() -> None:
         allowed_numbers=("+49301234*", "6??", "door.*"),
         mwi=True,
         mwi_expiration=600,
+        codecs=("OPUS", "PCMA"),
+        dtmf=DtmfMethod.INFO,
         reliable_provisional=ReliableProvisional.REQUIRED,
         user_agent="Hall/1",
     )
@@ -109,6 +112,25 @@ async def test_the_other_page_keeps_what_it_has(
     assert (account.mwi, account.mwi_expiration) == (True, 600)
     assert (account.reliable_provisional, account.user_agent) == (ReliableProvisional.OFF, "Hall/1 (attic)")
     assert suggested(await choose(hass, entry, "calls"))["mwi_expiration"] == 600
+
+
+async def test_the_order_of_the_codecs_and_the_way_of_keys_can_be_chosen(
+    hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry
+) -> None:
+    assert suggested(await choose(hass, entry, "voice")) == {"codecs": ["g722", "pcma", "pcmu"], "dtmf": "auto"}
+    await submit(hass, entry, "voice", codecs=["pcmu", "opus"], dtmf="inband")
+    await hass.async_block_till_done()
+    account = phones[-1].account
+    assert (account.codecs, account.dtmf) == (("PCMU", "OPUS"), DtmfMethod.INBAND)
+
+
+async def test_only_codecs_that_work_on_this_machine_are_offered(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    with patch("custom_components.sip_ua.options_flow.working_codecs", return_value={"PCMA", "PCMU"}):
+        form = await choose(hass, entry, "voice")
+    assert form["data_schema"] is not None
+    assert form["data_schema"].schema["codecs"].config["options"] == ["pcma", "pcmu"]
 
 
 async def test_changed_options_wait_for_the_end_of_the_last_call(
@@ -161,6 +183,7 @@ async def test_options_that_stay_the_same_change_nothing(
             {"mwi_expiration": 600, "allowed_numbers": ["6*"]},
             {"mwi_expiration": "mwi_expiration_not_used", "allowed_numbers": "allowed_numbers_not_used"},
         ),
+        ("voice", {"codecs": [], "dtmf": "auto"}, {"codecs": "codecs_required"}),
         ("expert", {"reliable_provisional": "off", "user_agent": "Küche"}, {"user_agent": "user_agent_invalid"}),
         ("expert", {"reliable_provisional": "off", "user_agent": "a\r\nb"}, {"user_agent": "user_agent_invalid"}),
         ("expert", {"reliable_provisional": "off", "user_agent": "x" * 65}, {"user_agent": "user_agent_invalid"}),

@@ -173,7 +173,7 @@ class Account:
     uri_type: UriType = UriType.SIP
     user_agent: str = "SIP Phone"
     allow_direct_calls: bool = False
-    codecs: tuple[str, ...] = ("PCMA", "PCMU")
+    codecs: tuple[str, ...] = ("G722", "PCMA", "PCMU")
     dtmf: DtmfMethod = DtmfMethod.AUTO
     mwi: bool = False
     mwi_expiration: int = 3600
