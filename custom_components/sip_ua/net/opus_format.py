@@ -5,7 +5,7 @@ from typing import Final
 EXPECTED_LOSS_PERCENT: Final = 10
 """What forward error correction is laid out for, where the far end can use it."""
 
-COMPLEXITY: Final = 5
+COMPLEXITY: Final = 3
 """0 to 10; beyond this the difference is hardly heard in speech, but the work doubles."""
 
 _LOWEST_BIT_RATE: Final = 6000
