@@ -2,6 +2,7 @@
 
 import array
 import contextlib
+import itertools
 import math
 
 import pytest
@@ -11,8 +12,12 @@ from custom_components.sip_ua.net.av_codecs import ALL_CODECS, AV_CODECS, workin
 from custom_components.sip_ua.net.media import MediaEngine
 from custom_components.sip_ua.net.opus_format import encoder_options
 from custom_components.sip_ua.rtp.codecs import Codec
+from custom_components.sip_ua.rtp.dtmf import DIGITS
 from custom_components.sip_ua.rtp.errors import PacketError, RtpUsageError
+from custom_components.sip_ua.rtp.events import DigitReceived
+from custom_components.sip_ua.rtp.parameters import RtpConfig
 
+from ..rtp.wire import Faults, Wire, session
 from .media_support import frequency_of, level_of
 
 SECONDS = 1.0
@@ -136,3 +141,58 @@ async def test_the_engine_leaves_out_what_does_not_work_here(
     working = frozenset({"PCMA", "PCMU", "G722"})
     monkeypatch.setattr("custom_components.sip_ua.net.media.working_codecs", lambda: working)
     assert await engine.usable_codecs(("opus", "G722", "PCMA")) == ("G722", "PCMA")
+
+
+def over_a_bad_line(codec: str, payload_type: int, **changes: object) -> Wire:
+    """Join two sessions whose voice is of this codec by a line that loses every twentieth packet."""
+    config = RtpConfig(codecs=ALL_CODECS)
+    return Wire(
+        seed=2,
+        faults=Faults(loss=0.05, jitter=0.01),
+        alice=session(1, config=config),
+        bob=session(2, config=config),
+        codec=codec,
+        payload_type=payload_type,
+        receive=((payload_type, codec),),
+        **changes,
+    )
+
+
+@pytest.mark.parametrize(("codec", "payload_type", "rate"), [("G722", 9, 16_000), ("OPUS", 111, 48_000)])
+def test_lost_wide_band_voice_is_concealed(codec: str, payload_type: int, rate: int) -> None:
+    wire = over_a_bad_line(codec, payload_type)
+    tone = sine(400, rate)
+    frames = itertools.cycle(tone[at : at + rate // 25] for at in range(0, len(tone), rate // 25))
+    wire.alice.source = lambda: next(frames)
+    wire.run(6)
+    statistics = wire.bob.rtp.statistics(wire.now)
+    assert statistics.lost > 5
+    assert statistics.concealed_ms >= 20 * statistics.lost - 40
+    heard = bytes(wire.bob.played[-8 * rate :])
+    assert level_of(heard) == pytest.approx(level_of(tone), abs=1.0)
+    assert frequency_of(heard, rate) == pytest.approx(400, rel=0.02)
+    assert statistics.mos is not None
+    assert 2.0 < statistics.mos < 4.2
+
+
+@pytest.mark.parametrize("clock_rate", [8_000, 48_000])
+def test_keys_in_an_opus_call_last_as_long_as_they_were_pressed(clock_rate: int) -> None:
+    wire = over_a_bad_line("OPUS", 111, dtmf_clock_rate=clock_rate)
+    wire.run(0.2)
+    wire.alice.rtp.send_digits("159#", duration_ms=120, gap_ms=80)
+    wire.run(1.5)
+    told = [event for event in wire.bob.told if isinstance(event, DigitReceived)]
+    assert "".join(event.digit for event in told) == "159#"
+    assert {event.duration_ms for event in told} == {120}
+
+
+@pytest.mark.parametrize(("codec", "payload_type"), [("G722", 9), ("OPUS", 111)])
+def test_tones_are_heard_through_wide_band_codecs_and_loss(codec: str, payload_type: int) -> None:
+    wire = over_a_bad_line(codec, payload_type, dtmf_send=None, dtmf_receive=None, hear_tones=True)
+    wire.run(0.2)
+    for _ in range(3):
+        wire.alice.rtp.send_digits(DIGITS, duration_ms=160, gap_ms=100, inband=True)
+        wire.run(16 * 0.26)
+    wire.run(0.5)
+    told = [event for event in wire.bob.told if isinstance(event, DigitReceived)]
+    assert "".join(event.digit for event in told) == 3 * DIGITS

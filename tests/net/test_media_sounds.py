@@ -87,6 +87,18 @@ async def test_a_sound_made_ready_before_the_answer_is_in_the_first_packet(engin
             stream.play(prepared)
 
 
+async def test_a_sound_made_ready_for_another_codec_is_heard_after_a_packet_at_most(engine: MediaEngine) -> None:
+    prepared = engine.prepare(ToneSource(1000, -10, 1.0), rate=16000)
+    await asyncio.sleep(0.2)
+    with FarEnd() as far:
+        stream = await open_stream(engine)
+        stream.configure(far.media())
+        stream.play(prepared)
+        await eventually(lambda: len(far.arrivals) >= 3)
+        assert far.arrivals[1].packet.payload != b"\xd5" * 160
+        await stream.close()
+
+
 async def test_the_volume_is_in_decibels(pair: Pair, tmp_path: Path) -> None:
     pair.connect()
     pair.theirs.record(tmp_path / "theirs.wav")

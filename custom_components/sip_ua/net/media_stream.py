@@ -103,6 +103,9 @@ class MediaStream:
         prepared = source if isinstance(source, PreparedAudio) else prepare(source, self._workers, loop=loop)
         playback = next(_playbacks)
         reader = prepared.take()
+        if self._media is not None:
+            # Told now, the worker is done before the media thread asks for the first frame.
+            reader.change_rate(self._config.codecs[self._media.codec.name.upper()].sample_rate)
         try:
             self._post(StartPlayback(self._number, playback, reader, gain_factor(volume_db)))
         except BaseException:
