@@ -332,3 +332,23 @@ async def test_a_key_that_comes_as_a_message_and_as_a_tone_is_told_once(start: S
     await eventually(lambda: len(bob.heard(DigitReceived)) >= 2)
     await asyncio.sleep(0.3)
     assert [digit.digit for digit in bob.heard(DigitReceived)] == ["5", "5"]
+
+
+async def test_codecs_that_this_machine_has_not_are_not_offered(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    working = frozenset({"PCMA", "PCMU"})
+    monkeypatch.setattr("custom_components.sip_ua.net.media.working_codecs", lambda: working)
+    alice, bob = await start(codecs=("OPUS", "G722", "PCMU")), await start(codecs=("OPUS",))
+    await eventually(lambda: "Of the codecs OPUS only these work here: none" in caplog.text)
+    await talk(alice, bob)
+    agreed = [event.media.codec.name for event in alice.heard(MediaChanged) if event.media is not None]
+    assert agreed == ["PCMU"]
+    assert "Of the codecs OPUS, G722, PCMU only these work here: PCMU" in caplog.text
+
+
+async def test_telephones_choose_the_best_codec_that_both_have(start: Start) -> None:
+    alice, bob = await start(codecs=("OPUS", "G722", "PCMA")), await start(codecs=("PCMA", "G722"))
+    await talk(alice, bob)
+    (agreed,) = [event.media for event in alice.heard(MediaChanged) if event.media is not None]
+    assert agreed.codec.name == "PCMA"

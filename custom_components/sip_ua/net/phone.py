@@ -40,7 +40,6 @@ _LOGGER = logging.getLogger(__name__)
 
 STATUS_NOT_NOW = 480
 STATUS_BUSY = 486
-CODECS_OF_LAST_RESORT = ("PCMA", "PCMU")
 
 
 def check_target(account: Account, target: str) -> None:
@@ -67,7 +66,6 @@ class Phone:
         self._on = False
         self._switching = asyncio.Lock()
         self._driver = Driver(account, self._agent, self._deal_with, resolver)
-        self._media = media
         self._voices = Voices(account, self._agent, media, self._tell, self._fail)
 
     # Its life
@@ -75,19 +73,13 @@ class Phone:
     async def start(self) -> None:
         """Bind the port and begin to register; raises LocalPortInUseError or LocalAddressError."""
         async with self._switching:
-            await self._choose_codecs()
             await self._driver.start()
             self._on = True
+            # Registering need not wait for what only calls need.
+            self._driver.spawn(self._voices.choose_codecs(), "sip_ua choose codecs")
             self._agent.refuses_calls = False
             self._agent.register(self._driver.now)
             self._driver.pump()
-
-    async def _choose_codecs(self) -> None:
-        """Leave out the codecs that this machine has not."""
-        usable = await self._media.usable_codecs(self.account.codecs)
-        if len(usable) < len(self.account.codecs):
-            _LOGGER.warning("Of the codecs %s only these work here: %s", self.account.codecs, usable or "none")
-        self._agent.use_codecs(usable or CODECS_OF_LAST_RESORT)
 
     async def stop(self) -> None:
         """Hang up, unregister as far as the server answers in time, and free every socket, port and task."""

@@ -42,6 +42,7 @@ _LOGGER = logging.getLogger(__name__)
 
 STATUS_TIMEOUT = 408
 STATUS_OUR_FAULT = 500
+CODECS_OF_LAST_RESORT = ("PCMA", "PCMU")
 CLOSING_TIMEOUT = 8.0
 """Seconds; a stream gives up its figures and its recording before that."""
 
@@ -66,6 +67,7 @@ class Voices:
         self._tell = tell
         self._fail = fail
         self._voices: dict[str, Voice] = {}
+        self._codecs_chosen = False
         self._closing: set[asyncio.Task[None]] = set()
 
     def find(self, call_id: str) -> Voice | None:
@@ -79,11 +81,23 @@ class Voices:
             raise LocalProtocolError("the call is not connected")
         return voice
 
+    async def choose_codecs(self) -> None:
+        """Load what the account's codecs need, and leave out those that this machine has not; done once."""
+        if self._codecs_chosen:
+            return
+        wanted = self._account.codecs
+        usable = await self._media.usable_codecs(wanted)
+        if len(usable) < len(wanted):
+            _LOGGER.warning("Of the codecs %s only these work here: %s", ", ".join(wanted), ", ".join(usable) or "none")
+        self._codecs_chosen = True
+        self._agent.use_codecs(usable or CODECS_OF_LAST_RESORT)
+
     async def open(self, hop: Hop, source: AudioSource | None, ask_outside: AskOutside) -> Voice:
         """Bind the ports for a call by way of `hop` and make a sound ready; it is nobody's before `keep`.
 
         `ask_outside` may ask over the bound ports where the peer sees them. Raises NoPortError or AudioError.
         """
+        await self.choose_codecs()
         network = self._account.network
         voice = Voice(self._account.dtmf)
         voice.stream = await self._media.open(
