@@ -1,6 +1,7 @@
 """The media engine on real sockets: voice both ways, measured, in every packet time, codec and IP version."""
 
 import asyncio
+import sys
 import threading
 import time
 from itertools import pairwise
@@ -22,6 +23,7 @@ from custom_components.sip_ua.net.stream_events import (
     PlaybackFinished,
     StreamFailed,
 )
+from custom_components.sip_ua.net.turns import SHORT_TURN
 from custom_components.sip_ua.rtp.parameters import RtpConfig
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.offer_answer import CODECS, Codec
@@ -84,6 +86,21 @@ async def test_tones_cross_in_both_directions(
         steady = tone[rate // 5 : -rate // 5]
         assert frequency_of(steady, rate) == pytest.approx(frequency, rel=0.005)
         assert level_of(steady) == pytest.approx(level, abs=0.5)
+
+
+async def test_threads_take_shorter_turns_while_a_call_is_coded_by_pyav(engine: MediaEngine) -> None:
+    usual = sys.getswitchinterval()
+    await engine.usable_codecs(["G722"])
+    streams = [await open_stream(engine) for _ in range(3)]
+    for stream, codec in zip(streams, ("PCMA", "G722", "OPUS"), strict=True):
+        stream.configure(negotiated(9, codec=CODECS[codec]))
+        await stream.statistics()
+        assert sys.getswitchinterval() == pytest.approx(usual if codec == "PCMA" else SHORT_TURN)
+    streams[1].configure(negotiated(9, codec=CODECS["PCMA"]))
+    await streams[1].statistics()
+    assert sys.getswitchinterval() == pytest.approx(SHORT_TURN)
+    await asyncio.gather(*(stream.close() for stream in streams))
+    assert sys.getswitchinterval() == pytest.approx(usual)
 
 
 async def test_voice_crosses_over_ipv6(engine: MediaEngine, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from ..rtp.parameters import Address, MediaParameters, Outgoing
 from ..rtp.session import RtpSession, RtpStatistics
+from .av_codecs import AV_CODECS
 from .media_messages import (
     CancelDigits,
     ChangeGain,
@@ -26,6 +27,7 @@ from .playlist import Playlist
 from .recorder import RecordingTap
 from .srtp import MediaCipher
 from .stream_events import StreamEvent, VoiceHeard
+from .turns import SHORT_TURNS
 
 NANOSECONDS_PER_MS: Final = 1_000_000
 RTCP_EVERY: Final = 8
@@ -59,6 +61,7 @@ class CallStream:
         self._sent: list[bytes | None] = []
         self._read_at = time.monotonic()
         self._until_rtcp = 0
+        self._short_turns = False
 
     @property
     def period(self) -> int | None:
@@ -72,6 +75,7 @@ class CallStream:
                 self._session.configure(command.media, now)
                 self._cipher.configure(command.security)
                 self._media = command.media
+                self._take_turns(command.media)
             case StartPlayback():
                 self._playlist.add(command.playback, command.reader, command.gain)
             case ChangeGain():
@@ -170,6 +174,7 @@ class CallStream:
     def close(self, now: float) -> None:
         """Say goodbye and free everything; called once."""
         try:
+            self._take_turns(None)
             self._playlist.stop()
             self._stop_recording()
             if self._media is not None:
@@ -178,6 +183,14 @@ class CallStream:
         finally:
             self.rtp.close()
             self.rtcp.close()
+
+    def _take_turns(self, media: MediaParameters | None) -> None:
+        """Have the threads take turns as the codecs of the stream need it; None is none."""
+        names = set[str]() if media is None else {media.codec, *(name for _, name in media.receive)}
+        wanted = not AV_CODECS.keys().isdisjoint(names)
+        if wanted != self._short_turns:
+            self._short_turns = wanted
+            (SHORT_TURNS.begin if wanted else SHORT_TURNS.end)()
 
     def _stop_recording(self) -> None:
         """Let the recording be completed."""
