@@ -13,7 +13,7 @@ PJSUA_OPTIONS=(
     --enable-libsamplerate --with-external-srtp
 )
 
-bring_pjsua() { # a step of its own: about half a minute the first time, nothing afterwards
+bring_pjsua() { # a step of its own: half a minute or two the first time, nothing afterwards
     local stamp
     command -v apt-get >/dev/null || return 0
     stamp=$(cksum <"$REPO/scripts/lib/pjsua.sh")
@@ -24,7 +24,7 @@ bring_pjsua() { # a step of its own: about half a minute the first time, nothing
         release_lock # another clone has just built it
         return 0
     fi
-    say "building pjsua (about half a minute)"
+    say "building pjsua (half a minute or two)"
     if build_pjsua >"$CACHE/pjsua.log" 2>&1 </dev/null; then
         echo "$stamp" >"$CACHE/pjsua/stamp"
     else
@@ -51,6 +51,9 @@ build_pjsua() {
 
     # Debian leaves out a sound device for which the list of objects still asks.
     sed -i 's/ *bdimad_dev\.o//' "$source/pjmedia/build/Makefile" || return 1
+    # The command that joins two calls knows its choices only where video is built in.
+    sed -i "s/name='call_id' type='choice' id='9911'/name='call_id' type='int'/" \
+        "$source/pjsip-apps/src/pjsua/pjsua_app_cli.c" || return 1
     printf '#define PJ_HAS_IPV6 1\n#define PJSUA_MAX_CALLS 8\n' >"$source/pjlib/include/pj/config_site.h" || return 1
     mkdir -p "$source"/{pjlib,pjlib-util,pjnath,third_party,pjmedia,pjsip}/lib || return 1
     (cd "$source" && CFLAGS='-O1 -w' CXXFLAGS='-O1 -w' ./aconfigure "${PJSUA_OPTIONS[@]}") || return 1

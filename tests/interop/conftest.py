@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .peers import Baresip, Kamailio, PeerProcess, Sipp
+from .peers import LOOPBACK, Baresip, Kamailio, PeerProcess, Pjsua, Sipp
 
 STARTED = pytest.StashKey[list[PeerProcess]]()
 LOG_TAIL_CHARACTERS = 12_000
@@ -80,6 +80,32 @@ class Peers:
                 codecs=codecs,
                 transport=transport,
                 encryption=encryption,
+            )
+        )
+
+    async def pjsua(
+        self,
+        user: str = "bob",
+        *,
+        kamailio: Kamailio | None = None,
+        tone_hz: float = 440.0,
+        answer: bool = True,
+        codecs: tuple[str, ...] = ("PCMA", "PCMU"),
+        address: str = LOOPBACK,
+        options: tuple[str, ...] = (),
+    ) -> Pjsua:
+        """Start a telephone that is registered at `kamailio` on return, or that has no server."""
+        return await self.start(
+            Pjsua(
+                self.own(),
+                user=user,
+                password="" if kamailio is None else kamailio.users[user],
+                registrar="" if kamailio is None else kamailio.address,
+                tone_hz=tone_hz,
+                answer=answer,
+                codecs=codecs,
+                address=address,
+                options=options,
             )
         )
 
