@@ -41,7 +41,7 @@ pjsua_is_current() { # stamp
 build_pjsua() {
     local state=$CACHE/pjsua.apt source=$CACHE/pjsua.src uri hash folder
     private_apt "$state" deb-src "$PJSUA_SUITE" || return 1
-    rm -rf "$source" "$CACHE/pjsua" && mkdir -p "$source" "$CACHE/pjsua/bin" || return 1
+    rm -rf "$source" && mkdir -p "$source" || return 1
     # Of all the parts of that source package only this one; its hash stands in an index that apt has verified.
     read -r uri _ _ hash < <(
         apt-get -q -c "$state/apt.conf" source --print-uris --only-source asterisk | tr -d "'" | grep -F Xpjproject.tar
@@ -61,7 +61,7 @@ build_pjsua() {
         make -C "$source/$folder/build" -j "$(nproc)" lib PJ_EXCLUDE_PJSUA2=1 || return 1
     done
     make -C "$source/pjsip-apps/build" pjsua PJ_EXCLUDE_PJSUA2=1 || return 1
-    cp "$source"/pjsip-apps/bin/pjsua-* "$CACHE/pjsua/bin/pjsua" || return 1
-    "$CACHE/pjsua/bin/pjsua" --version || return 1
+    "$source"/pjsip-apps/bin/pjsua-* --version || return 1
+    mkdir -p "$CACHE/pjsua/bin" && mv "$source"/pjsip-apps/bin/pjsua-* "$CACHE/pjsua/bin/pjsua" || return 1
     rm -rf "$state" "$source" "$source.tar.xz"
 }

@@ -59,7 +59,7 @@ class Peers:
 
     async def baresip(
         self,
-        kamailio: Kamailio,
+        kamailio: Kamailio | None,
         user: str = "bob",
         *,
         tone_hz: float = 440.0,
@@ -68,13 +68,13 @@ class Peers:
         transport: str = "udp",
         encryption: str = "",
     ) -> Baresip:
-        """Start a telephone that is registered at `kamailio` on return."""
+        """Start a telephone that is registered at `kamailio` on return, or that has no server."""
         return await self.start(
             Baresip(
                 self.own(),
                 user=user,
-                password=kamailio.users[user],
-                registrar=kamailio.address,
+                password="" if kamailio is None else kamailio.users[user],
+                registrar="" if kamailio is None else kamailio.address,
                 tone_hz=tone_hz,
                 answer=answer,
                 codecs=codecs,
