@@ -111,7 +111,7 @@ class Peers:
 
     async def sipp(
         self,
-        scenario: str,
+        scenario: str | Path,
         target: str | None = None,
         *,
         calls: int = 1,
