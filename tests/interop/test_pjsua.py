@@ -196,4 +196,10 @@ async def test_over_ipv6_calls_come_and_go_and_both_hear_the_other(peers: Peers,
         await assert_voice_both_ways(ours, call_id, bob, tmp_path)
         await bob.hangup()
         assert (await ours.until_ended(call_id)).ended_by is EndedBy.REMOTE
+        # It would offer IPv4, whatever it calls over.
+        await bob.command("toggle_sdp_offer")
         call_id = await be_called(ours, bob)
+        await bob.speak()
+        await assert_voice_both_ways(ours, call_id, bob, tmp_path)
+        await ours.phone.hangup(call_id)
+        await bob.until_state("DISCONNECTED", times=2)

@@ -18,6 +18,7 @@ from .process import PeerError, PeerProcess
 TONE_SECONDS = 60.0
 TONE_DBFS = -15.0
 RTP_PORTS = 16
+IPV6_OFFSET = 10
 COMMAND_SECONDS = 10.0
 READ_OCTETS = 65_536
 PROMPT = "vm> "
@@ -72,7 +73,9 @@ class Pjsua(PeerProcess):
         self.user = user
         self.tone_hz = tone_hz
         self.host = f"[{address}]" if ":" in address else address
-        self.sip_port = free_ports()
+        # Over IPv6 it listens ten ports above the one that it is given, which is for IPv4.
+        own_port = free_ports(IPV6_OFFSET + 1)
+        self.sip_port = own_port + IPV6_OFFSET if ":" in address else own_port
         self._codecs = codecs
         self._rate = 16_000 if "G722" in codecs else 8_000
         self._control_port = free_ports()
@@ -86,14 +89,14 @@ class Pjsua(PeerProcess):
         self._writer: asyncio.StreamWriter | None = None
         identity = registrar or f"{self.host}:{self.sip_port}"
         self._arguments = [
-            *("--id", f"sip:{user}@{identity}", "--bound-addr", address),
-            *("--local-port", str(self.sip_port), "--rtp-port", str(free_ports(RTP_PORTS, step=2))),
+            *("--id", f"sip:{user}@{identity}", "--local-port", str(own_port)),
+            *("--rtp-port", str(free_ports(RTP_PORTS, step=2))),
             *("--null-audio", "--no-vad", "--no-tones", "--clock-rate", str(self._rate), "--max-calls", "4"),
             *("--use-cli", "--cli-telnet-port", str(self._control_port), "--no-cli-console", "--no-color"),
             *("--log-level", "4", "--app-log-level", "4"),
             *(("--auto-answer", "200") if answer else ()),
-            # It takes a name of its own for IPv4 only.
-            *(("--ipv6",) if ":" in address else ("--ip-addr", address)),
+            # It binds IPv4 too, so that there is no address for both.
+            *(("--ipv6",) if ":" in address else ("--bound-addr", address, "--ip-addr", address)),
             *options,
         ]
         if registrar:
