@@ -61,7 +61,7 @@ build_pjsua() {
         make -C "$source/$folder/build" -j "$(nproc)" lib PJ_EXCLUDE_PJSUA2=1 || return 1
     done
     make -C "$source/pjsip-apps/build" pjsua PJ_EXCLUDE_PJSUA2=1 || return 1
-    "$source"/pjsip-apps/bin/pjsua-* --version || return 1
     mkdir -p "$CACHE/pjsua/bin" && mv "$source"/pjsip-apps/bin/pjsua-* "$CACHE/pjsua/bin/pjsua" || return 1
+    "$CACHE/pjsua/bin/pjsua" --version || return 1
     rm -rf "$state" "$source" "$source.tar.xz"
 }
