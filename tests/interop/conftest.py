@@ -118,6 +118,7 @@ class Peers:
         rate: int = 10,
         simultaneous: int = 1,
         service: str = "service",
+        transport: str = "udp",
     ) -> Sipp:
         """Start a scenario; with a `target` SIPp is the caller."""
         return await self.start(
@@ -129,6 +130,7 @@ class Peers:
                 rate=rate,
                 simultaneous=simultaneous,
                 service=service,
+                transport=transport,
             )
         )
 

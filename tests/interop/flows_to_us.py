@@ -76,8 +76,8 @@ async def hear_a_digit(ours: Agent, _sipp: Sipp) -> None:
 class Flow:
     """What SIPp does step by step, what we do meanwhile, and how that ends.
 
-    `answer` tells that we answer at once. `outcome` None means that nothing ever rang. `times` are start lines that
-    SIPp must have got at least so often, repetitions counted.
+    `answer` tells that we answer at once. `outcome` None means that nothing ever rang. `times` are lines that SIPp must
+    have got at least so often, repetitions counted; `repeats` tells that there are some.
     """
 
     name: str
@@ -86,6 +86,7 @@ class Flow:
     answer: bool = True
     act: Act = nothing
     times: dict[str, int] = field(default_factory=dict)
+    repeats: bool = False
     timing: Timing = field(default_factory=Timing)
 
 
@@ -109,6 +110,7 @@ FLOWS = (
         "the first ACK is lost: the 200 is repeated and the call lives on",
         (invite(), *ANSWERED, pause(900), inside("ACK", 1), *over()),
         times={"SIP/2.0 200": 2},
+        repeats=True,
     ),
     Flow(
         "an INVITE that is repeated rings once",
@@ -119,6 +121,7 @@ FLOWS = (
         answer=False,
         act=answer_after_the_second_ringing,
         times={"SIP/2.0 180": 2},
+        repeats=True,
     ),
     Flow(
         "an INVITE that came over two ways rings once",
@@ -235,6 +238,7 @@ FLOWS = (
         answer=False,
         act=answer_after_the_second_prack,
         times={"SIP/2.0 180": 2},
+        repeats=True,
     ),
     Flow(
         "an INVITE with Replaces takes the place of its call",

@@ -123,7 +123,7 @@ async def test_other_requests_within_a_call_leave_it_alone(peers: Peers, method:
         assert ours.phone.calls[call_id].state is CallState.TALKING
 
 
-async def test_a_call_that_we_watch_for_is_told_by_pjsuas_presence(peers: Peers) -> None:
+async def test_the_line_of_a_pjsua_is_told_by_its_presence(peers: Peers) -> None:
     bob = await peers.pjsua()
     async with Agent(direct_account()) as ours:
         watch_id = ours.phone.watch(bob.uri)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from custom_components.sip_ua.sip.account import Account, ReferPolicy, ServerAddress
+from custom_components.sip_ua.sip.account import Account, ReferPolicy, ServerAddress, Transport
 from custom_components.sip_ua.sip.events import CallEnded, CallState, IncomingCall
 
 from .agent import Agent, direct_account, network
@@ -18,6 +18,17 @@ from .peers import LOOPBACK, Sipp
 from .steps import expect, inside, respond, scenario
 
 pytestmark = [pytest.mark.interop, pytest.mark.peer("sipp")]
+
+
+def over_each_transport(flows: tuple[Flow, ...]) -> pytest.MarkDecorator:
+    """Run every flow over UDP, and over TCP those in which nothing is repeated: there SIPp would not expect it."""
+    cases = [
+        pytest.param(flow, transport, id=f"{flow.name}-{transport}")
+        for flow in flows
+        for transport in (Transport.UDP, Transport.TCP)
+        if transport is Transport.UDP or not flow.repeats
+    ]
+    return pytest.mark.parametrize(("flow", "transport"), cases)
 
 
 def write(folder: Path, flow: Flow) -> Path:
@@ -37,8 +48,8 @@ async def check(flow: Flow, ours: Agent, sipp: Sipp) -> None:
     assert ended == ([] if flow.outcome is None else [flow.outcome])
 
 
-@pytest.mark.parametrize("flow", TO_US, ids=lambda flow: flow.name)
-async def test_sipp_calls(peers: Peers, tmp_path: Path, flow: Flow) -> None:
+@over_each_transport(TO_US)
+async def test_sipp_calls(peers: Peers, tmp_path: Path, flow: Flow, transport: Transport) -> None:
     tasks: list[asyncio.Task[None]] = []
 
     def ring(event: IncomingCall) -> None:
@@ -47,17 +58,17 @@ async def test_sipp_calls(peers: Peers, tmp_path: Path, flow: Flow) -> None:
 
     ours = Agent(direct_account(flow.timing), on_incoming=ring)
     async with ours:
-        sipp = await peers.sipp(write(tmp_path, flow), ours.address, service="ha")
+        sipp = await peers.sipp(write(tmp_path, flow), ours.address, service="ha", transport=transport)
         await flow.act(ours, sipp)
         await check(flow, ours, sipp)
         await asyncio.gather(*tasks)
         assert len(ours.told(IncomingCall)) == (flow.outcome is not None)
 
 
-@pytest.mark.parametrize("flow", FROM_US, ids=lambda flow: flow.name)
-async def test_we_call_sipp(peers: Peers, tmp_path: Path, flow: Flow) -> None:
-    sipp = await peers.sipp(write(tmp_path, flow))
-    async with Agent(replace(direct_account(flow.timing), password="secret")) as ours:
+@over_each_transport(FROM_US)
+async def test_we_call_sipp(peers: Peers, tmp_path: Path, flow: Flow, transport: Transport) -> None:
+    sipp = await peers.sipp(write(tmp_path, flow), transport=transport)
+    async with Agent(replace(direct_account(flow.timing, transport=transport), password="secret")) as ours:
         await ours.phone.dial(f"sip:service@{sipp.address}")
         await flow.act(ours, sipp)
         await check(flow, ours, sipp)

@@ -11,6 +11,8 @@ from .process import PeerError, PeerProcess
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 RUN_SECONDS = 45
+SOCKETS = {"udp": "u1", "tcp": "t1"}
+"""One socket, or one connection, for all calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Sipp(PeerProcess):
         rate: int = 10,
         simultaneous: int = 1,
         service: str = "service",
+        transport: str = "udp",
         seconds: int = RUN_SECONDS,
         timed: bool = False,
         host: str = LOOPBACK,
@@ -66,7 +69,7 @@ class Sipp(PeerProcess):
         self._arguments = [
             *("-sf", str(self._scenario), "-i", host, "-p", str(self.port)),
             *("-m", str(calls), "-l", str(simultaneous), "-r", str(rate)),
-            *("-s", service, "-d", str(talk_ms), "-t", "u1", "-mi", host, "-mp", str(free_ports(4, step=2))),
+            *("-s", service, "-d", str(talk_ms), "-t", SOCKETS[transport], "-mi", host, "-mp", str(free_ports(4, step=2))),
             *(
                 "-nostdin",
                 "-default_behaviors",
