@@ -128,6 +128,7 @@ async def test_the_line_of_a_pjsua_is_told_by_its_presence(peers: Peers) -> None
     async with Agent(direct_account()) as ours:
         watch_id = ours.phone.watch(bob.uri)
         await ours.until(lambda: ours.phone.watched[watch_id] is WatchedState.IDLE, "pjsua is there")
+        await bob.until(lambda: len(bob.requests("SUBSCRIBE")) == 2, "it was asked twice")
         assert [request.header("Event") for request in bob.requests("SUBSCRIBE")] == ["dialog", "presence"]
         await bob.command("im tog_state")
         await ours.until(lambda: ours.phone.watched[watch_id] is WatchedState.UNKNOWN, "pjsua is away")

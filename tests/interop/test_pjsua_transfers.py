@@ -43,7 +43,8 @@ async def test_we_send_pjsua_to_another(peers: Peers) -> None:
         await ours.until(lambda: progress(ours) is TransferState.SUCCEEDED, "the transfer succeeds")
         await ours.until_ended(call_id)
         assert ours.phone.calls == {}
-        assert bob.requests("REFER")[0].header("Refer-To").strip("<>") == carol.uri
+        refer = await bob.until_message(lambda: bob.requests("REFER"), "it is transferred")
+        assert refer.header("Refer-To").strip("<>") == carol.uri
         assert carol.requests("INVITE")[0].header("Referred-By")
 
 
