@@ -69,7 +69,18 @@ class Sipp(PeerProcess):
         self._arguments = [
             *("-sf", str(self._scenario), "-i", host, "-p", str(self.port)),
             *("-m", str(calls), "-l", str(simultaneous), "-r", str(rate)),
-            *("-s", service, "-d", str(talk_ms), "-t", SOCKETS[transport], "-mi", host, "-mp", str(free_ports(4, step=2))),
+            *(
+                "-s",
+                service,
+                "-d",
+                str(talk_ms),
+                "-t",
+                SOCKETS[transport],
+                "-mi",
+                host,
+                "-mp",
+                str(free_ports(4, step=2)),
+            ),
             *(
                 "-nostdin",
                 "-default_behaviors",
