@@ -7,7 +7,16 @@ from typing import Self
 from custom_components.sip_ua.net.media import MediaEngine
 from custom_components.sip_ua.net.phone import Phone, PhoneEvent
 from custom_components.sip_ua.net.resolver import Resolver
-from custom_components.sip_ua.sip.account import Account, DtmfMethod, NetworkSettings, ServerAddress, Timing, Transport
+from custom_components.sip_ua.sip.account import (
+    Account,
+    DtmfMethod,
+    NetworkSettings,
+    ReferPolicy,
+    ReliableProvisional,
+    ServerAddress,
+    Timing,
+    Transport,
+)
 from custom_components.sip_ua.sip.events import (
     CallEnded,
     CallSnapshot,
@@ -26,11 +35,11 @@ RTP_PORTS = 8
 EVENTS_SHOWN = 25
 
 
-def network(local_port: int = 0) -> NetworkSettings:
+def network(local_port: int = 0, address: str = LOOPBACK) -> NetworkSettings:
     """Return settings that keep to loopback and to RTP ports that are free at this moment."""
     first = free_ports(RTP_PORTS, step=2)
     return NetworkSettings(
-        local_port=local_port, bind_address=LOOPBACK, rtp_port_min=first, rtp_port_max=first + RTP_PORTS - 1
+        local_port=local_port, bind_address=address, rtp_port_min=first, rtp_port_max=first + RTP_PORTS - 1
     )
 
 
@@ -58,15 +67,26 @@ def account_at(
     )
 
 
-def direct_account(timing: Timing | None = None) -> Account:
+def direct_account(
+    timing: Timing | None = None,
+    *,
+    address: str = LOOPBACK,
+    transport: Transport = Transport.UDP,
+    codecs: tuple[str, ...] = ("PCMA", "PCMU"),
+    reliable_provisional: ReliableProvisional = ReliableProvisional.SUPPORTED,
+    refer_policy: ReferPolicy = ReferPolicy.OFF,
+) -> Account:
     """Return the settings of a telephone that calls and is called without any server."""
     return Account(
         number="ha",
-        domain=LOOPBACK,
-        transport=Transport.UDP,
+        domain=address,
+        transport=transport,
         allow_direct_calls=True,
         timing=timing or Timing(),
-        network=network(free_ports()),
+        codecs=codecs,
+        reliable_provisional=reliable_provisional,
+        refer_policy=refer_policy,
+        network=network(free_ports(), address),
     )
 
 
@@ -94,7 +114,8 @@ class Agent:
     @property
     def address(self) -> str:
         """Return `host:port` for direct calls."""
-        return f"{LOOPBACK}:{self.account.network.local_port}"
+        host = self.account.network.bind_address
+        return f"{f'[{host}]' if ':' in host else host}:{self.account.network.local_port}"
 
     def _hear(self, event: PhoneEvent) -> None:
         self.events.append(event)

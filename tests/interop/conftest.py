@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .peers import Baresip, Kamailio, PeerProcess, Sipp
+from .peers import LOOPBACK, Baresip, Kamailio, PeerProcess, Pjsua, Sipp
 
 STARTED = pytest.StashKey[list[PeerProcess]]()
 LOG_TAIL_CHARACTERS = 12_000
@@ -59,7 +59,7 @@ class Peers:
 
     async def baresip(
         self,
-        kamailio: Kamailio,
+        kamailio: Kamailio | None,
         user: str = "bob",
         *,
         tone_hz: float = 440.0,
@@ -68,13 +68,13 @@ class Peers:
         transport: str = "udp",
         encryption: str = "",
     ) -> Baresip:
-        """Start a telephone that is registered at `kamailio` on return."""
+        """Start a telephone that is registered at `kamailio` on return, or that has no server."""
         return await self.start(
             Baresip(
                 self.own(),
                 user=user,
-                password=kamailio.users[user],
-                registrar=kamailio.address,
+                password="" if kamailio is None else kamailio.users[user],
+                registrar="" if kamailio is None else kamailio.address,
                 tone_hz=tone_hz,
                 answer=answer,
                 codecs=codecs,
@@ -83,15 +83,42 @@ class Peers:
             )
         )
 
+    async def pjsua(
+        self,
+        user: str = "bob",
+        *,
+        kamailio: Kamailio | None = None,
+        tone_hz: float = 440.0,
+        answer: bool = True,
+        codecs: tuple[str, ...] = ("PCMA", "PCMU"),
+        address: str = LOOPBACK,
+        options: tuple[str, ...] = (),
+    ) -> Pjsua:
+        """Start a telephone that is registered at `kamailio` on return, or that has no server."""
+        return await self.start(
+            Pjsua(
+                self.own(),
+                user=user,
+                password="" if kamailio is None else kamailio.users[user],
+                registrar="" if kamailio is None else kamailio.address,
+                tone_hz=tone_hz,
+                answer=answer,
+                codecs=codecs,
+                address=address,
+                options=options,
+            )
+        )
+
     async def sipp(
         self,
-        scenario: str,
+        scenario: str | Path,
         target: str | None = None,
         *,
         calls: int = 1,
         rate: int = 10,
         simultaneous: int = 1,
         service: str = "service",
+        transport: str = "udp",
     ) -> Sipp:
         """Start a scenario; with a `target` SIPp is the caller."""
         return await self.start(
@@ -103,6 +130,7 @@ class Peers:
                 rate=rate,
                 simultaneous=simultaneous,
                 service=service,
+                transport=transport,
             )
         )
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from custom_components.sip_ua.net.audio import FileSource
 from custom_components.sip_ua.rtp.tone_detector import ToneDetector
 from custom_components.sip_ua.sip.account import DtmfMethod, Timing, Transport
 from custom_components.sip_ua.sip.events import (
@@ -21,31 +20,14 @@ from custom_components.sip_ua.sip.events import (
 
 from .agent import Agent, account_at
 from .conftest import Peers
-from .peers import LOOPBACK, Baresip, assert_record_routed, until
-from .peers.baresip import TONE_DBFS
-from .tone import assert_tone, measure, read_wav, sine, wav_seconds, write_wav
+from .peers import LOOPBACK, assert_record_routed, until
+from .voices import THEIR_HZ, assert_voice_both_ways
 from .wire import STRANGER, wire
 
 pytestmark = [pytest.mark.interop, pytest.mark.peer("kamailio", "baresip")]
 
 TRANSPORTS = [Transport.UDP, Transport.TCP]
-OUR_HZ, THEIR_HZ = 1000.0, 440.0
-OUR_DBFS = -15.0
-RATE = 8_000
-ENOUGH_SECONDS = 2.5
 ALL_DIGITS = "0123456789*#ABCD"
-
-
-async def assert_voice_both_ways(ours: Agent, call_id: str, theirs: Baresip, folder: Path, rate: int = RATE) -> None:
-    """Send a 1 kHz tone, and find it at baresip and baresip's tone here, with sound of `rate` Hz all the way."""
-    recording = ours.record(call_id, folder)
-    tone = write_wav(folder / "ours.wav", sine(OUR_HZ, 8.0, rate, OUR_DBFS), rate)
-    ours.phone.play(call_id, FileSource(tone))
-    assert_tone(await theirs.until_heard(ENOUGH_SECONDS), OUR_HZ, OUR_DBFS)
-    await ours.until(lambda: wav_seconds(recording, rate) >= ENOUGH_SECONDS, "we hear baresip's tone")
-    samples, recorded_rate = read_wav(recording)
-    assert recorded_rate == rate
-    assert_tone(measure(samples, rate), THEIR_HZ, TONE_DBFS)
 
 
 @pytest.mark.parametrize(

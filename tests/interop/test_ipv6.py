@@ -14,7 +14,7 @@ from tests.net.certificates import CertificateAuthority
 from .agent import Agent, account_at, direct_account
 from .conftest import USERS, Peers
 from .peers import Baresip, Kamailio, assert_record_routed
-from .test_calls import THEIR_HZ, assert_voice_both_ways
+from .voices import THEIR_HZ, assert_voice_both_ways
 
 pytestmark = [pytest.mark.interop, pytest.mark.peer("kamailio", "baresip")]
 

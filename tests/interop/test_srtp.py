@@ -20,8 +20,9 @@ from .conftest import Peers
 from .home import set_up
 from .peers import Kamailio
 from .peers.baresip import TONE_DBFS
-from .test_calls import ALL_DIGITS, ENOUGH_SECONDS, RATE, THEIR_HZ, assert_voice_both_ways
+from .test_calls import ALL_DIGITS
 from .tone import assert_tone, measure, read_wav, wav_seconds
+from .voices import ENOUGH_SECONDS, RATE, THEIR_HZ, assert_voice_both_ways
 
 pytestmark = [pytest.mark.interop, pytest.mark.peer("kamailio", "baresip", "sipp")]
 

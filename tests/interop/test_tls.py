@@ -24,7 +24,7 @@ from tests.net.certificates import CertificateAuthority, fingerprint_of
 from .agent import Agent, account_at, direct_account
 from .conftest import USERS, Peers
 from .peers import LOOPBACK, REALM, Baresip, Kamailio, assert_record_routed, until
-from .test_calls import THEIR_HZ, assert_voice_both_ways
+from .voices import THEIR_HZ, assert_voice_both_ways
 
 pytestmark = [pytest.mark.interop, pytest.mark.peer("kamailio", "baresip")]
 

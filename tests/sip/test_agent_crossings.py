@@ -142,6 +142,7 @@ def test_a_refresh_that_comes_too_soon_for_the_far_end_is_sent_again_with_its_in
     assert agent.calls[call_id].state is CallState.TALKING
     refreshes = [request for request in far.asked if request.method == "INVITE"]
     assert [request.headers.get("Session-Expires") for request in refreshes] == ["3600;refresher=uac"] * len(refreshes)
+    assert [request.headers.get("Min-SE") for request in refreshes] == ["3600"] * len(refreshes)
     assert len(refreshes) == 3
 
 

@@ -150,7 +150,10 @@ def test_a_longer_session_interval_is_granted() -> None:
     caller = Caller(script)
     caller.link.run_for(2)
     assert caller.state() is CallState.TALKING
-    assert [request.cseq.number for request in caller.far.asked if request.method == "INVITE"] == [1, 2]
+    invites = [request for request in caller.far.asked if request.method == "INVITE"]
+    assert [request.cseq.number for request in invites] == [1, 2]
+    assert [request.headers.get("Session-Expires") for request in invites] == ["1800", "3000"]
+    assert [request.headers.get("Min-SE") for request in invites] == ["90", "3000"]
 
 
 def test_a_200_without_any_answer_is_hung_up() -> None:

@@ -65,6 +65,18 @@ def test_a_body_that_we_cannot_read_is_refused_with_what_we_can(extra: str, body
     assert answer.headers.get(field)
 
 
+@pytest.mark.parametrize("accepted", ["text/nobodyKnowsThis", "", "text/plain;q=0.7, image/*"])
+def test_a_caller_that_reads_no_session_descriptions_cannot_be_answered(accepted: str) -> None:
+    answer, rang = ask("INVITE", f"Accept: {accepted}", "Content-Type: application/sdp", body=SDP.format(port=4000))
+    assert (answer.status, rang) == (406, 0)
+
+
+@pytest.mark.parametrize("accepted", ["text/plain, Application/SDP;q=0.5", "application / *", "*/*;level=1"])
+def test_a_caller_that_reads_session_descriptions_too_is_rung_for(accepted: str) -> None:
+    answer, rang = ask("INVITE", f"Accept: {accepted}", "Content-Type: application/sdp", body=SDP.format(port=4000))
+    assert (answer.status, rang) == (180, 1)
+
+
 def test_a_scheme_that_we_do_not_know_is_refused() -> None:
     answer, rang = ask("INVITE", uri="nobodyKnowsThisScheme:totallyopaquecontent")
     assert (answer.status, rang) == (416, 0)

@@ -2,7 +2,7 @@
 
 One file of `torture` is one message, named as in RFC 4475; those of RFC 5118 begin with `v6-`. A message that is
 well-formed but must be refused for what it asks (an unknown scheme, extension or type) is read here: that is the
-agent's part.
+agent's part, shown by `test_torture`.
 """
 
 from pathlib import Path
@@ -11,7 +11,9 @@ import pytest
 
 from custom_components.sip_ua.sip.errors import MessageError
 from custom_components.sip_ua.sip.framing import StreamFramer
+from custom_components.sip_ua.sip.headers import parse_via
 from custom_components.sip_ua.sip.message import Request, Response, parse_message
+from custom_components.sip_ua.sip.sdp import parse_sdp
 from custom_components.sip_ua.sip.uri import OtherUri, SipUri
 
 FOLDER = Path(__file__).parent / "torture"
@@ -57,7 +59,7 @@ def response(name: str) -> Response:
 
 
 def test_the_collection_is_complete() -> None:
-    assert len(READ) == 40
+    assert len(READ) == 43
     assert all((FOLDER / f"{name}.sip").is_file() for name in REFUSED.keys() | DROPPED)
 
 
@@ -165,6 +167,14 @@ def test_a_via_may_name_any_transport() -> None:
     assert [via.split()[0].rpartition("/")[2] for via in vias] == ["UDP", "SCTP", "TLS", "UNKNOWN", "TCP"]
 
 
+def test_a_body_of_several_parts_may_hold_null_octets() -> None:
+    message = request("mpart01")
+    assert len(message.body) == 553
+    assert message.body.count(0) == 2
+    assert message.body.endswith(b"--7a9cbec02ceef655--\r\n")
+    assert StreamFramer().feed(read("mpart01")) == [read("mpart01")]
+
+
 def test_a_reason_phrase_may_be_in_any_language_or_missing() -> None:
     assert response("unreason").reason == "= 2**3 * 5**2 но сто девяносто девять - простое"
     assert response("noreason").reason == ""
@@ -224,3 +234,27 @@ def test_received_may_have_brackets_or_not(name: str) -> None:
 def test_mapped_addresses_are_ipv6() -> None:
     via = request("v6-mapped").via
     assert (via.host, via.port) == ("::ffff:192.0.2.10", 19823)
+
+
+def test_several_addresses_of_both_families_stand_in_one_message() -> None:
+    message = request("v6-several")
+    assert [parse_via(via).host for via in message.headers.split("Via")] == [
+        "2001:db8::9:1",
+        "192.0.2.1",
+        "2001:db8::9:255",
+    ]
+    assert parse_via(message.headers.split("Via")[2]).received == "192.0.2.200"
+
+
+@pytest.mark.parametrize(
+    ("name", "addresses"),
+    [
+        ("v6-in-sdp", ["2001:db8::20", "2001:db8::20"]),
+        ("v6-several-in-sdp", ["192.0.2.1", "2001:db8::1"]),
+        ("v6-mapped", ["::ffff:192.0.2.2", "::ffff:192.0.2.2"]),
+    ],
+)
+def test_each_line_of_a_description_has_its_own_address(name: str, addresses: list[str]) -> None:
+    description = parse_sdp(request(name).body)
+    lines = [line.connection or description.connection for line in description.media]
+    assert [line and line.address for line in lines] == addresses

@@ -69,6 +69,16 @@ def test_an_update_with_too_short_a_session_gets_422() -> None:
     assert b"Min-SE: 90" in called.link.sent("422")[0].data
 
 
+def test_our_refreshes_name_the_shortest_session_that_the_far_end_asked_for() -> None:
+    called, tag = answered()
+    refreshed = ("Session-Expires: 1800;refresher=uac", "Supported: timer")
+    called.send("UPDATE", 2, *refreshed, "Min-SE: 600", to_tag=tag)
+    called.send("UPDATE", 3, *refreshed, "Min-SE: 300", to_tag=tag)
+    called.bob.command("hold", called.bob.incoming.id)
+    called.link.run_for(0.1)
+    assert b"\r\nMin-SE: 600\r\n" in called.link.sent("INVITE")[-1].data
+
+
 def test_an_offer_before_the_first_is_answered_has_to_wait() -> None:
     called = Called()
     called.send("INVITE", 1, body=SDP.format(port=4000))

@@ -151,7 +151,6 @@ class OutgoingCall(DialogCall):
 
     def _build_invite(self, hop: Hop) -> Request:
         core = self.core
-        timing = core.account.timing
         self._cseq += 1
         self._moved = False
         self._describe(hop)
@@ -170,7 +169,7 @@ class OutgoingCall(DialogCall):
         if core.account.reliable_provisional is ReliableProvisional.REQUIRED:
             headers.add("Require", RELIABLE_TAG)
         headers.add("Session-Expires", str(SessionExpires(self._session_expires)))
-        headers.add("Min-SE", str(timing.min_se))
+        headers.add("Min-SE", str(self.min_se))
         for name, value in () if self._transfer is None else self._transfer.headers:
             headers.add(name, value)
         if self._body:

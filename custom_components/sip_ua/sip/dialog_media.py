@@ -48,6 +48,8 @@ class MediaCall(Call, ABC):
     _retry: Alarm | None = None
     _timer: SessionTimer | None = None
     _session_expires = 0
+    _far_min_se = 0
+    """The longest of the shortest sessions that the far end has named (RFC 4028 section 5)."""
     _interval_rounds = 0
     _retries = 0
     _unsettled = 0
@@ -181,15 +183,24 @@ class MediaCall(Call, ABC):
 
     # Session timers
 
+    @property
+    def min_se(self) -> int:
+        """Return the shortest session that a request of ours may ask for, in seconds: that of both sides."""
+        return max(self.core.account.timing.min_se, self._far_min_se)
+
+    def _note_min_se(self, message: Request | Response) -> int:
+        wanted = min(parse_min_se(message.headers), LONGEST_SESSION)
+        self._far_min_se = max(self._far_min_se, wanted)
+        return wanted
+
     def _session_headers(self) -> tuple[tuple[str, str], ...]:
-        timing = self.core.account.timing
-        seconds = self._session_expires or timing.session_expires
-        return (("Session-Expires", str(SessionExpires(seconds, "uac"))), ("Min-SE", str(timing.min_se)))
+        seconds = max(self._session_expires or self.core.account.timing.session_expires, self.min_se)
+        return (("Session-Expires", str(SessionExpires(seconds, "uac"))), ("Min-SE", str(self.min_se)))
 
     def _longer_session(self, response: Response) -> bool:
         """Whether to try again with the session interval that the far end wants at least (RFC 4028 section 7.3)."""
         self._interval_rounds += 1
-        wanted = min(parse_min_se(response.headers), LONGEST_SESSION)
+        wanted = self._note_min_se(response)
         more = response.status == STATUS_INTERVAL_TOO_SMALL and self._session_expires < wanted
         if not more or self._interval_rounds > MAX_INTERVAL_ROUNDS:
             return False
@@ -250,6 +261,7 @@ class MediaCall(Call, ABC):
 
     def accept_session_timer(self, request: Request) -> tuple[tuple[str, str], ...]:
         """Return the header fields of a 2xx that agree to the peer's session timer (RFC 4028 section 9)."""
+        self._note_min_se(request)
         asked = parse_session_expires(request.headers)
         if asked is None:
             return ()

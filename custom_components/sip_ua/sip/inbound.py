@@ -21,6 +21,7 @@ from .subscriptions import Subscriptions
 from .transaction import ServerTransaction
 from .uri import OtherUri
 
+_DESCRIPTION_RANGES = frozenset({SDP_TYPE, "application/*", "*/*"})
 _KNOWN_WITHOUT_DIALOG = frozenset({"BYE", "INFO", "UPDATE", "NOTIFY", "PRACK"})
 
 
@@ -83,6 +84,9 @@ class Inbound:
         if request.body and request.content_type != SDP_TYPE:
             self._refuse(transaction, 415, now, ("Accept", SDP_TYPE))
             return
+        if not _reads_descriptions(request):
+            self._refuse(transaction, 406, now)
+            return
         if core.account.reliable_provisional is ReliableProvisional.REQUIRED and not knows_reliable(request):
             self._refuse(transaction, 421, now, ("Require", RELIABLE_TAG))
             return
@@ -138,6 +142,12 @@ class Inbound:
         "OPTIONS": _on_options,
         "REFER": _on_refer,
     }
+
+
+def _reads_descriptions(request: Request) -> bool:
+    """Whether a caller accepts session descriptions; without an Accept header field it does (section 20.1)."""
+    ranges = {"".join(value.partition(";")[0].split()).lower() for value in request.headers.split("Accept")}
+    return not request.headers.get_all("Accept") or not ranges.isdisjoint(_DESCRIPTION_RANGES)
 
 
 def _check_replaceable(call: DialogCall, wanted: Replaces) -> None:

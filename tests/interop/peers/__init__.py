@@ -2,6 +2,7 @@
 
 from .baresip import Baresip, BaresipEvent
 from .kamailio import REALM, Contact, Kamailio, SeenAnswer, SeenRequest, assert_record_routed
+from .pjsua import Pjsua, SeenMessage
 from .ports import LOOPBACK, free_ports
 from .process import PeerError, PeerProcess, open_descriptors, require_program, until
 from .sipp import Sipp, SippResult
@@ -15,7 +16,9 @@ __all__ = [
     "Kamailio",
     "PeerError",
     "PeerProcess",
+    "Pjsua",
     "SeenAnswer",
+    "SeenMessage",
     "SeenRequest",
     "Sipp",
     "SippResult",

@@ -57,8 +57,8 @@ class Baresip(PeerProcess):
         folder: Path,
         *,
         user: str,
-        password: str,
-        registrar: str,
+        password: str = "",
+        registrar: str = "",
         tone_hz: float = 440.0,
         codecs: Sequence[str] = ("pcma", "pcmu"),
         answer: bool = True,
@@ -69,7 +69,7 @@ class Baresip(PeerProcess):
         authority: Path | None = None,
         host: str = LOOPBACK,
     ) -> None:
-        """Choose ports of `host`; `registrar` is `host:port`, and the domain of the identity.
+        """Choose ports of `host`; `registrar` is `host:port`, and the domain of the identity; without it is no server.
 
         Over TLS it shows `certificate`, a file with its key, and trusts whom `authority` has signed for.
         With an `encryption` of "srtp" its voice is encrypted where the far end can, with "srtp-mand" always.
@@ -87,11 +87,16 @@ class Baresip(PeerProcess):
         self._rate = CODEC_RATES[codecs[0]]
         # It says and keeps the sound of a codec with two channels in two.
         self._channels = 2 if codecs[0].endswith("/2") else 1
-        identity = f"sip:{user}@{registrar}"
-        outbound = f';outbound="sip:{registrar};transport={transport}"'
+        self._registers = bool(registrar)
+        domain, server = self.address, ";regint=0"
+        if registrar:
+            domain = registrar
+            server = (
+                f";auth_user={user};auth_pass={password};regint={register_seconds}"
+                f';outbound="sip:{registrar};transport={transport}"'
+            )
         self._account = (
-            f"<{identity};transport={transport}>;auth_user={user};auth_pass={password}"
-            f"{outbound};answermode={'auto' if answer else 'manual'};regint={register_seconds}"
+            f"<sip:{user}@{domain};transport={transport}>{server};answermode={'auto' if answer else 'manual'}"
             f";audio_codecs={','.join(codecs)};dtmfmode=rtpevent{f';mediaenc={encryption}' if encryption else ''}\n"
         )
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
@@ -99,10 +104,20 @@ class Baresip(PeerProcess):
         self._reader: asyncio.Task[None] | None = None
         self._writer: asyncio.StreamWriter | None = None
 
+    @property
+    def uri(self) -> str:
+        """Return the URI for direct calls."""
+        return f"sip:{self.user}@{self.address}"
+
+    @property
+    def address(self) -> str:
+        """Return `host:port` where it listens."""
+        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.sip_port}"
+
     def _configuration(self, tone: Path) -> str:
         lines = {
             "poll_method": "epoll",
-            "sip_listen": f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.sip_port}",
+            "sip_listen": self.address,
             "call_local_timeout": "120",
             "call_max_calls": "4",
             # A player that nothing is attached to takes the sound without a sound card.
@@ -135,10 +150,11 @@ class Baresip(PeerProcess):
 
     @override
     async def start(self) -> None:
-        """Start and return once the registrar has accepted."""
+        """Start and return once the registrar has accepted, where there is one."""
         await self.start_unregistered()
         # Its event for this may be told before anybody listens; the log keeps it.
-        await self.until(lambda: REGISTERED.search(self.log), "baresip is registered")
+        if self._registers:
+            await self.until(lambda: REGISTERED.search(self.log), "baresip is registered")
 
     async def start_unregistered(self) -> None:
         """Start and return once the control connection is open."""

@@ -1,6 +1,7 @@
 """SIPp: call flows of our own, message for message, as caller or as called party."""
 
 import csv
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import override
@@ -10,6 +11,8 @@ from .process import PeerError, PeerProcess
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 RUN_SECONDS = 45
+SOCKETS = {"udp": "u1", "tcp": "t1"}
+"""One socket, or one connection, for all calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class SippResult:
 
 
 class Sipp(PeerProcess):
-    """One run of a scenario file from `tests/interop/scenarios`.
+    """One run of a scenario: a file, or the name of one in `tests/interop/scenarios`.
 
     `target` is `host:port` of the next hop, needed by a caller. `calls` calls are made or taken, one
     after the other with `rate` a second at most, then it ends by itself.
@@ -35,13 +38,14 @@ class Sipp(PeerProcess):
     def __init__(
         self,
         folder: Path,
-        scenario: str,
+        scenario: str | Path,
         *,
         target: str | None = None,
         calls: int = 1,
         rate: int = 10,
         simultaneous: int = 1,
         service: str = "service",
+        transport: str = "udp",
         seconds: int = RUN_SECONDS,
         timed: bool = False,
         host: str = LOOPBACK,
@@ -53,17 +57,30 @@ class Sipp(PeerProcess):
         `timed` keeps the response times in place of the messages. A `tolerant` one does not give up a call over a
         message that its scenario does not expect.
         """
-        super().__init__(f"sipp-{scenario}", folder)
+        self._scenario = scenario if isinstance(scenario, Path) else SCENARIOS / f"{scenario}.xml"
+        name = self._scenario.stem
+        super().__init__(f"sipp-{name}", folder)
         self.port = free_ports()
         self._host = host
         self._seconds = seconds
-        self._scenario = SCENARIOS / f"{scenario}.xml"
-        self._statistics = folder / f"{scenario}.csv"
-        self._errors = folder / f"{scenario}-errors.log"
+        self._statistics = folder / f"{name}.csv"
+        self._errors = folder / f"{name}-errors.log"
+        self._messages = folder / f"{name}-messages.log"
         self._arguments = [
             *("-sf", str(self._scenario), "-i", host, "-p", str(self.port)),
             *("-m", str(calls), "-l", str(simultaneous), "-r", str(rate)),
-            *("-s", service, "-d", str(talk_ms), "-t", "u1", "-mi", host, "-mp", str(free_ports(4, step=2))),
+            *(
+                "-s",
+                service,
+                "-d",
+                str(talk_ms),
+                "-t",
+                SOCKETS[transport],
+                "-mi",
+                host,
+                "-mp",
+                str(free_ports(4, step=2)),
+            ),
             *(
                 "-nostdin",
                 "-default_behaviors",
@@ -74,11 +91,7 @@ class Sipp(PeerProcess):
             ),
             *("-trace_stat", "-stf", str(self._statistics), "-fd", "1"),
             *("-trace_err", "-error_file", str(self._errors)),
-            *(
-                ("-trace_rtt", "-rtt_freq", "1")
-                if timed
-                else ("-trace_msg", "-message_file", str(folder / f"{scenario}-messages.log"))
-            ),
+            *(("-trace_rtt", "-rtt_freq", "1") if timed else ("-trace_msg", "-message_file", str(self._messages))),
         ]
         if target is not None:
             self._arguments.append(target)
@@ -87,6 +100,23 @@ class Sipp(PeerProcess):
     def address(self) -> str:
         """Return `host:port` of this SIPp."""
         return f"{self._host}:{self.port}"
+
+    @property
+    def received(self) -> list[str]:
+        """Return the messages that came, repetitions included."""
+        return self._logged("received")
+
+    def came(self, method: str) -> list[str]:
+        """Return the requests of a method that came."""
+        return [message for message in self.received if message.startswith(f"{method} ")]
+
+    def sent(self, method: str) -> list[str]:
+        """Return the requests of a method that it sent."""
+        return [message for message in self._logged("sent") if message.startswith(f"{method} ")]
+
+    def _logged(self, way: str) -> list[str]:
+        log = self._messages.read_text(errors="replace") if self._messages.exists() else ""
+        return re.findall(rf"message {way} [^\n]*\n\n(.*?)(?=\n-{{10}}|\Z)", log, re.DOTALL)
 
     @override
     async def start(self) -> None:
@@ -102,7 +132,7 @@ class Sipp(PeerProcess):
     def log_section(self) -> str:
         """Return the end of its output, of its errors and of the messages it saw."""
         section = super().log_section()
-        for path in (self._errors, self._errors.with_name(f"{self._scenario.stem}-messages.log")):
+        for path in (self._errors, self._messages):
             if path.exists():
                 section += f"\n--- {path.name} ---\n{path.read_text(errors='replace')[-6000:]}"
         return section
