@@ -2,6 +2,8 @@
 # Finds uv and a Python that Home Assistant accepts, or brings them into the cache folder.
 # Sourced after common.sh. Nothing of the system is changed, save python3-venv where it is missing.
 
+source "$REPO/scripts/lib/debian.sh"
+
 PYTHON_RANGE='>=3.14.2,<3.15'
 PYTHON_SUITE=forky # the Debian suite whose python3.14 is unpacked where no other can be had
 
@@ -70,54 +72,10 @@ find_python() { # sets PYTHON
     fail "no Python $PYTHON_RANGE here, and none could be had (log: $CACHE/python.log)"
 }
 
-debian_mirror() { # the mirror that this machine's own apt uses
-    local codename
-    codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-    apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
-        awk -v codename="$codename" '
-            $2 == "main" && ($1 == codename || $1 ~ /^(oldstable|stable|testing|unstable|sid)$/) { print $3; exit }'
-}
-
 unpack_debian_python() {
-    local tool mirror keyring state=$CACHE/python.apt root=$CACHE/python.new final=$CACHE/python libraries loader deb
-    for tool in apt-get dpkg awk; do
-        command -v "$tool" >/dev/null || { echo "no $tool: this is not a Debian machine"; return 1; }
-    done
-    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-    [[ -r $keyring ]] || keyring=/usr/share/keyrings/debian-archive-keyring.pgp
-    [[ -r $keyring ]] || { echo "no Debian archive keyring: this is not a Debian machine"; return 1; }
-    mirror=$(debian_mirror)
-    [[ -n $mirror ]] || { echo "apt names no Debian mirror"; return 1; }
-
-    # A state of its own with nothing installed makes apt resolve and verify the whole set of libraries,
-    # and leaves the system's lists, locks and hooks alone.
-    rm -rf "$state" "$root"
-    mkdir -p "$state"/{lists/partial,archives/partial,preferences.d} "$root"
-    : >"$state/status"
-    echo "deb [signed-by=$keyring] $mirror $PYTHON_SUITE main" >"$state/sources.list"
-    cat >"$state/apt.conf" <<CONF
-#clear APT::Update::Pre-Invoke;
-#clear APT::Update::Post-Invoke;
-#clear APT::Update::Post-Invoke-Success;
-#clear DPkg::Pre-Install-Pkgs;
-#clear DPkg::Post-Invoke;
-Dir::State "$state";
-Dir::State::Lists "$state/lists";
-Dir::State::status "$state/status";
-Dir::Cache "$state";
-Dir::Cache::Archives "$state/archives";
-Dir::Etc::SourceList "$state/sources.list";
-Dir::Etc::SourceParts "-";
-Dir::Etc::Preferences "-";
-Dir::Etc::PreferencesParts "$state/preferences.d";
-APT::Sandbox::User "root";
-APT::Install-Recommends "false";
-APT::Default-Release "";
-APT::Get::AllowUnauthenticated "false";
-Acquire::Languages "none";
-Acquire::Retries "2";
-CONF
-    apt-get -q -c "$state/apt.conf" update || return 1
+    local state=$CACHE/python.apt root=$CACHE/python.new final=$CACHE/python libraries loader deb
+    private_apt "$state" deb "$PYTHON_SUITE" || return 1
+    rm -rf "$root" && mkdir -p "$root"
     apt-get -q -y -c "$state/apt.conf" --download-only -o Debug::NoLocking=1 install \
         python3.14 libpython3.14 libstdc++6 libgcc-s1 || return 1
     # Its headers come alone: those of its C library would not fit the machine's compiler.
