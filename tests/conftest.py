@@ -13,6 +13,8 @@ from hypothesis import settings
 import custom_components.sip_ua  # noqa: F401
 from tests.interop.bad_line import namespaces_refused
 
+from .programs import find_program
+
 LOOPBACK = ["127.0.0.1", "127.0.0.2", "::1", "localhost"]
 NAMESPACES = "namespaces"
 NOT_RUN = pytest.StashKey[dict[str, int]]()
@@ -43,7 +45,7 @@ def is_there(peer: str) -> bool:
             shutil.which("unshare") is not None
             and not subprocess.run(alone, capture_output=True, check=False).returncode
         )
-    return shutil.which(peer) is not None or shutil.which(peer, path="/usr/sbin") is not None
+    return find_program(peer) is not None
 
 
 def leave_out_without_namespaces(config: pytest.Config, items: list[pytest.Item], not_run: dict[str, int]) -> None:

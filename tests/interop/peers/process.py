@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -11,6 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
+
+from tests.programs import find_program
 
 LOG_TAIL_CHARACTERS = 6_000
 POLL_SECONDS = 0.02
@@ -25,7 +26,7 @@ class PeerError(AssertionError):
 
 def require_program(name: str) -> str:
     """Return the path of a peer's program, or raise: an absent peer is a failure, never a skip."""
-    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    path = find_program(name)
     if path is None:
         raise PeerError(f"the peer {name!r} is not installed on this machine")
     return path
