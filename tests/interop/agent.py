@@ -20,7 +20,7 @@ from custom_components.sip_ua.sip.events import (
 )
 from custom_components.sip_ua.sip.transaction import Timers
 
-from .peers import LOOPBACK, REALM, Kamailio, PeerError, free_ports, until
+from .peers import LOOPBACK, REALM, Asterisk, Kamailio, PeerError, free_ports, until
 
 RTP_PORTS = 8
 EVENTS_SHOWN = 25
@@ -35,7 +35,7 @@ def network(local_port: int = 0) -> NetworkSettings:
 
 
 def account_at(
-    kamailio: Kamailio,
+    registrar: Asterisk | Kamailio,
     user: str = "ha",
     *,
     password: str | None = None,
@@ -43,12 +43,12 @@ def account_at(
     timing: Timing | None = None,
     codecs: tuple[str, ...] = ("PCMA", "PCMU"),
 ) -> Account:
-    """Return the settings of `user` at `kamailio`, whose identity is in a domain that no DNS knows."""
+    """Return the settings of `user` at `registrar`, whose identity is in a domain that no DNS knows."""
     return Account(
         number=user,
         domain=REALM,
-        password=kamailio.users[user] if password is None else password,
-        server=ServerAddress(LOOPBACK, kamailio.port),
+        password=registrar.users[user] if password is None else password,
+        server=ServerAddress(LOOPBACK, registrar.port),
         transport=transport,
         timing=timing or Timing(),
         codecs=codecs,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from .peers import Baresip, Kamailio, PeerProcess, Sipp
+from .peers import Asterisk, Baresip, Kamailio, PeerProcess, Sipp
+from .peers.asterisk import Tls
 
 STARTED = pytest.StashKey[list[PeerProcess]]()
 LOG_TAIL_CHARACTERS = 12_000
@@ -57,9 +58,15 @@ class Peers:
             )
         )
 
+    async def asterisk(self, *, qualify: int = 0, shortest_registration: int = 2, tls: Tls | None = None) -> Asterisk:
+        """Start an exchange."""
+        return await self.start(
+            Asterisk(self.own(), qualify=qualify, shortest_registration=shortest_registration, tls=tls)
+        )
+
     async def baresip(
         self,
-        kamailio: Kamailio,
+        registrar: Asterisk | Kamailio,
         user: str = "bob",
         *,
         tone_hz: float = 440.0,
@@ -68,13 +75,13 @@ class Peers:
         transport: str = "udp",
         encryption: str = "",
     ) -> Baresip:
-        """Start a telephone that is registered at `kamailio` on return."""
+        """Start a telephone that is registered at `registrar` on return."""
         return await self.start(
             Baresip(
                 self.own(),
                 user=user,
-                password=kamailio.users[user],
-                registrar=kamailio.address,
+                password=registrar.users[user],
+                registrar=registrar.address,
                 tone_hz=tone_hz,
                 answer=answer,
                 codecs=codecs,

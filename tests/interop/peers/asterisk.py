@@ -1,0 +1,369 @@
+"""Asterisk (chan_pjsip) as an exchange: registrar, called party, holder, transferor, mail box and lamps."""
+
+import asyncio
+import contextlib
+import itertools
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import override
+
+from tests.interop.tone import Tone, measure, read_wav, sine, wav_seconds, write_wav
+
+from .ports import LOOPBACK, free_ports
+from .process import PeerError, PeerProcess, require_program
+
+CONFIGURATION = Path(__file__).with_name("asterisk_conf")
+REALM = "asterisk"
+MAIL_BOX = "1000@default"
+RTP_PORTS = 40
+RATE = 8_000
+MUSIC_HZ = 620.0
+MUSIC_SECONDS = 20.0
+MUSIC_DBFS = -15.0
+AMI_SECRET = "test"
+AMI_SECONDS = 10.0
+TONE_HZ = 1004.0
+TONE_DBFS = -6.0
+"""The tone of the extension `tone`."""
+_MESSAGE = re.compile(
+    r"<--- (?P<way>Received|Transmitting) SIP (?:request|response) \(\d+ bytes\) (?:from|to) (?P<far>\S+) --->\n"
+    r"(?P<text>.*?)\n(?=\n?<---|\n?\[|\s*==|\s*--|\Z)",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A telephone's account; `settings` are further lines of its endpoint, `login` of its login."""
+
+    name: str
+    password: str
+    settings: tuple[str, ...] = ()
+    login: tuple[str, ...] = ()
+
+    @property
+    def sections(self) -> str:
+        """Return the sections of pjsip.conf that make the account."""
+        lines = [
+            f"[{self.name}](telephone)",
+            f"auth = {self.name}",
+            f"aors = {self.name}",
+            *self.settings,
+            f"[{self.name}](login)",
+            f"username = {self.name}",
+            f"password = {self.password}",
+            *self.login,
+            f"[{self.name}](place)",
+        ]
+        return "\n".join(lines) + "\n"
+
+
+USERS = (
+    User("ha", "hapw"),
+    User("bob", "bobpw"),
+    User("carol", "carolpw", settings=("direct_media = yes",)),
+    User("sha256", "sha256pw", login=("supported_algorithms_uas = SHA-256",)),
+    User("wide", "widepw", settings=("disallow = all", "allow = g722")),
+    User("info", "infopw", settings=("dtmf_mode = info",)),
+    User("timed", "timedpw", settings=("timers = always", "timers_min_se = 90", "timers_sess_expires = 90")),
+    User("passed", "passedpw", settings=("moh_passthrough = yes",)),
+    User("direct", "directpw", settings=("direct_media = yes",)),
+    User("reliable", "reliablepw", settings=("100rel = required",)),
+    User("mailed", "mailedpw", settings=(f"mailboxes = {MAIL_BOX}",)),
+    User("secret", "secretpw", settings=("media_encryption = sdes",)),
+)
+PASSWORDS = {user.name: user.password for user in USERS}
+
+
+@dataclass(frozen=True, slots=True)
+class SeenMessage:
+    """A SIP message that Asterisk sent or received."""
+
+    sent: bool
+    far: str
+    """`TRANSPORT:address:port` of the other side."""
+    text: str
+
+    @property
+    def start_line(self) -> str:
+        """Return the request line or status line."""
+        return self.text.partition("\n")[0].strip()
+
+    @property
+    def method(self) -> str:
+        """Return the method of a request, "" of an answer."""
+        return "" if self.start_line.startswith("SIP/2.0 ") else self.start_line.partition(" ")[0]
+
+    @property
+    def status(self) -> int:
+        """Return the status of an answer, 0 of a request."""
+        return 0 if self.method else int(self.start_line.split()[1])
+
+    def header(self, name: str) -> str:
+        """Return the first header field of a name, "" where there is none."""
+        for line in self.text.splitlines()[1:]:
+            found, colon, value = line.partition(":")
+            if not line.strip():
+                return ""
+            if colon and found.strip().lower() == name.lower():
+                return value.strip()
+        return ""
+
+    @property
+    def answers(self) -> str:
+        """Return the method of the request that an answer belongs to."""
+        return "" if self.method else self.header("CSeq").partition(" ")[2].strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Paths of Asterisk's own certificate with its chain, and of the key."""
+
+    certificate: Path
+    key: Path
+
+
+class Asterisk(PeerProcess):
+    """An exchange with the telephones of `USERS` on one free loopback port, UDP and TCP, and TLS on the next one.
+
+    `qualify` is how many seconds lie between its OPTIONS to registered telephones, 0 for none. A registration for
+    less than `shortest_registration` seconds is made one for so long.
+    """
+
+    program = "asterisk"
+
+    def __init__(
+        self, folder: Path, *, qualify: int = 0, shortest_registration: int = 2, tls: Tls | None = None
+    ) -> None:
+        """Choose ports; the configuration is written by `start`."""
+        super().__init__("asterisk", folder)
+        self.port = free_ports(2)
+        self.ami_port = free_ports()
+        self.rtp_port = free_ports(RTP_PORTS, step=2)
+        self.events: list[Mapping[str, str]] = []
+        self._qualify = qualify
+        self._shortest = shortest_registration
+        self._tls = tls
+        self._ids = itertools.count(1)
+        self._answers: dict[str, asyncio.Future[Mapping[str, str]]] = {}
+        self._reader: asyncio.Task[None] | None = None
+        self._writer: asyncio.StreamWriter | None = None
+
+    @property
+    def users(self) -> Mapping[str, str]:
+        """Return the passwords by user name."""
+        return PASSWORDS
+
+    @property
+    def address(self) -> str:
+        """Return `host:port` as it goes into a URI."""
+        return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def tls_port(self) -> int:
+        """Return the port of TLS."""
+        return self.port + 1
+
+    # Its life
+
+    @override
+    async def start(self) -> None:
+        """Start, or start again on the same port; what was registered is forgotten."""
+        self.events.clear()
+        self._write_configuration()
+        self.launch("-f", "-C", str(self.folder / "etc" / "asterisk.conf"))
+        while True:
+            self.require_alive("Asterisk opens its control port")
+            try:
+                reader, self._writer = await asyncio.open_connection(LOOPBACK, self.ami_port)
+                break
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.05)
+        self._reader = asyncio.create_task(self._read(reader))
+        await self.action("Login", Username="test", Secret=AMI_SECRET)
+        await self.until(lambda: self._has("FullyBooted"), "Asterisk is fully booted")
+
+    def _write_configuration(self) -> None:
+        binary = Path(require_program(self.program)).resolve()
+        roots = [root for root in binary.parents[1:3] if (root / "usr/lib").is_dir()]
+        modules = next((found for root in roots for found in root.glob("usr/lib/*/asterisk/modules")), None)
+        if modules is None:
+            raise PeerError(f"{binary} has no modules")
+        for name in ("etc", "lib", "spool", "run", "log", "music"):
+            (self.folder / name).mkdir(exist_ok=True)
+        write_wav(self.folder / "music" / "tone.wav", sine(MUSIC_HZ, MUSIC_SECONDS, RATE, MUSIC_DBFS), RATE)
+        # What was stored of telephones that were registered does not outlive a restart here.
+        for left in (self.folder / "lib").glob("astdb*"):
+            left.unlink()
+        values = {
+            "FOLDER": str(self.folder),
+            "MODULES": str(modules),
+            "DATA": str(modules.parents[3] / "share" / "asterisk"),
+            "ADDRESS": LOOPBACK,
+            "PORT": str(self.port),
+            "AMI_PORT": str(self.ami_port),
+            "AMI_SECRET": AMI_SECRET,
+            "RTP_START": str(self.rtp_port),
+            "RTP_END": str(self.rtp_port + RTP_PORTS - 1),
+            "QUALIFY": str(self._qualify),
+            "SHORTEST": str(self._shortest),
+            "TLS": self._tls_section(),
+            "USERS": "\n".join(user.sections for user in USERS),
+        }
+        for template in CONFIGURATION.glob("*.conf"):
+            text = template.read_text()
+            for name, value in values.items():
+                text = text.replace(f"@{name}@", value)
+            (self.folder / "etc" / template.name).write_text(text)
+
+    def _tls_section(self) -> str:
+        if self._tls is None:
+            return ""
+        return (
+            f"[tls]\ntype = transport\nprotocol = tls\nbind = {LOOPBACK}:{self.tls_port}\nmethod = tlsv1_2\n"
+            f"cert_file = {self._tls.certificate}\npriv_key_file = {self._tls.key}\n"
+        )
+
+    @override
+    async def stop(self) -> None:
+        """End Asterisk and close the control connection."""
+        await super().stop()
+        if self._reader is not None:
+            self._reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reader
+            self._reader = None
+        if self._writer is not None:
+            self._writer.close()
+            with contextlib.suppress(OSError):
+                await self._writer.wait_closed()
+            self._writer = None
+
+    # Control
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        """Read blocks of `Name: value` lines until the connection ends."""
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await reader.readline()
+            while True:
+                block = (await reader.readuntil(b"\r\n\r\n")).decode(errors="replace")
+                fields: dict[str, str] = {}
+                for line in block.splitlines():
+                    name, colon, value = line.partition(":")
+                    if colon:
+                        known = fields.get(name)
+                        fields[name] = value.strip() if known is None else f"{known}\n{value.strip()}"
+                waiter = self._answers.pop(fields.get("ActionID", ""), None) if "Response" in fields else None
+                if waiter is not None and not waiter.done():
+                    waiter.set_result(fields)
+                elif "Event" in fields:
+                    self.events.append(fields)
+
+    async def action(self, name: str, **fields: str) -> Mapping[str, str]:
+        """Perform an action of the manager interface and return its answer; `PeerError` where it is refused."""
+        if self._writer is None:
+            raise PeerError("Asterisk is not running")
+        action_id = str(next(self._ids))
+        waiter = self._answers[action_id] = asyncio.get_running_loop().create_future()
+        lines = {"Action": name, "ActionID": action_id, **fields}
+        self._writer.write("".join(f"{key}: {value}\r\n" for key, value in lines.items()).encode() + b"\r\n")
+        try:
+            async with asyncio.timeout(AMI_SECONDS):
+                answer = await waiter
+        except TimeoutError:
+            raise PeerError(f"Asterisk did not answer {name}{self.log_section()}") from None
+        if answer["Response"] == "Error":
+            raise PeerError(f"Asterisk refused {name}: {answer.get('Message')}")
+        return answer
+
+    async def command(self, text: str) -> str:
+        """Give a command of its console and return what it printed."""
+        return (await self.action("Command", Command=text)).get("Output", "")
+
+    async def originate(self, user: str, extension: str) -> None:
+        """Let Asterisk call a telephone, and connect it to an extension once it has answered."""
+        await self.action(
+            "Originate",
+            Channel=f"PJSIP/{user}",
+            Context="phones",
+            Exten=extension,
+            Priority="1",
+            CallerID='"Exchange" <700>',
+            Async="true",
+        )
+
+    async def hang_up(self, user: str) -> None:
+        """End a telephone's call, or give up calling it."""
+        await self.action("Hangup", Channel=await self.channel_of(user), Cause="16")
+
+    async def switch_lamp(self, state: str) -> None:
+        """Set the state of the extension `lamp`: NOT_INUSE, RINGING, INUSE ..."""
+        await self.command(f"devstate change Custom:lamp {state}")
+
+    async def channel_of(self, user: str) -> str:
+        """Return the name of the channel of a telephone's call."""
+        for line in (await self.command("core show channels concise")).splitlines():
+            if line.startswith(f"PJSIP/{user}-"):
+                return line.partition("!")[0]
+        raise PeerError(f"{user} has no call{self.log_section()}")
+
+    async def contacts(self, user: str) -> list[str]:
+        """Return the URIs under which a telephone is registered."""
+        found = re.findall(rf"Contact:\s+{user}/(\S+)", await self.command("pjsip show contacts"))
+        return [str(uri) for uri in found]
+
+    # What happened
+
+    def _has(self, event: str, fields: Iterable[tuple[str, str]] = ()) -> bool:
+        wanted = {"Event": event, **dict(fields)}.items()
+        return any(wanted <= seen.items() for seen in self.events)
+
+    async def until_event(self, event: str, **fields: str) -> Mapping[str, str]:
+        """Wait for an event of the manager interface that has these fields, and return the first."""
+        wanted = {"Event": event, **fields}.items()
+        await self.until(lambda: self._has(event, fields.items()), f"Asterisk tells {event} {fields}")
+        return next(seen for seen in self.events if wanted <= seen.items())
+
+    @property
+    def digits(self) -> str:
+        """Return the DTMF digits that it received so far."""
+        return "".join(
+            event["Digit"]
+            for event in self.events
+            if event["Event"] == "DTMFEnd" and event.get("Direction") == "Received"
+        )
+
+    @property
+    @override
+    def log(self) -> str:
+        """Return its log, which holds every SIP message, after what it printed."""
+        full = self.folder / "log" / "full"
+        return super().log + (full.read_text(errors="replace") if full.exists() else "")
+
+    def messages(self, method: str = "", *, sent: bool | None = None, status: int | None = None) -> list[SeenMessage]:
+        """Return SIP messages in their order: requests of a method, or with a `status` the answers to it."""
+        found = [
+            SeenMessage(match["way"] == "Transmitting", match["far"], match["text"])
+            for match in _MESSAGE.finditer(self.log.replace("\r", ""))
+        ]
+        return [
+            message
+            for message in found
+            if sent in (None, message.sent)
+            and (status is None or message.status == status)
+            and (not method or method == (message.method if status is None else message.answers))
+        ]
+
+    # Sound
+
+    def heard(self) -> Path:
+        """Return the file of what the extension `tone` hears."""
+        return self.folder / "heard.wav"
+
+    async def until_heard(self, seconds: float) -> Tone:
+        """Wait until the extension `tone` has heard so much and return the tone in it."""
+        path = self.heard()
+        await self.until(lambda: wav_seconds(path, RATE) >= seconds, f"Asterisk hears {seconds:g} s")
+        return measure(*read_wav(path))
