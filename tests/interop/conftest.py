@@ -58,10 +58,17 @@ class Peers:
             )
         )
 
-    async def asterisk(self, *, qualify: int = 0, shortest_registration: int = 2, tls: Tls | None = None) -> Asterisk:
+    async def asterisk(
+        self,
+        *,
+        qualify: int = 0,
+        shortest_registration: int = 2,
+        tls: Tls | None = None,
+        without: tuple[str, ...] = (),
+    ) -> Asterisk:
         """Start an exchange."""
         return await self.start(
-            Asterisk(self.own(), qualify=qualify, shortest_registration=shortest_registration, tls=tls)
+            Asterisk(self.own(), qualify=qualify, shortest_registration=shortest_registration, tls=tls, without=without)
         )
 
     async def baresip(

@@ -36,12 +36,13 @@ _MESSAGE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A telephone's account; `settings` are further lines of its endpoint, `login` of its login."""
+    """A telephone's account; `settings` are further lines of its endpoint, `login` and `place` of those sections."""
 
     name: str
     password: str
     settings: tuple[str, ...] = ()
     login: tuple[str, ...] = ()
+    place: tuple[str, ...] = ()
 
     @property
     def sections(self) -> str:
@@ -56,6 +57,7 @@ class User:
             f"password = {self.password}",
             *self.login,
             f"[{self.name}](place)",
+            *self.place,
         ]
         return "\n".join(lines) + "\n"
 
@@ -71,7 +73,8 @@ USERS = (
     User("passed", "passedpw", settings=("moh_passthrough = yes",)),
     User("direct", "directpw", settings=("direct_media = yes",)),
     User("reliable", "reliablepw", settings=("100rel = required",)),
-    User("mailed", "mailedpw", settings=(f"mailboxes = {MAIL_BOX}",)),
+    User("mailed", "mailedpw", place=(f"mailboxes = {MAIL_BOX}",)),
+    User("told", "toldpw", settings=(f"mailboxes = {MAIL_BOX}",)),
     User("secret", "secretpw", settings=("media_encryption = sdes",)),
 )
 PASSWORDS = {user.name: user.password for user in USERS}
@@ -125,17 +128,31 @@ class Tls:
     key: Path
 
 
+def message_id(path: Path) -> str:
+    """Return the id of a message in the mail box, from its description."""
+    found = re.search(r"^msg_id=(.+)$", path.read_text(), re.MULTILINE)
+    if found is None:
+        raise PeerError(f"{path} describes no message")
+    return found[1].strip()
+
+
 class Asterisk(PeerProcess):
     """An exchange with the telephones of `USERS` on one free loopback port, UDP and TCP, and TLS on the next one.
 
     `qualify` is how many seconds lie between its OPTIONS to registered telephones, 0 for none. A registration for
-    less than `shortest_registration` seconds is made one for so long.
+    less than `shortest_registration` seconds is made one for so long. Modules in `without` are not loaded.
     """
 
     program = "asterisk"
 
     def __init__(
-        self, folder: Path, *, qualify: int = 0, shortest_registration: int = 2, tls: Tls | None = None
+        self,
+        folder: Path,
+        *,
+        qualify: int = 0,
+        shortest_registration: int = 2,
+        tls: Tls | None = None,
+        without: tuple[str, ...] = (),
     ) -> None:
         """Choose ports; the configuration is written by `start`."""
         super().__init__("asterisk", folder)
@@ -146,6 +163,7 @@ class Asterisk(PeerProcess):
         self._qualify = qualify
         self._shortest = shortest_registration
         self._tls = tls
+        self._without = without
         self._ids = itertools.count(1)
         self._answers: dict[str, asyncio.Future[Mapping[str, str]]] = {}
         self._reader: asyncio.Task[None] | None = None
@@ -174,16 +192,20 @@ class Asterisk(PeerProcess):
         self.events.clear()
         self._write_configuration()
         self.launch("-f", "-C", str(self.folder / "etc" / "asterisk.conf"))
+        await self._connect()
+        await self.action("Login", Username="test", Secret=AMI_SECRET)
+        await self.until(lambda: self._has("FullyBooted"), "Asterisk is fully booted")
+
+    async def _connect(self) -> None:
         while True:
             self.require_alive("Asterisk opens its control port")
             try:
                 reader, self._writer = await asyncio.open_connection(LOOPBACK, self.ami_port)
-                break
             except ConnectionRefusedError:
                 await asyncio.sleep(0.05)
-        self._reader = asyncio.create_task(self._read(reader))
-        await self.action("Login", Username="test", Secret=AMI_SECRET)
-        await self.until(lambda: self._has("FullyBooted"), "Asterisk is fully booted")
+            else:
+                self._reader = asyncio.create_task(self._read(reader))
+                return
 
     def _write_configuration(self) -> None:
         binary = Path(require_program(self.program)).resolve()
@@ -216,6 +238,8 @@ class Asterisk(PeerProcess):
             text = template.read_text()
             for name, value in values.items():
                 text = text.replace(f"@{name}@", value)
+            for module in self._without:
+                text = text.replace(f"load = {module}\n", "")
             (self.folder / "etc" / template.name).write_text(text)
 
     def _tls_section(self) -> str:
@@ -266,7 +290,8 @@ class Asterisk(PeerProcess):
         if self._writer is None:
             raise PeerError("Asterisk is not running")
         action_id = str(next(self._ids))
-        waiter = self._answers[action_id] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
+        self._answers[action_id] = waiter
         lines = {"Action": name, "ActionID": action_id, **fields}
         self._writer.write("".join(f"{key}: {value}\r\n" for key, value in lines.items()).encode() + b"\r\n")
         try:
@@ -298,16 +323,28 @@ class Asterisk(PeerProcess):
         """End a telephone's call, or give up calling it."""
         await self.action("Hangup", Channel=await self.channel_of(user), Cause="16")
 
+    async def forget_messages(self) -> None:
+        """Take every message out of the mail box."""
+        number, context = MAIL_BOX.split("@")
+        inbox = self.folder / "spool" / "voicemail" / context / number / "INBOX"
+        for path in inbox.glob("msg*.txt"):
+            await self.action("VoicemailRemove", Mailbox=number, Context=context, Folder="INBOX", ID=message_id(path))
+
     async def switch_lamp(self, state: str) -> None:
         """Set the state of the extension `lamp`: NOT_INUSE, RINGING, INUSE ..."""
         await self.command(f"devstate change Custom:lamp {state}")
 
     async def channel_of(self, user: str) -> str:
         """Return the name of the channel of a telephone's call."""
-        for line in (await self.command("core show channels concise")).splitlines():
-            if line.startswith(f"PJSIP/{user}-"):
-                return line.partition("!")[0]
+        for name, *_ in await self.channels():
+            if name.startswith(f"PJSIP/{user}-"):
+                return name
         raise PeerError(f"{user} has no call{self.log_section()}")
+
+    async def channels(self) -> list[list[str]]:
+        """Return name, context, extension and further fields of every channel."""
+        listed = await self.command("core show channels concise")
+        return [line.split("!") for line in listed.splitlines() if "!" in line]
 
     async def contacts(self, user: str) -> list[str]:
         """Return the URIs under which a telephone is registered."""
