@@ -11,6 +11,7 @@ from custom_components.sip_ua.sip.account import Timing
 from custom_components.sip_ua.sip.events import (
     CallState,
     MessagesWaiting,
+    RegistrationState,
     WatchedState,
     WatchedStateChanged,
 )
@@ -35,12 +36,12 @@ STATES: Mapping[str, WatchedState] = {
 
 async def leave_message(asterisk: Asterisk, ours: Agent, folder: Path) -> None:
     """Speak into the mail box for a while."""
-    before = asterisk.log.count("Playing 'beep")
+    before = asterisk.log.count("Recording the message")
     call_id = await ours.phone.dial("mail")
     await ours.until_state(call_id, CallState.TALKING)
     tone = write_wav(folder / "message.wav", sine(440.0, 30.0, 8_000, -15.0), 8_000)
     ours.phone.play(call_id, FileSource(tone))
-    await asterisk.until(lambda: asterisk.log.count("Playing 'beep") > before, "the mail box beeps")
+    await asterisk.until(lambda: asterisk.log.count("Recording the message") > before, "the mail box listens")
     statistics = await ours.phone.statistics(call_id)
     assert statistics is not None
     start = statistics.packets_sent
@@ -75,6 +76,11 @@ async def test_messages_in_the_mail_box_are_told(peers: Peers, tmp_path: Path, u
     assert len(subscribed) == (2 if user == "mailed" else 0)
 
 
+async def until_shown(ours: Agent, watch_id: str, state: WatchedState) -> None:
+    """Wait until the lamp of a watched line shows a state."""
+    await ours.until(lambda: ours.phone.watched[watch_id] is state, f"the lamp shows {state}")
+
+
 @pytest.mark.parametrize("without", [(), ("res_pjsip_dialog_info_body_generator.so",)])
 async def test_a_lamp_follows_a_line(peers: Peers, without: tuple[str, ...]) -> None:
     asterisk = await peers.asterisk(without=without)
@@ -82,10 +88,10 @@ async def test_a_lamp_follows_a_line(peers: Peers, without: tuple[str, ...]) -> 
     async with Agent(account_at(asterisk)) as ours:
         await ours.until_registered()
         watch_id = ours.phone.watch("lamp")
-        await ours.until(lambda: ours.phone.watched[watch_id] is WatchedState.IDLE, "the line is idle")
+        await until_shown(ours, watch_id, WatchedState.IDLE)
         for state, shown in STATES.items():
             await asterisk.switch_lamp(state)
-            await ours.until(lambda shown=shown: ours.phone.watched[watch_id] is shown, f"{state} is shown as {shown}")
+            await until_shown(ours, watch_id, shown)
         event = asterisk.messages("NOTIFY", sent=True)[-1].header("Event")
         assert event.partition(";")[0] == ("presence" if without else "dialog")
         ours.phone.unwatch(watch_id)
@@ -103,14 +109,14 @@ async def test_a_lamp_follows_the_calls_of_a_telephone(peers: Peers) -> None:
         await ours.until_registered()
         watch_id = ours.phone.watch("bob")
         await bob.until_registered()
-        await ours.until(lambda: ours.phone.watched[watch_id] is WatchedState.IDLE, "bob is idle")
+        await until_shown(ours, watch_id, WatchedState.IDLE)
         await asterisk.originate("bob", "silent")
         call = (await bob.until_incoming()).call
-        await ours.until(lambda: ours.phone.watched[watch_id] is WatchedState.RINGING, "bob's telephone rings")
+        await until_shown(ours, watch_id, WatchedState.RINGING)
         await bob.phone.answer(call.id)
-        await ours.until(lambda: ours.phone.watched[watch_id] is WatchedState.TALKING, "bob talks")
+        await until_shown(ours, watch_id, WatchedState.TALKING)
         await bob.phone.hangup(call.id)
-        await ours.until(lambda: ours.phone.watched[watch_id] is WatchedState.IDLE, "bob is idle again")
+        await until_shown(ours, watch_id, WatchedState.IDLE)
         states = [event.state for event in ours.told(WatchedStateChanged)]
         assert states[-4:] == [WatchedState.IDLE, WatchedState.RINGING, WatchedState.TALKING, WatchedState.IDLE]
 
@@ -130,9 +136,10 @@ async def test_watching_goes_on_after_asterisk_was_away(peers: Peers) -> None:
     async with Agent(account_at(asterisk, timing=Timing(expiration=6, resend=2, keep_alive=5))) as ours:
         await ours.until_registered()
         watch_id = ours.phone.watch("lamp")
-        await ours.until(lambda: ours.phone.watched[watch_id] is WatchedState.IDLE, "the line is idle")
+        await until_shown(ours, watch_id, WatchedState.IDLE)
         asterisk.kill()
         await asterisk.stop()
+        await ours.until_registration(RegistrationState.FAILED)
         await asterisk.start()
         await asterisk.switch_lamp("INUSE")
-        await ours.until(lambda: ours.phone.watched[watch_id] is WatchedState.TALKING, "the line is in use")
+        await until_shown(ours, watch_id, WatchedState.TALKING)

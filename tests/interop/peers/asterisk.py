@@ -323,6 +323,10 @@ class Asterisk(PeerProcess):
         """End a telephone's call, or give up calling it."""
         await self.action("Hangup", Channel=await self.channel_of(user), Cause="16")
 
+    async def set_target(self, uri: str) -> None:
+        """Set where the extensions `moves` and `redirects` send their callers."""
+        await self.action("Setvar", Variable="TARGET", Value=uri)
+
     async def forget_messages(self) -> None:
         """Take every message out of the mail box."""
         number, context = MAIL_BOX.split("@")
