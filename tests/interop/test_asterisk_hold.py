@@ -157,3 +157,22 @@ async def test_sessions_are_refreshed_by_us_and_by_asterisk(peers: Peers) -> Non
         assert [ours.phone.calls[call_id].state for call_id in (outgoing, incoming)] == [CallState.TALKING] * 2
         await asyncio.sleep(0.5)
         assert not [message for message in asterisk.messages() if message.status >= 400 and message.status != 401]
+
+
+async def test_either_side_may_want_longer_sessions_than_the_other(peers: Peers) -> None:
+    asterisk = await peers.asterisk()
+    timing = Timing(session_expires=90, min_se=90)
+    async with Agent(account_at(asterisk, "patient", timing=timing)) as ours:
+        await ours.until_registered()
+        call_id = await ours.phone.dial("silent")
+        await ours.until_state(call_id, CallState.TALKING)
+        assert [message.header("Min-SE") for message in asterisk.messages("INVITE", status=422)] == ["200"]
+        assert asterisk.messages("INVITE", status=200)[-1].header("Session-Expires").startswith("200;")
+    timing = Timing(session_expires=600, min_se=600)
+    async with Agent(account_at(asterisk, "timed", timing=timing)) as ours:
+        await ours.until_registered()
+        await asterisk.originate("timed", "silent")
+        await ours.phone.answer((await ours.until_incoming()).call.id)
+        await asterisk.until(lambda: not asterisk.messages("INVITE", status=200)[-1].sent, "we have answered")
+        assert [message.header("Min-SE") for message in asterisk.messages("INVITE", status=422)] == ["200", "600"]
+        assert asterisk.messages("INVITE", status=200)[-1].header("Session-Expires").startswith("600;")
