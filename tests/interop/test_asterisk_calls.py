@@ -17,6 +17,7 @@ from custom_components.sip_ua.sip.events import (
     LadderStep,
     MediaChanged,
 )
+from custom_components.sip_ua.sip.outcome import ANSWERED_ELSEWHERE
 
 from .agent import Agent, account_at
 from .conftest import Peers
@@ -235,3 +236,17 @@ async def test_the_steps_of_a_call_are_those_of_the_wire(peers: Peers) -> None:
             (LadderStep.BYE, False),
             (LadderStep.BYE_OK, True),
         ]
+
+
+async def test_a_call_that_another_telephone_took_is_not_missed(peers: Peers) -> None:
+    asterisk = await peers.asterisk()
+    async with Agent(account_at(asterisk)) as ours, Agent(account_at(asterisk, "bob")) as bob:
+        await ours.until_registered()
+        await bob.until_registered()
+        await asterisk.originate_at("everybody", "silent")
+        call = (await ours.until_incoming()).call
+        await bob.phone.answer((await bob.until_incoming()).call.id)
+        ended = await ours.until_ended(call.id)
+        assert ended.outcome is not CallOutcome.MISSED
+        assert ended.reason == ANSWERED_ELSEWHERE
+        assert asterisk.messages("CANCEL", sent=True)[0].header("Reason")

@@ -310,9 +310,16 @@ class Asterisk(PeerProcess):
 
     async def originate(self, user: str, extension: str) -> None:
         """Let Asterisk call a telephone, and connect it to an extension once it has answered."""
+        await self._originate(f"PJSIP/{user}", extension)
+
+    async def originate_at(self, called: str, extension: str) -> None:
+        """Connect two extensions; what the first one dials is called."""
+        await self._originate(f"Local/{called}@phones", extension)
+
+    async def _originate(self, channel: str, extension: str) -> None:
         await self.action(
             "Originate",
-            Channel=f"PJSIP/{user}",
+            Channel=channel,
             Context="phones",
             Exten=extension,
             Priority="1",
