@@ -9,6 +9,7 @@ from custom_components.sip_ua.sip.account import ReferPolicy
 from custom_components.sip_ua.sip.events import (
     CallDirection,
     CallOutcome,
+    CallReplaced,
     CallState,
     TransferProgress,
     TransferRequested,
@@ -197,3 +198,21 @@ async def test_a_redirection_to_another_extension_is_followed(peers: Peers, tmp_
         await ours.until_state(call_id, CallState.TALKING)
         assert len(asterisk.messages("INVITE", status=302)) == 1
         await assert_hears_tone(ours, call_id, tmp_path / "tone.wav")
+
+
+async def test_whom_asterisk_connects_us_to_is_shown(peers: Peers) -> None:
+    asterisk = await peers.asterisk()
+    async with (
+        Agent(account_at(asterisk, "shown")) as ours,
+        Agent(account_at(asterisk, "bob")) as bob,
+        Agent(account_at(asterisk, "timed")) as carol,
+    ):
+        first, at_us = await talk(bob, ours, "shown")
+        assert ours.phone.calls[at_us].remote.number == "bob"
+        second, at_carol = await talk(bob, carol, "timed")
+        await bob.phone.transfer_to(first, second)
+        await until_transferred(bob, TransferState.SUCCEEDED)
+        await ours.until(lambda: ours.told(CallReplaced), "we are told of somebody else")
+        (event,) = ours.told(CallReplaced)
+        assert (event.previous.number, event.call.remote.number) == ("bob", "timed")
+        assert carol.phone.calls[at_carol].state is CallState.TALKING

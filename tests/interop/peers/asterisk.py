@@ -71,6 +71,7 @@ USERS = (
     User("info", "infopw", settings=("dtmf_mode = info",)),
     User("timed", "timedpw", settings=("timers = always", "timers_min_se = 90", "timers_sess_expires = 90")),
     User("patient", "patientpw", settings=("timers_min_se = 200", "timers_sess_expires = 300")),
+    User("shown", "shownpw", settings=("send_pai = yes", "trust_id_outbound = yes")),
     User("passed", "passedpw", settings=("moh_passthrough = yes",)),
     User("direct", "directpw", settings=("direct_media = yes",)),
     User("reliable", "reliablepw", settings=("100rel = required",)),
