@@ -255,6 +255,8 @@ class Asterisk(PeerProcess):
     @override
     async def stop(self) -> None:
         """End Asterisk and close the control connection."""
+        # It keeps nothing that matters, and takes a second to end politely.
+        self.kill()
         await super().stop()
         if self._reader is not None:
             self._reader.cancel()
