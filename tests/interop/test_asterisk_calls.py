@@ -142,6 +142,7 @@ async def test_nobody_answering_ends_the_call_after_the_ring_timeout(peers: Peer
         call_id = await ours.phone.dial("rings")
         await ours.until_state(call_id, CallState.ALERTING)
         assert (await ours.until_ended(call_id)).outcome is CallOutcome.NO_ANSWER
+    await asterisk.settled()
     assert [message.answers for message in asterisk.messages("CANCEL", status=200)] == ["CANCEL"]
     assert len(asterisk.messages("INVITE", status=487)) == 1
 
@@ -174,6 +175,7 @@ async def test_a_server_that_hangs_up_ends_the_call(peers: Peers) -> None:
         await ours.until_registered()
         ended = await ours.until_ended(await ours.phone.dial("short"))
         assert (ended.outcome, ended.ended_by) == (CallOutcome.ANSWERED, EndedBy.REMOTE)
+        await asterisk.until(lambda: asterisk.messages("BYE", status=200), "our answer to the BYE")
         bye = asterisk.messages("BYE", sent=True)[0]
         assert "cause=16" in bye.header("Reason")
         assert len(asterisk.messages("BYE", status=200)) == 1
@@ -210,7 +212,9 @@ async def test_answers_that_must_be_acknowledged_are(peers: Peers, way: Reliable
         await asterisk.until(lambda: asterisk.messages("PRACK", sent=True), "our 180 is acknowledged")
         await ours.phone.answer(call.id)
         await ours.until_state(call.id, CallState.TALKING)
-        assert asterisk.messages("PRACK", status=200)[-1].sent is False
+        await asterisk.until(
+            lambda: not asterisk.messages("PRACK", status=200)[-1].sent, "Asterisk's PRACK is answered"
+        )
 
 
 async def test_a_phone_that_cannot_acknowledge_is_told_so(peers: Peers) -> None:
@@ -249,4 +253,5 @@ async def test_a_call_that_another_telephone_took_is_not_missed(peers: Peers) ->
         ended = await ours.until_ended(call.id)
         assert ended.outcome is not CallOutcome.MISSED
         assert ended.reason == ANSWERED_ELSEWHERE
+        await asterisk.settled()
         assert asterisk.messages("CANCEL", sent=True)[0].header("Reason")

@@ -72,6 +72,7 @@ async def test_messages_in_the_mail_box_are_told(peers: Peers, tmp_path: Path, u
         assert (await until_messages(ours, 2)).waiting
         await asterisk.forget_messages()
         assert not (await until_messages(ours, 0)).waiting
+    await asterisk.settled()
     subscribed = asterisk.messages("SUBSCRIBE", status=200)
     assert len(subscribed) == (2 if user == "mailed" else 0)
 
@@ -92,6 +93,7 @@ async def test_a_lamp_follows_a_line(peers: Peers, without: tuple[str, ...]) -> 
         for state, shown in STATES.items():
             await asterisk.switch_lamp(state)
             await until_shown(ours, watch_id, shown)
+        await asterisk.settled()
         event = asterisk.messages("NOTIFY", sent=True)[-1].header("Event")
         assert event.partition(";")[0] == ("presence" if without else "dialog")
         ours.phone.unwatch(watch_id)
@@ -99,6 +101,7 @@ async def test_a_lamp_follows_a_line(peers: Peers, without: tuple[str, ...]) -> 
             lambda: "terminated" in asterisk.messages("NOTIFY", sent=True)[-1].header("Subscription-State"),
             "the subscription has ended",
         )
+    await asterisk.settled()
     answers = [message.status for message in asterisk.messages(sent=False) if message.answers == "NOTIFY"]
     assert set(answers) == {200}
 

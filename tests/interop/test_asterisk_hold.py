@@ -56,6 +56,7 @@ async def test_we_hold_and_the_other_side_hears_music_until_we_are_back(peers: P
         await asterisk.until_event("Hold")
         await asterisk.until_event("MusicOnHoldStart", Class="default")
         await assert_hears(bob, theirs, tmp_path / "music.wav", MUSIC_HZ, MUSIC_DBFS)
+        await asterisk.settled()
         assert "a=sendonly" in asterisk.messages("INVITE", sent=False)[-1].text
         assert "a=recvonly" in asterisk.messages("INVITE", status=200)[-1].text
 
@@ -141,6 +142,7 @@ async def test_sessions_are_refreshed_by_us_and_by_asterisk(peers: Peers) -> Non
         incoming = (await ours.until_incoming()).call.id
         await ours.phone.answer(incoming)
         await ours.until_state(incoming, CallState.TALKING)
+        await asterisk.until(lambda: len(asterisk.messages("INVITE", status=200)) == 2, "both calls are accepted")
         accepted = asterisk.messages("INVITE", status=200)
         agreed = {message.sent: message.header("Session-Expires") for message in accepted}
         assert agreed == {True: "90;refresher=uac", False: "90;refresher=uac"}
@@ -156,6 +158,7 @@ async def test_sessions_are_refreshed_by_us_and_by_asterisk(peers: Peers) -> Non
         await asterisk.until(lambda: refreshes(sent=True) and refreshes(sent=False), "both sides refresh")
         assert [ours.phone.calls[call_id].state for call_id in (outgoing, incoming)] == [CallState.TALKING] * 2
         await asyncio.sleep(0.5)
+        await asterisk.settled()
         assert not [message for message in asterisk.messages() if message.status >= 400 and message.status != 401]
 
 
@@ -166,6 +169,7 @@ async def test_either_side_may_want_longer_sessions_than_the_other(peers: Peers)
         await ours.until_registered()
         call_id = await ours.phone.dial("silent")
         await ours.until_state(call_id, CallState.TALKING)
+        await asterisk.settled()
         assert [message.header("Min-SE") for message in asterisk.messages("INVITE", status=422)] == ["200"]
         assert asterisk.messages("INVITE", status=200)[-1].header("Session-Expires").startswith("200;")
     timing = Timing(session_expires=600, min_se=600)

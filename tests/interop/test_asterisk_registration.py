@@ -38,11 +38,13 @@ async def test_a_login_at_asterisk_succeeds_and_ends_with_the_phone(
         assert registered.expires_at is not None
         assert registered.expires_at - registered.at == pytest.approx(3600, abs=2)
         assert len(await asterisk.contacts(user)) == 1
+        await asterisk.settled()
         assert codes(asterisk) == [401, 200]
         login = asterisk.messages("REGISTER")[-1].header("Authorization")
         assert f"algorithm={algorithm}," in login
         assert asterisk.messages("REGISTER")[0].far.startswith(f"{transport.via}:{LOOPBACK}:")
     assert await asterisk.contacts(user) == []
+    await asterisk.settled()
     assert codes(asterisk) == [401, 200, 200]
 
 
@@ -61,6 +63,7 @@ async def test_a_phone_registers_and_calls_over_tls(
     account = account_at(asterisk, transport=Transport.TLS)
     async with Agent(replace(account, server=ServerAddress(LOOPBACK, asterisk.tls_port))) as ours:
         await ours.until_registered()
+        await asterisk.settled()
         assert asterisk.messages("REGISTER")[0].far.startswith("TLS:")
         (contact,) = await asterisk.contacts("ha")
         assert "transport=tls" in contact.lower()
@@ -68,6 +71,7 @@ async def test_a_phone_registers_and_calls_over_tls(
         await ours.until_state(call_id, CallState.TALKING)
         await ours.phone.hangup(call_id)
         await ours.until_ended(call_id)
+        await asterisk.settled()
         assert {message.far.partition(":")[0] for message in asterisk.messages()} == {"TLS"}
 
 
@@ -79,6 +83,7 @@ async def test_a_certificate_of_nobody_that_we_trust_is_refused(peers: Peers, tm
         failed = await ours.until_registration(RegistrationState.FAILED)
         assert failed.failure is RegistrationFailure.CERTIFICATE
         assert "Home Root" in failed.detail
+    await asterisk.settled()
     assert asterisk.messages() == []
 
 
@@ -88,6 +93,7 @@ async def test_a_wrong_password_is_told_once(peers: Peers) -> None:
         refused = await ours.until_registration(RegistrationState.REFUSED)
         assert refused.failure is RegistrationFailure.LOGIN_REFUSED
         assert refused.next_attempt_at is None
+    await asterisk.settled()
     assert codes(asterisk) == [401, 401]
 
 
@@ -95,6 +101,7 @@ async def test_an_interval_that_asterisk_lengthened_by_itself_is_taken_over(peer
     asterisk = await peers.asterisk(shortest_registration=40)
     async with Agent(account_at(asterisk, timing=Timing(expiration=20))) as ours:
         registered = await ours.until_registered()
+        await asterisk.settled()
         assert codes(asterisk) == [401, 200]
         assert registered.expires_at is not None
         assert registered.expires_at - registered.at == pytest.approx(40, abs=2)

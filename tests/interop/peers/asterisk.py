@@ -311,6 +311,12 @@ class Asterisk(PeerProcess):
         """Give a command of its console and return what it printed."""
         return (await self.action("Command", Command=text)).get("Output", "")
 
+    async def settled(self) -> None:
+        """Wait until all that has happened so far stands in the log, which is written a moment later."""
+        mark = f"settled {next(self._ids)}"
+        await self.action("Setvar", Variable="MARK", Value=mark)
+        await self.until(lambda: f"to '{mark}'" in self.log, "the log is written")
+
     async def originate(self, user: str, extension: str) -> None:
         """Let Asterisk call a telephone, and connect it to an extension once it has answered."""
         await self._originate(f"PJSIP/{user}", extension)
