@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from .peers import Asterisk, Baresip, Kamailio, PeerProcess, Sipp
-from .peers.asterisk import Tls
 
 STARTED = pytest.StashKey[list[PeerProcess]]()
 LOG_TAIL_CHARACTERS = 12_000
@@ -63,12 +62,18 @@ class Peers:
         *,
         qualify: int = 0,
         shortest_registration: int = 2,
-        tls: Tls | None = None,
+        certificate: Path | None = None,
         without: tuple[str, ...] = (),
     ) -> Asterisk:
         """Start an exchange."""
         return await self.start(
-            Asterisk(self.own(), qualify=qualify, shortest_registration=shortest_registration, tls=tls, without=without)
+            Asterisk(
+                self.own(),
+                qualify=qualify,
+                shortest_registration=shortest_registration,
+                certificate=certificate,
+                without=without,
+            )
         )
 
     async def baresip(

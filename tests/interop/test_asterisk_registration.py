@@ -7,14 +7,20 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from custom_components.sip_ua.sip.account import ServerAddress, Timing, Transport
+from custom_components.sip_ua.sip.account import (
+    Account,
+    CertificateCheck,
+    ServerAddress,
+    Timing,
+    TlsSettings,
+    Transport,
+)
 from custom_components.sip_ua.sip.events import CallState, RegistrationFailure, RegistrationState
-from tests.net.certificates import CertificateAuthority
+from tests.net.certificates import CertificateAuthority, fingerprint_of
 
 from .agent import Agent, account_at
 from .conftest import Peers
-from .peers import LOOPBACK, REALM, Asterisk, until
-from .peers.asterisk import Tls
+from .peers import LOOPBACK, Asterisk, until
 
 pytestmark = [pytest.mark.interop, pytest.mark.peer("asterisk")]
 
@@ -48,38 +54,41 @@ async def test_a_login_at_asterisk_succeeds_and_ends_with_the_phone(
     assert codes(asterisk) == [401, 200, 200]
 
 
-def certify(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Tls:
-    """Make a certificate for Asterisk, and the system trust who issued it."""
-    authority = CertificateAuthority(folder)
-    monkeypatch.setenv("SSL_CERT_FILE", authority.cafile)
-    path = authority.file(x509.DNSName(REALM), x509.IPAddress(ip_address(LOOPBACK)))
-    return Tls(path, path)
-
-
-async def test_a_phone_registers_and_calls_over_tls(
-    peers: Peers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asterisk = await peers.asterisk(tls=certify(tmp_path, monkeypatch))
+def account_over_tls(asterisk: Asterisk, tls: TlsSettings) -> Account:
+    """Return the settings of `ha` at the port that Asterisk listens for TLS on."""
     account = account_at(asterisk, transport=Transport.TLS)
-    async with Agent(replace(account, server=ServerAddress(LOOPBACK, asterisk.tls_port))) as ours:
+    return replace(account, server=ServerAddress(LOOPBACK, asterisk.tls_port), tls=tls)
+
+
+@pytest.mark.parametrize("check", [CertificateCheck.AUTHORITY, CertificateCheck.FINGERPRINT])
+async def test_a_phone_registers_and_calls_over_tls(peers: Peers, tmp_path: Path, check: CertificateCheck) -> None:
+    authority = CertificateAuthority(tmp_path)
+    certificate = authority.file(x509.IPAddress(ip_address(LOOPBACK)))
+    asterisk = await peers.asterisk(certificate=certificate)
+    tls = TlsSettings(check=check, authority=authority.pem, fingerprint=fingerprint_of(certificate))
+    async with Agent(account_over_tls(asterisk, tls)) as ours:
         await ours.until_registered()
-        await asterisk.settled()
-        assert asterisk.messages("REGISTER")[0].far.startswith("TLS:")
         (contact,) = await asterisk.contacts("ha")
         assert "transport=tls" in contact.lower()
         call_id = await ours.phone.dial("echo")
         await ours.until_state(call_id, CallState.TALKING)
         await ours.phone.hangup(call_id)
         await ours.until_ended(call_id)
+        # Nobody can connect to us, so that it calls us over the connection that we made.
+        await asterisk.originate("ha", "silent")
+        incoming = (await ours.until_incoming()).call.id
+        await ours.phone.answer(incoming)
+        await ours.until_state(incoming, CallState.TALKING)
+        await asterisk.hang_up("ha")
+        await ours.until_ended(incoming)
         await asterisk.settled()
         assert {message.far.partition(":")[0] for message in asterisk.messages()} == {"TLS"}
 
 
 async def test_a_certificate_of_nobody_that_we_trust_is_refused(peers: Peers, tmp_path: Path) -> None:
-    path = CertificateAuthority(tmp_path).file(x509.DNSName(REALM))
-    asterisk = await peers.asterisk(tls=Tls(path, path))
-    account = account_at(asterisk, transport=Transport.TLS)
-    async with Agent(replace(account, server=ServerAddress(LOOPBACK, asterisk.tls_port))) as ours:
+    certificate = CertificateAuthority(tmp_path).file(x509.IPAddress(ip_address(LOOPBACK)))
+    asterisk = await peers.asterisk(certificate=certificate)
+    async with Agent(account_over_tls(asterisk, TlsSettings())) as ours:
         failed = await ours.until_registration(RegistrationState.FAILED)
         assert failed.failure is RegistrationFailure.CERTIFICATE
         assert "Home Root" in failed.detail

@@ -122,14 +122,6 @@ class SeenMessage:
         return "" if self.method else self.header("CSeq").partition(" ")[2].strip()
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """Paths of Asterisk's own certificate with its chain, and of the key."""
-
-    certificate: Path
-    key: Path
-
-
 def message_id(path: Path) -> str:
     """Return the id of a message in the mail box, from its description."""
     found = re.search(r"^msg_id=(.+)$", path.read_text(), re.MULTILINE)
@@ -139,8 +131,9 @@ def message_id(path: Path) -> str:
 
 
 class Asterisk(PeerProcess):
-    """An exchange with the telephones of `USERS` on one free loopback port, UDP and TCP, and TLS on the next one.
+    """An exchange with the telephones of `USERS` on one free loopback port, UDP and TCP.
 
+    With a `certificate`, a file that holds the key too, it listens for TLS on the next port.
     `qualify` is how many seconds lie between its OPTIONS to registered telephones, 0 for none. A registration for
     less than `shortest_registration` seconds is made one for so long. Modules in `without` are not loaded.
     """
@@ -153,7 +146,7 @@ class Asterisk(PeerProcess):
         *,
         qualify: int = 0,
         shortest_registration: int = 2,
-        tls: Tls | None = None,
+        certificate: Path | None = None,
         without: tuple[str, ...] = (),
     ) -> None:
         """Choose ports; the configuration is written by `start`."""
@@ -164,7 +157,7 @@ class Asterisk(PeerProcess):
         self.events: list[Mapping[str, str]] = []
         self._qualify = qualify
         self._shortest = shortest_registration
-        self._tls = tls
+        self._certificate = certificate
         self._without = without
         self._ids = itertools.count(1)
         self._answers: dict[str, asyncio.Future[Mapping[str, str]]] = {}
@@ -245,11 +238,11 @@ class Asterisk(PeerProcess):
             (self.folder / "etc" / template.name).write_text(text)
 
     def _tls_section(self) -> str:
-        if self._tls is None:
+        if self._certificate is None:
             return ""
         return (
             f"[tls]\ntype = transport\nprotocol = tls\nbind = {LOOPBACK}:{self.tls_port}\nmethod = tlsv1_2\n"
-            f"cert_file = {self._tls.certificate}\npriv_key_file = {self._tls.key}\n"
+            f"cert_file = {self._certificate}\npriv_key_file = {self._certificate}\n"
         )
 
     @override
