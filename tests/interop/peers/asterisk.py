@@ -11,6 +11,7 @@ from typing import override
 
 from tests.interop.tone import Tone, measure, read_wav, sine, wav_seconds, write_wav
 
+from .asterisk_messages import SeenMessage, read_messages
 from .ports import LOOPBACK, free_ports
 from .process import PeerError, PeerProcess, require_program
 
@@ -27,11 +28,6 @@ AMI_SECONDS = 10.0
 TONE_HZ = 1004.0
 TONE_DBFS = -6.0
 """The tone of the extension `tone`."""
-_MESSAGE = re.compile(
-    r"<--- (?P<way>Received|Transmitting) SIP (?:request|response) \(\d+ bytes\) (?:from|to) (?P<far>\S+) --->\n"
-    r"(?P<text>.*?)\n(?=\n?<---|\n?\[|\s*==|\s*--|\Z)",
-    re.DOTALL,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,46 +76,6 @@ USERS = (
     User("secret", "secretpw", settings=("media_encryption = sdes",)),
 )
 PASSWORDS = {user.name: user.password for user in USERS}
-
-
-@dataclass(frozen=True, slots=True)
-class SeenMessage:
-    """A SIP message that Asterisk sent or received."""
-
-    sent: bool
-    far: str
-    """`TRANSPORT:address:port` of the other side."""
-    text: str
-
-    @property
-    def start_line(self) -> str:
-        """Return the request line or status line."""
-        return self.text.partition("\n")[0].strip()
-
-    @property
-    def method(self) -> str:
-        """Return the method of a request, "" of an answer."""
-        return "" if self.start_line.startswith("SIP/2.0 ") else self.start_line.partition(" ")[0]
-
-    @property
-    def status(self) -> int:
-        """Return the status of an answer, 0 of a request."""
-        return 0 if self.method else int(self.start_line.split()[1])
-
-    def header(self, name: str) -> str:
-        """Return the first header field of a name, "" where there is none."""
-        for line in self.text.splitlines()[1:]:
-            found, colon, value = line.partition(":")
-            if not line.strip():
-                return ""
-            if colon and found.strip().lower() == name.lower():
-                return value.strip()
-        return ""
-
-    @property
-    def answers(self) -> str:
-        """Return the method of the request that an answer belongs to."""
-        return "" if self.method else self.header("CSeq").partition(" ")[2].strip()
 
 
 def message_id(path: Path) -> str:
@@ -395,13 +351,9 @@ class Asterisk(PeerProcess):
 
     def messages(self, method: str = "", *, sent: bool | None = None, status: int | None = None) -> list[SeenMessage]:
         """Return SIP messages in their order: requests of a method, or with a `status` the answers to it."""
-        found = [
-            SeenMessage(match["way"] == "Transmitting", match["far"], match["text"])
-            for match in _MESSAGE.finditer(self.log.replace("\r", ""))
-        ]
         return [
             message
-            for message in found
+            for message in read_messages(self.log)
             if sent in (None, message.sent)
             and (status is None or message.status == status)
             and (not method or method == (message.method if status is None else message.answers))
