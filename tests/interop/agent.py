@@ -1,5 +1,6 @@
 """Our own telephone as the peers meet it: the phone of the net room with its events kept in order."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -21,6 +22,7 @@ from custom_components.sip_ua.sip.events import (
 from custom_components.sip_ua.sip.transaction import Timers
 
 from .peers import LOOPBACK, REALM, Asterisk, Kamailio, PeerError, free_ports, until
+from .peers.process import PATIENCE_SECONDS, POLL_SECONDS
 
 RTP_PORTS = 8
 EVENTS_SHOWN = 25
@@ -163,6 +165,20 @@ class Agent:
     async def until_ended(self, call_id: str) -> CallSnapshot:
         """Wait for the end of a call and return the call."""
         return await self.until_state(call_id, CallState.ENDED)
+
+    async def until_packets(self, call_id: str, *, sent: int = 0, received: int = 0) -> None:
+        """Wait until a call has sent and received so many more packets of voice."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            before = now = await self.phone.statistics(call_id)
+            while (
+                before is None
+                or now is None
+                or now.packets_sent < before.packets_sent + sent
+                or now.packets_received < before.packets_received + received
+            ):
+                await asyncio.sleep(POLL_SECONDS)
+                now = await self.phone.statistics(call_id)
+                before = before or now
 
     @property
     def digits(self) -> str:

@@ -187,10 +187,7 @@ async def test_voice_before_the_answer_is_heard(peers: Peers) -> None:
         await ours.until_registered()
         call_id = await ours.phone.dial("early")
         await ours.until_state(call_id, CallState.EARLY)
-        statistics = await ours.phone.statistics(call_id)
-        while statistics is None or statistics.packets_received < 50:
-            asterisk.require_alive("we hear a tone")
-            statistics = await ours.phone.statistics(call_id)
+        await ours.until_packets(call_id, received=50)
         await ours.phone.hangup(call_id)
         assert (await ours.until_ended(call_id)).outcome is CallOutcome.CANCELLED
 

@@ -23,7 +23,7 @@ from .tone import sine, write_wav
 
 pytestmark = [pytest.mark.interop, pytest.mark.peer("asterisk")]
 
-MESSAGE_SECONDS = 2.5
+MESSAGE_PACKETS = 125
 STATES: Mapping[str, WatchedState] = {
     "RINGING": WatchedState.RINGING,
     "INUSE": WatchedState.TALKING,
@@ -42,12 +42,7 @@ async def leave_message(asterisk: Asterisk, ours: Agent, folder: Path) -> None:
     tone = write_wav(folder / "message.wav", sine(440.0, 30.0, 8_000, -15.0), 8_000)
     ours.phone.play(call_id, FileSource(tone))
     await asterisk.until(lambda: asterisk.log.count("Recording the message") > before, "the mail box listens")
-    statistics = await ours.phone.statistics(call_id)
-    assert statistics is not None
-    start = statistics.packets_sent
-    while statistics.packets_sent < start + MESSAGE_SECONDS * 50:
-        asterisk.require_alive("the message is long enough")
-        statistics = await ours.phone.statistics(call_id) or statistics
+    await ours.until_packets(call_id, sent=MESSAGE_PACKETS)
     await ours.phone.hangup(call_id)
     await ours.until_ended(call_id)
 
