@@ -154,3 +154,14 @@ async def test_the_phone_is_back_after_asterisk_was(peers: Peers, transport: Tra
         assert len(await asterisk.contacts("ha")) == 1
         call_id = await ours.phone.dial("echo")
         await ours.until_state(call_id, CallState.TALKING)
+
+
+async def test_a_registrar_that_lost_its_table_and_tells_nobody_is_found_out(peers: Peers) -> None:
+    asterisk = await peers.asterisk()
+    async with Agent(account_at(asterisk, timing=Timing(keep_alive=5))) as ours:
+        await ours.until_registered()
+        asterisk.kill()
+        await asterisk.stop()
+        await asterisk.start()
+        await asterisk.until(lambda: codes(asterisk).count(200) >= 2, "we are registered again")
+        assert len(await asterisk.contacts("ha")) == 1
