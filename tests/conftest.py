@@ -12,7 +12,8 @@ from hypothesis import settings
 # Imported before Home Assistant looks for custom integrations, or it finds the test package's own folder.
 import custom_components.sip_ua  # noqa: F401
 from tests.interop.bad_line import namespaces_refused
-from tests.programs import find_program
+
+from .programs import find_program
 
 LOOPBACK = ["127.0.0.1", "127.0.0.2", "::1", "localhost"]
 NAMESPACES = "namespaces"

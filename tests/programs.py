@@ -6,7 +6,7 @@ from pathlib import Path
 
 SERVER_FOLDERS = ("/usr/sbin", "/usr/local/sbin")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sip_ua"
-BUILT_FOLDERS = (CACHE / "pjsua/bin",)
+BUILT_FOLDERS = (CACHE / "asterisk/bin", CACHE / "pjsua/bin")
 
 
 def find_program(name: str) -> str | None:

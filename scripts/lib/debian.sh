@@ -71,3 +71,19 @@ Acquire::Retries "2";
 CONF
     apt-get -q -c "$state/apt.conf" update
 }
+
+unpack_with_needs() { # state folder of a private apt, folder, packages: unpacks them and all that they depend on
+    local state=$1 folder=$2 deb
+    shift 2
+    apt-get -q -y -c "$state/apt.conf" --download-only -o Debug::NoLocking=1 install "$@" || return 1
+    rm -rf "$folder" && mkdir -p "$folder" || return 1
+    for deb in "$state"/archives/*.deb; do
+        dpkg -x "$deb" "$folder" || return 1
+    done
+}
+
+find_loader() { # folder with unpacked packages: sets LIBRARIES and LOADER, whose names differ by architecture
+    LIBRARIES=$(echo "$1"/usr/lib/*-linux-gnu*)
+    LOADER=$(echo "$LIBRARIES"/ld-linux*.so.*)
+    [[ -d $LIBRARIES && -e $LOADER ]] || { echo "no loader in the unpacked libraries"; return 1; }
+}

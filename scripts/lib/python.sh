@@ -73,22 +73,14 @@ find_python() { # sets PYTHON
 }
 
 unpack_debian_python() {
-    local state=$CACHE/python.apt root=$CACHE/python.new final=$CACHE/python libraries loader deb
+    local state=$CACHE/python.apt root=$CACHE/python.new final=$CACHE/python
     private_apt "$state" deb "$PYTHON_SUITE" || return 1
-    rm -rf "$root" && mkdir -p "$root"
-    apt-get -q -y -c "$state/apt.conf" --download-only -o Debug::NoLocking=1 install \
-        python3.14 libpython3.14 libstdc++6 libgcc-s1 || return 1
     # Its headers come alone: those of its C library would not fit the machine's compiler.
     (cd "$state/archives" && apt-get -q -c "$state/apt.conf" download libpython3.14-dev) || return 1
-    for deb in "$state"/archives/*.deb; do
-        dpkg -x "$deb" "$root" || return 1
-    done
-
-    libraries=$(echo "$root"/usr/lib/*-linux-gnu*)
-    loader=$(echo "$libraries"/ld-linux*.so.*)
-    [[ -d $libraries && -e $loader ]] || { echo "no loader in the unpacked libraries"; return 1; }
-    ln -sf ../"${libraries##*/}"/python3.14/pyconfig.h "$root/usr/include/python3.14/pyconfig.h" || return 1
-    set_loader "$root/usr/bin/python3.14" "$final${loader#"$root"}" "$final${libraries#"$root"}" || return 1
+    unpack_with_needs "$state" "$root" python3.14 libpython3.14 libstdc++6 libgcc-s1 || return 1
+    find_loader "$root" || return 1
+    ln -sf ../"${LIBRARIES##*/}"/python3.14/pyconfig.h "$root/usr/include/python3.14/pyconfig.h" || return 1
+    set_loader "$root/usr/bin/python3.14" "$final${LOADER#"$root"}" "$final${LIBRARIES#"$root"}" || return 1
     rm -rf "$final" && mv "$root" "$final" && rm -rf "$state"
 }
 

@@ -1,5 +1,6 @@
 """Our own telephone as the peers meet it: the phone of the net room with its events kept in order."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -29,7 +30,8 @@ from custom_components.sip_ua.sip.events import (
 )
 from custom_components.sip_ua.sip.transaction import Timers
 
-from .peers import LOOPBACK, REALM, Kamailio, PeerError, free_ports, until
+from .peers import LOOPBACK, REALM, Asterisk, Kamailio, PeerError, free_ports, until
+from .peers.process import PATIENCE_SECONDS, POLL_SECONDS
 
 RTP_PORTS = 8
 EVENTS_SHOWN = 25
@@ -44,7 +46,7 @@ def network(local_port: int = 0, address: str = LOOPBACK) -> NetworkSettings:
 
 
 def account_at(
-    kamailio: Kamailio,
+    registrar: Asterisk | Kamailio,
     user: str = "ha",
     *,
     password: str | None = None,
@@ -53,12 +55,12 @@ def account_at(
     codecs: tuple[str, ...] = ("PCMA", "PCMU"),
     dtmf: DtmfMethod = DtmfMethod.AUTO,
 ) -> Account:
-    """Return the settings of `user` at `kamailio`, whose identity is in a domain that no DNS knows."""
+    """Return the settings of `user` at `registrar`, whose identity is in a domain that no DNS knows."""
     return Account(
         number=user,
         domain=REALM,
-        password=kamailio.users[user] if password is None else password,
-        server=ServerAddress(LOOPBACK, kamailio.port),
+        password=registrar.users[user] if password is None else password,
+        server=ServerAddress(LOOPBACK, registrar.port),
         transport=transport,
         timing=timing or Timing(),
         codecs=codecs,
@@ -186,6 +188,20 @@ class Agent:
     async def until_ended(self, call_id: str) -> CallSnapshot:
         """Wait for the end of a call and return the call."""
         return await self.until_state(call_id, CallState.ENDED)
+
+    async def until_packets(self, call_id: str, *, sent: int = 0, received: int = 0) -> None:
+        """Wait until a call has sent and received so many more packets of voice."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            before = now = await self.phone.statistics(call_id)
+            while (
+                before is None
+                or now is None
+                or now.packets_sent < before.packets_sent + sent
+                or now.packets_received < before.packets_received + received
+            ):
+                await asyncio.sleep(POLL_SECONDS)
+                now = await self.phone.statistics(call_id)
+                before = before or now
 
     @property
     def digits(self) -> str:

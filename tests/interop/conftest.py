@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .peers import LOOPBACK, Baresip, Kamailio, PeerProcess, Pjsua, Sipp
+from .peers import LOOPBACK, Asterisk, Baresip, Kamailio, PeerProcess, Pjsua, Sipp
 
 STARTED = pytest.StashKey[list[PeerProcess]]()
 LOG_TAIL_CHARACTERS = 12_000
@@ -57,9 +57,28 @@ class Peers:
             )
         )
 
+    async def asterisk(
+        self,
+        *,
+        qualify: int = 0,
+        shortest_registration: int = 2,
+        certificate: Path | None = None,
+        without: tuple[str, ...] = (),
+    ) -> Asterisk:
+        """Start an exchange."""
+        return await self.start(
+            Asterisk(
+                self.own(),
+                qualify=qualify,
+                shortest_registration=shortest_registration,
+                certificate=certificate,
+                without=without,
+            )
+        )
+
     async def baresip(
         self,
-        kamailio: Kamailio | None,
+        registrar: Asterisk | Kamailio | None,
         user: str = "bob",
         *,
         tone_hz: float = 440.0,
@@ -68,13 +87,13 @@ class Peers:
         transport: str = "udp",
         encryption: str = "",
     ) -> Baresip:
-        """Start a telephone that is registered at `kamailio` on return, or that has no server."""
+        """Start a telephone that is registered at `registrar` on return, or that has no server."""
         return await self.start(
             Baresip(
                 self.own(),
                 user=user,
-                password="" if kamailio is None else kamailio.users[user],
-                registrar="" if kamailio is None else kamailio.address,
+                password="" if registrar is None else registrar.users[user],
+                registrar="" if registrar is None else registrar.address,
                 tone_hz=tone_hz,
                 answer=answer,
                 codecs=codecs,

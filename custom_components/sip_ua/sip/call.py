@@ -12,6 +12,7 @@ from .events import (
     CallEnded,
     CallEvent,
     CallOutcome,
+    CallReplaced,
     CallSnapshot,
     CallState,
     CallStateChanged,
@@ -91,6 +92,16 @@ class Call:
         if not self.ended and self.snapshot.answered_at is None:
             self.snapshot = replace(self.snapshot, answered_at=now, answered_by=by)
 
+    def connected_to(self, remote: Party, now: float) -> None:
+        """Note who is at the other end by now; whom we know to be there is no news (RFC 5876)."""
+        before = self.snapshot
+        outgoing = before.direction is CallDirection.OUTGOING
+        known = (before.remote, before.answered_by if outgoing else None)
+        if not self.established or any(party is not None and _is_same(party, remote) for party in known):
+            return
+        self.snapshot = replace(before, remote=remote, answered_by=remote if outgoing else before.answered_by)
+        self.tell(CallReplaced(at=now, call=self.snapshot, previous=before.remote))
+
     def enter_talking(self, now: float) -> None:
         """Enter the state that follows from who holds the call."""
         if self.held:
@@ -135,6 +146,11 @@ class Call:
 
     def stop_timers(self) -> None:
         """Cancel every alarm of the call."""
+
+
+def _is_same(party: Party, other: Party) -> bool:
+    """Whether two identities name the same person: hosts differ by who tells, numbers do not."""
+    return (party.number or party.uri) == (other.number or other.uri)
 
 
 def nobody(_call: Call) -> None:

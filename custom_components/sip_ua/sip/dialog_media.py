@@ -17,6 +17,7 @@ from .dialog_peer import DialogPeer
 from .errors import LocalProtocolError, NegotiationError, RemoteProtocolError
 from .message import Request, Response
 from .offer_answer import MediaDirection, OfferAnswer
+from .party import asserted_identity
 from .session_timer import LONGEST_SESSION, SessionExpires, SessionTimer, parse_min_se, parse_session_expires
 from .transaction import ServerTransaction
 
@@ -311,7 +312,14 @@ class MediaCall(Call, ABC):
         transaction.context = self
         if media is not None:
             self.set_media(media, now)
+        self._note_identity(request, now)
         self._settle(response, now, uac=False)
+
+    def _note_identity(self, request: Request, now: float) -> None:
+        """Follow the exchange where it connected us to somebody else (RFC 5876)."""
+        identity = asserted_identity(request)
+        if identity is not None and self.core.arrival.remote.host in self.core.server_hosts:
+            self.connected_to(identity, now)
 
     def _must_wait(self, transaction: ServerTransaction, request: Request, now: float) -> bool:
         """Refuse what crosses an exchange that is not over: 491 where it is ours, 500 where it is theirs."""

@@ -312,7 +312,10 @@ class TransferRefused(CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallReplaced(CallEvent):
-    """Somebody else took the place of the far end (RFC 3891); the call keeps its id. `previous` was there before."""
+    """Somebody else took the place of the far end; the call keeps its id. `previous` was there before.
+
+    Told by an INVITE with Replaces (RFC 3891), or by our server during the call (RFC 5876).
+    """
 
     previous: Party
 

@@ -1,6 +1,6 @@
 """Who is at the other end: from header fields of a request, or from what a person dialled.
 
-RFC 3325 (asserted identity), RFC 3323 (privacy), RFC 3966 (visual separators of telephone numbers).
+RFC 3325 with RFC 5876 (asserted identity), RFC 3323 (privacy), RFC 3966 (visual separators of telephone numbers).
 """
 
 from .account import Account, Transport, UriType
@@ -32,15 +32,19 @@ def party_of(address: NameAddr) -> Party:
     return Party(clean_text(address.display_name), clean_text(number), clean_text(str(uri), URI_LIMIT))
 
 
+def asserted_identity(message: Request | Response) -> Party | None:
+    """Return whom a server asserts the far end to be, None where it does not say (RFC 3325 section 9.1)."""
+    for value in message.headers.split("P-Asserted-Identity")[:2]:
+        try:
+            return party_of(parse_name_addr(value))
+        except RemoteProtocolError:
+            continue
+    return None
+
+
 def asserted_party(message: Request | Response, fallback: NameAddr, *, trusted: bool) -> Party:
     """Return the identity that a trusted server asserts, else the one that the peer claims."""
-    if trusted:
-        for value in message.headers.split("P-Asserted-Identity")[:2]:
-            try:
-                return party_of(parse_name_addr(value))
-            except RemoteProtocolError:
-                continue
-    return party_of(fallback)
+    return (asserted_identity(message) if trusted else None) or party_of(fallback)
 
 
 def dial_number(text: str) -> str:

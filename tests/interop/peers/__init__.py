@@ -1,5 +1,6 @@
 """Independent SIP software, started and stopped by the tests."""
 
+from .asterisk import Asterisk
 from .baresip import Baresip, BaresipEvent
 from .kamailio import REALM, Contact, Kamailio, SeenAnswer, SeenRequest, assert_record_routed
 from .pjsua import Pjsua, SeenMessage
@@ -10,6 +11,7 @@ from .sipp import Sipp, SippResult
 __all__ = [
     "LOOPBACK",
     "REALM",
+    "Asterisk",
     "Baresip",
     "BaresipEvent",
     "Contact",
