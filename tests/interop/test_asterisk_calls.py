@@ -91,7 +91,10 @@ async def test_what_we_say_comes_back_as_an_echo(peers: Peers, tmp_path: Path) -
         assert_tone(measure(*read_wav(recording)), OUR_HZ, OUR_DBFS)
 
 
-@pytest.mark.parametrize(("user", "method"), [("ha", DigitMethod.RFC4733), ("info", DigitMethod.INFO)])
+@pytest.mark.parametrize(
+    ("user", "method"),
+    [("ha", DigitMethod.RFC4733), ("info", DigitMethod.INFO), ("inband", DigitMethod.INBAND)],
+)
 async def test_every_key_that_asterisk_presses_arrives(peers: Peers, user: str, method: DigitMethod) -> None:
     asterisk = await peers.asterisk()
     async with Agent(account_at(asterisk, user)) as ours:
@@ -103,9 +106,10 @@ async def test_every_key_that_asterisk_presses_arrives(peers: Peers, user: str, 
         assert {event.method for event in ours.told(DigitReceived)} == {method}
 
 
-async def test_every_key_that_we_press_arrives(peers: Peers) -> None:
+@pytest.mark.parametrize("user", ["ha", "info", "inband"])
+async def test_every_key_that_we_press_arrives(peers: Peers, user: str) -> None:
     asterisk = await peers.asterisk()
-    async with Agent(account_at(asterisk)) as ours:
+    async with Agent(account_at(asterisk, user)) as ours:
         await ours.until_registered()
         call_id = await ours.phone.dial("silent")
         await ours.until_state(call_id, CallState.TALKING)

@@ -65,6 +65,7 @@ USERS = (
     User("sha256", "sha256pw", login=("supported_algorithms_uas = SHA-256",)),
     User("wide", "widepw", settings=("disallow = all", "allow = g722")),
     User("info", "infopw", settings=("dtmf_mode = info",)),
+    User("inband", "inbandpw", settings=("dtmf_mode = inband",)),
     User("timed", "timedpw", settings=("timers = always", "timers_min_se = 90", "timers_sess_expires = 90")),
     User("patient", "patientpw", settings=("timers_min_se = 200", "timers_sess_expires = 300")),
     User("shown", "shownpw", settings=("send_pai = yes", "trust_id_outbound = yes")),
