@@ -16,7 +16,7 @@ from tests.interop.bad_line import namespaces_refused
 from .programs import find_program
 
 LOOPBACK = ["127.0.0.1", "127.0.0.2", "::1", "localhost"]
-NAMESPACES = "namespaces"
+NAMESPACES, TUNNELS = "namespaces", "tunnels"
 NOT_RUN = pytest.StashKey[dict[str, int]]()
 
 # How long one example takes says more about the machine than about the code.
@@ -25,9 +25,10 @@ settings.load_profile("sip_ua")
 
 
 def missing_peers(item: pytest.Item) -> list[str]:
-    """Return the peers of a test that this machine lacks; a peer goes by the name of its program, or "namespaces".
+    """Return the peers of a test that this machine lacks; a peer goes by the name of its program.
 
-    `SIP_UA_PEERS`, a list with commas, stands in for what is installed.
+    "namespaces" and "tunnels" (between them) stand for the right to make some. `SIP_UA_PEERS`, a list with commas,
+    stands in for what is installed.
     """
     names = [name for marker in item.iter_markers("peer") for name in marker.args]
     listed = os.environ.get("SIP_UA_PEERS")
@@ -39,6 +40,8 @@ def missing_peers(item: pytest.Item) -> list[str]:
 @cache
 def is_there(peer: str) -> bool:
     """Whether this machine has a program, or lets us make network namespaces."""
+    if peer == TUNNELS:
+        return not namespaces_refused()
     if peer == NAMESPACES:
         alone = ("unshare", "--user", "--map-root-user", "--net", "true")
         return (
@@ -48,21 +51,10 @@ def is_there(peer: str) -> bool:
     return find_program(peer) is not None
 
 
-def leave_out_without_namespaces(config: pytest.Config, items: list[pytest.Item], not_run: dict[str, int]) -> None:
-    """Leave out what needs network namespaces where this process may make none: that is a right, and no peer."""
-    needing = [item for item in items if item.get_closest_marker("namespaces")]
-    if not needing or not (refusal := namespaces_refused()):
-        return
-    not_run[f"network namespaces ({refusal})"] = len(needing)
-    items[:] = [item for item in items if item not in needing]
-    config.hook.pytest_deselected(items=needing)
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests whose peers are missing, except in CI, and remember to say so."""
     not_run = config.stash.setdefault(NOT_RUN, {})
-    leave_out_without_namespaces(config, items, not_run)
     if os.environ.get("CI"):
         return
     for item in list(items):

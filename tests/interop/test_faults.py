@@ -54,7 +54,7 @@ async def test_calls_to_baresip_come_and_go_over_a_bad_network(peers: Peers) -> 
     assert len(ours.told(CallEnded)) == CALLS
 
 
-@pytest.mark.namespaces
+@pytest.mark.peer("tunnels")
 @pytest.mark.peer("sipp")
 @pytest.mark.parametrize("place_calls", [sipp_calls_us, we_call_sipp])
 async def test_calls_over_a_bad_line_between_two_networks_come_and_go(
