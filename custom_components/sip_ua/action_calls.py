@@ -1,7 +1,8 @@
 """What actions have in common: which account, which call, what is to be heard, and what is answered."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import voluptuous as vol
@@ -175,18 +176,28 @@ def response_of(
     return head if snapshot is None else head | call_data(snapshot) | coordinator.calls.outcome(snapshot)
 
 
-async def do_work[Result](coordinator: SipUaCoordinator, action: str, work: Coroutine[Any, Any, Result]) -> Result:
-    """Do what an action takes its time for; it ends with its account, and with the script that performs the action."""
-    entry = coordinator.config_entry
-    task = entry.async_create_background_task(coordinator.hass, work, f"sip_ua {action} {coordinator.identity}")
+@contextmanager
+def unless_stopped(coordinator: SipUaCoordinator) -> Iterator[None]:
+    """Raise an error where what is waited for will not come, as the account is switched off meanwhile.
+
+    A wait that ends with the script that performs the action is cancelled as ever.
+    """
     try:
-        return await task
+        yield
     except asyncio.CancelledError:
         current = asyncio.current_task()
-        if not task.cancelled() or (current is not None and current.cancelling()):
+        if current is not None and current.cancelling():
             raise
         raise HomeAssistantError(
             translation_domain=DOMAIN,
             translation_key="account_stopped",
             translation_placeholders={"account": coordinator.identity},
         ) from None
+
+
+async def do_work[Result](coordinator: SipUaCoordinator, action: str, work: Coroutine[Any, Any, Result]) -> Result:
+    """Do what an action takes its time for; it ends with its account, and with the script that performs the action."""
+    entry = coordinator.config_entry
+    task = entry.async_create_background_task(coordinator.hass, work, f"sip_ua {action} {coordinator.identity}")
+    with unless_stopped(coordinator):
+        return await task

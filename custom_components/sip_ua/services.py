@@ -21,6 +21,7 @@ from .action_calls import (
     response_of,
     sound_of,
     target_of,
+    unless_stopped,
 )
 from .action_errors import translated_errors, validation_error
 from .call_book import CallBook
@@ -152,7 +153,8 @@ async def _dial(call: ServiceCall) -> ServiceResponse:
     until: WaitFor = call.data[ATTR_WAIT]
     if until is WaitFor.NO:
         return response_of(call, coordinator, call_id, coordinator.calls.find(call_id))
-    snapshot = await coordinator.async_wait(call_id, until)
+    with unless_stopped(coordinator):
+        snapshot = await coordinator.async_wait(call_id, until)
     response = response_of(call, coordinator, call_id, snapshot)
     if response is not None and until is WaitFor.ENDED:
         response[CALL_STATISTICS] = await coordinator.async_statistics(snapshot)
@@ -173,7 +175,7 @@ async def _hangup(call: ServiceCall) -> ServiceResponse:
     coordinator, snapshot = find_call(call, lambda calls: calls.shown, "no_call")
     if ATTR_CODE in call.data and snapshot.state is not CallState.RINGING:
         raise validation_error("code_without_ringing", call_id=snapshot.id)
-    with translated_errors():
+    with unless_stopped(coordinator), translated_errors():
         ended = await coordinator.async_end(snapshot.id, call.data.get(ATTR_CODE))
     return response_of(call, coordinator, snapshot.id, ended)
 
@@ -200,9 +202,10 @@ async def _change_hold(
     if not is_connected(snapshot):
         raise validation_error("call_not_connected", call_id=snapshot.id)
     try:
-        async with asyncio.timeout(HOLD_TIMEOUT):
-            with translated_errors():
-                changed = await change(coordinator, snapshot.id)
+        with unless_stopped(coordinator):
+            async with asyncio.timeout(HOLD_TIMEOUT):
+                with translated_errors():
+                    changed = await change(coordinator, snapshot.id)
     except TimeoutError as error:
         raise HomeAssistantError(
             translation_domain=DOMAIN,
@@ -224,7 +227,7 @@ async def _transfer(call: ServiceCall) -> ServiceResponse:
         other == snapshot.id or other not in coordinator.calls or not is_connected(coordinator.calls[other])
     ):
         raise validation_error("call_not_joinable", call_id=other)
-    with translated_errors():
+    with unless_stopped(coordinator), translated_errors():
         result = await coordinator.async_transfer(snapshot.id, target, join=other is not None, wait=data[ATTR_WAIT])
     response = response_of(call, coordinator, snapshot.id, coordinator.calls.find(snapshot.id))
     if response is not None and result is not None:
@@ -247,7 +250,7 @@ async def _play(call: ServiceCall) -> None:
         raise validation_error("wait_with_loop")
     coordinator, snapshot = find_call(call, CallBook.find_audible, "no_audible_call")
     source = await sound_of(call.hass, call.data)
-    with translated_errors():
+    with unless_stopped(coordinator), translated_errors():
         error = await coordinator.async_play(
             snapshot.id,
             source,

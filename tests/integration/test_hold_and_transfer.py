@@ -7,7 +7,8 @@ import pytest
 import voluptuous as vol
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from homeassistant.setup import async_setup_component
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
 from custom_components.sip_ua.sip.events import CallState, TransferState
 
@@ -179,5 +180,35 @@ async def test_waiting_for_a_transfer_ends_with_the_account(
     task = hass.async_create_task(do(hass, "transfer", number="612", wait=True))
     await until(lambda: phone.did)
     assert await hass.config_entries.async_unload(entry.entry_id)
+    with pytest.raises(HomeAssistantError) as raised:
+        await task
+    assert raised.value.translation_key == "account_stopped"
+
+
+async def test_a_script_goes_on_after_a_transfer_that_the_end_of_the_account_cut_short(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    notes = async_mock_service(hass, "test", "note")
+    transfer = {
+        "action": "sip_ua.transfer",
+        "data": {"number": "612", "wait": True},
+        "response_variable": "went",
+        "continue_on_error": True,
+    }
+    script = {"move": {"sequence": [transfer, {"action": "test.note"}]}}
+    assert await async_setup_component(hass, "script", {"script": script})
+    talk(phone)
+    task = hass.async_create_task(hass.services.async_call("script", "move", blocking=True))
+    await until(lambda: phone.did)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    await task
+    assert len(notes) == 1
+
+
+async def test_a_script_that_is_stopped_ends_its_wait_for_a_transfer(hass: HomeAssistant, phone: FakePhone) -> None:
+    talk(phone)
+    task = hass.async_create_task(do(hass, "transfer", number="612", wait=True))
+    await until(lambda: phone.did)
+    task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -193,8 +193,9 @@ async def test_waiting_ends_even_where_the_phone_cannot_end_its_calls(
     await asyncio.sleep(0)
     assert await hass.config_entries.async_unload(entry.entry_id)
     for task in (waiting, playing):
-        with pytest.raises(asyncio.CancelledError):
+        with pytest.raises(HomeAssistantError) as raised:
             await task
+        assert raised.value.translation_key == "account_stopped"
 
 
 async def test_a_call_of_long_ago_is_forgotten(hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry) -> None:
