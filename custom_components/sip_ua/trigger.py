@@ -18,12 +18,14 @@ from .const import (
     CONF_DIRECTION,
     CONF_DTMF_CODE,
     CONF_OUTCOME,
+    DOMAIN,
     EVENT_CALL,
     EVENT_MESSAGES,
     EVENT_REGISTRATION,
     NEW_MESSAGE,
     CallEventType,
 )
+from .coordinator import SipUaConfigEntry
 from .sip.events import CallDirection, CallOutcome, RegistrationState
 
 MAX_CODE = 32
@@ -196,9 +198,18 @@ class RegistrationTrigger(SipUaTrigger):
     words: ClassVar[str]
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
-        """Start with every account well."""
+        """Start with nothing known."""
         super().__init__(hass, config)
         self._lost: set[str | None] = set()
+
+    @override
+    async def async_attach_runner(
+        self, run_action: TriggerActionRunner, did_not_trigger: TriggerNotTriggeredReporter | None = None
+    ) -> CALLBACK_TYPE:
+        """Begin with what is lost already: that is no news, and its return will be."""
+        entries: list[SipUaConfigEntry] = self._hass.config_entries.async_loaded_entries(DOMAIN)
+        self._lost = {entry.entry_id for entry in entries if entry.runtime_data.registration.state in _LOST}
+        return await super().async_attach_runner(run_action, did_not_trigger)
 
     @override
     def fits(self, data: Data) -> bool:

@@ -179,6 +179,25 @@ async def test_a_registration_that_is_back_runs_it(phone: FakePhone, automate: A
     assert len(await ran()) == 1
 
 
+async def test_the_return_of_a_registration_runs_an_automation_that_is_newer_than_its_loss(
+    phone: FakePhone, automate: Automate
+) -> None:
+    phone.fail(RegistrationFailure.NO_ANSWER)
+    ran = await automate("registration_restored")
+    phone.register()
+    assert len(await ran()) == 1
+
+
+async def test_a_loss_that_is_older_than_the_automation_does_not_run_it(phone: FakePhone, automate: Automate) -> None:
+    phone.fail(RegistrationFailure.NO_ANSWER)
+    ran = await automate("registration_lost")
+    phone.fail(RegistrationFailure.NO_ANSWER)
+    assert await ran() == []
+    phone.register()
+    phone.fail(RegistrationFailure.NO_ANSWER)
+    assert len(await ran()) == 1
+
+
 async def test_a_new_message_in_the_mail_box_runs_it(
     phone: FakePhone, other_phone: FakePhone, entry: MockConfigEntry, automate: Automate
 ) -> None:
