@@ -15,9 +15,11 @@ _PRIVATE_KEY: Final = "PRIVATE KEY-----"
 def tidy_authority(text: str) -> str:
     """Return the certificates of a text with what surrounds them left out and lines as the standard has them.
 
-    A text without any stays as it was typed, and so does one with a private key: the rules tell of both.
+    A text without any stays as it was typed, and so does one with a private key or too long a one: the rules tell of
+    all three.
     """
-    found = [] if holds_private_key(text) else _CERTIFICATE.findall(text[:AUTHORITY_LENGTH_MAX])
+    stays = len(text) > AUTHORITY_LENGTH_MAX or holds_private_key(text)
+    found = [] if stays else _CERTIFICATE.findall(text)
     return "\n".join(_block("".join(content.split())) for content in found) or text
 
 

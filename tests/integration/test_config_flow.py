@@ -395,6 +395,11 @@ async def test_what_else_can_go_wrong_is_told_too(
             SECTION_SECURITY,
             "authority_too_long",
         ),
+        (
+            over_tls(certificate_check="authority", certificate_authority="\n".join([PEM] * (65536 // len(PEM) + 1))),
+            SECTION_SECURITY,
+            "authority_too_long",
+        ),
         (over_tls(certificate_check="fingerprint"), SECTION_SECURITY, "fingerprint_required"),
         (over_tls(certificate_fingerprint="AB" * 32), SECTION_SECURITY, "fingerprint_not_used"),
         (
