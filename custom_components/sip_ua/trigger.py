@@ -96,6 +96,7 @@ class CallTrigger(SipUaTrigger):
 
     event = EVENT_CALL
     fields = _CALL
+    identities: ClassVar[tuple[str, ...]] = ("number", "name", "uri")
     kind: ClassVar[CallEventType]
     words: ClassVar[str]
 
@@ -106,9 +107,9 @@ class CallTrigger(SipUaTrigger):
         return data.get("type") == self.kind and direction in {None, data.get("direction")} and self._is_caller(data)
 
     def _is_caller(self, data: Data) -> bool:
-        """Return whether name, number or address of the other side fits one of the patterns."""
+        """Return whether the other side fits one of the patterns, by whatever may identify it."""
         patterns = [pattern.casefold() for pattern in self.options[CONF_CALLER]]
-        texts = [str(data.get(key, "")).casefold() for key in ("number", "name", "uri")]
+        texts = [str(data.get(key, "")).casefold() for key in self.identities]
         return not patterns or any(fnmatchcase(text, pattern) for pattern in patterns for text in texts)
 
     @override
@@ -159,8 +160,12 @@ class Ended(CallTrigger):
 
 
 class CodeEntered(CallTrigger):
-    """The other side presses the keys of a code, one after another."""
+    """The other side presses the keys of a code, one after another.
 
+    Its name does not say who it is: every caller writes into it what he likes.
+    """
+
+    identities = ("number", "uri")
     fields = _CALL | {vol.Required(CONF_DTMF_CODE): _is_code}
     kind = CallEventType.DTMF
     words = "has pressed the code"

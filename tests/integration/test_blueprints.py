@@ -20,7 +20,7 @@ from pytest_homeassistant_custom_component.common import (
     async_mock_service,
 )
 
-from custom_components.sip_ua.sip.events import CallOutcome, CallState, RegistrationFailure
+from custom_components.sip_ua.sip.events import CallOutcome, CallState, Party, RegistrationFailure
 
 from .phone import NEIGHBOUR, FakePhone
 
@@ -157,6 +157,14 @@ async def test_somebody_else_cannot_try_codes_at_the_door(hass: HomeAssistant, p
     await settle()
     assert locks == []
     assert phone.did == []
+
+
+async def test_a_name_that_anybody_can_choose_opens_no_door(hass: HomeAssistant, phone: FakePhone, use: Use) -> None:
+    locks = async_mock_service(hass, "lock", "open")
+    await use("door_code", caller=["612"], code="4", open_actions=[{"action": "lock.open"}])
+    phone.press(phone.ring(Party("612", "+49999", "sip:+49999@fritz.box")), "4")
+    await settle()
+    assert locks == []
 
 
 async def test_a_missed_call_is_told_in_a_sentence(hass: HomeAssistant, phone: FakePhone, use: Use) -> None:
