@@ -10,7 +10,7 @@ from unittest.mock import patch
 import pytest
 from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
 from homeassistant.components.blueprint.models import Blueprint, DomainBlueprints
-from homeassistant.core import HomeAssistant, SupportsResponse
+from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import load_yaml_dict
@@ -116,6 +116,38 @@ async def test_a_call_that_nobody_answers_lets_the_media_go_on(hass: HomeAssista
     phone.end(call_id, CallOutcome.MISSED)
     await settle()
     assert [call.data["entity_id"] for call in plays] == [["media_player.radio"]]
+
+
+@pytest.mark.parametrize("ends", [False, True])
+async def test_an_answer_and_an_end_are_noticed_while_a_light_is_being_switched(
+    hass: HomeAssistant, phone: FakePhone, use: Use, *, ends: bool
+) -> None:
+    flashes, switched = [], asyncio.Event()
+
+    async def switch(call: ServiceCall) -> None:
+        flashes.append(call)
+        await switched.wait()
+
+    hass.services.async_register("light", "turn_on", switch)
+    async_mock_service(hass, "media_player", "media_pause")
+    plays = async_mock_service(hass, "media_player", "media_play")
+    hass.states.async_set("media_player.radio", "playing")
+    await use("ringing_lights_and_media", lights=["light.hall"], players=["media_player.radio"])
+    call_id = phone.ring()
+    await settle()
+    phone.enter(call_id, CallState.TALKING)
+    if ends:
+        phone.end(call_id)
+    switched.set()
+    await settle()
+    await wait(hass, 3.1)
+    await wait(hass, 3.1)
+    assert len(flashes) == 1
+    assert len(plays) == ends
+    if not ends:
+        phone.end(call_id)
+        await settle()
+        assert len(plays) == 1
 
 
 async def test_the_other_account_does_not_flash(
