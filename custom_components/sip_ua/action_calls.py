@@ -196,8 +196,11 @@ def unless_stopped(coordinator: SipUaCoordinator) -> Iterator[None]:
 
 
 async def do_work[Result](coordinator: SipUaCoordinator, action: str, work: Coroutine[Any, Any, Result]) -> Result:
-    """Do what an action takes its time for; it ends with its account, and with the script that performs the action."""
+    """Do what an action takes its time for; it ends with its account, and with the script that performs the action.
+
+    Changed settings wait for its end, whether or not there is a call all the time.
+    """
     entry = coordinator.config_entry
     task = entry.async_create_background_task(coordinator.hass, work, f"sip_ua {action} {coordinator.identity}")
-    with unless_stopped(coordinator):
+    with coordinator.occupied(), unless_stopped(coordinator):
         return await task

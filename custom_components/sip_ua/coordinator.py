@@ -153,7 +153,7 @@ class SipUaCoordinator:
 
     @contextlib.contextmanager
     def occupied(self) -> Iterator[None]:
-        """Put a reload off that waits for the last call: more calls are going to follow."""
+        """Put a reload off that waits for the last call: an action goes on."""
         self._occupations += 1
         try:
             yield

@@ -303,10 +303,9 @@ async def async_call_out(call: ServiceCall) -> ServiceResponse:
         keep_call=data[ATTR_KEEP_CALL],
     )
     escalation = Escalation(coordinator, plan, make_sound)
-    with coordinator.occupied():
-        try:
-            await do_work(coordinator, call.service, escalation.run())
-        except asyncio.CancelledError:
-            await escalation.abandon()
-            raise
+    try:
+        await do_work(coordinator, call.service, escalation.run())
+    except asyncio.CancelledError:
+        await escalation.abandon()
+        raise
     return escalation.describe()

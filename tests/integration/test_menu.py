@@ -288,6 +288,31 @@ async def test_a_call_that_ends_lets_the_actions_go_on(
     assert voice.said == []
 
 
+async def test_changed_options_wait_for_the_actions_of_a_call_that_is_over(
+    hass: HomeAssistant,
+    phone: FakePhone,
+    talk: str,
+    voice: Voice,
+    open_menu: Opens,
+    entry: MockConfigEntry,
+) -> None:
+    notes = async_mock_service(hass, "test", "note")
+    steps = [{"wait_for_trigger": [{"trigger": "event", "event_type": "go"}]}, {"action": "test.note"}]
+    task = open_menu(choices={"1": {"actions": steps}})
+    await press(phone, talk, "1")
+    await until(lambda: "go" in hass.bus.async_listeners())
+    hass.config_entries.async_update_entry(entry, options={"calls": {"display_name": "Hall"}})
+    phone.end(talk)
+    await settle()
+    assert ("stop",) not in phone.did
+    hass.bus.async_fire("go")
+    assert (await task)["result"] == "completed"
+    assert len(notes) == 1
+    await hass.async_block_till_done()
+    assert ("stop",) in phone.did
+    assert entry.runtime_data.account.display_name == "Hall"
+
+
 async def test_actions_that_fail_do_not_end_the_menu(
     hass: HomeAssistant,
     phone: FakePhone,
