@@ -141,3 +141,24 @@ async def test_a_system_that_tells_nothing_is_looked_at(monkeypatch: pytest.Monk
     watch = NetworkWatch(lambda: [SERVER], lambda: None, route=lambda _host: "192.0.2.1")
     watch.start()
     watch.close()
+
+
+async def test_an_error_in_a_look_is_not_the_last_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network_watch, "LOOK_INTERVAL", 0.01)
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    looked = asyncio.Event()
+    answers = iter(["192.0.2.1", OSError()])
+
+    def route(_host: str) -> str | None:
+        answer = next(answers, None)
+        if isinstance(answer, OSError):
+            raise answer
+        if answer is None:
+            looked.set()
+        return answer
+
+    watch = NetworkWatch(lambda: [SERVER], lambda: None, route=route)
+    watch.start()
+    async with asyncio.timeout(5):
+        await looked.wait()
+    watch.close()

@@ -143,6 +143,8 @@ class NetworkWatch:
 
     def _timer_fired(self) -> None:
         self._timer = None
+        # First, so that an error in a look is not the last of them.
+        self._look_in(LOOK_INTERVAL)
         self._look_in(self.look())
 
 
