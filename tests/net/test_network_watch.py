@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -147,7 +148,7 @@ async def test_an_error_in_a_look_is_not_the_last_look(monkeypatch: pytest.Monke
     monkeypatch.setattr(network_watch, "LOOK_INTERVAL", 0.01)
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     looked = asyncio.Event()
-    answers = iter(["192.0.2.1", OSError()])
+    answers: Iterator[str | OSError] = iter(["192.0.2.1", OSError()])
 
     def route(_host: str) -> str | None:
         answer = next(answers, None)
