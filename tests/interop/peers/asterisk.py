@@ -12,8 +12,9 @@ from typing import override
 from tests.interop.tone import Tone, measure, read_wav, sine, wav_seconds, write_wav
 
 from .asterisk_messages import SeenMessage, read_messages
+from .controlled import ControlledPeer
 from .ports import LOOPBACK, free_ports
-from .process import PeerError, PeerProcess, require_program
+from .process import PeerError, require_program
 
 CONFIGURATION = Path(__file__).with_name("asterisk_conf")
 REALM = "asterisk"
@@ -87,7 +88,7 @@ def message_id(path: Path) -> str:
     return found[1].strip()
 
 
-class Asterisk(PeerProcess):
+class Asterisk(ControlledPeer):
     """An exchange with the telephones of `USERS` on one free loopback port, UDP and TCP.
 
     With a `certificate`, a file that holds the key too, it listens for TLS on the next port.
@@ -118,8 +119,6 @@ class Asterisk(PeerProcess):
         self._without = without
         self._ids = itertools.count(1)
         self._answers: dict[str, asyncio.Future[Mapping[str, str]]] = {}
-        self._reader: asyncio.Task[None] | None = None
-        self._writer: asyncio.StreamWriter | None = None
 
     @property
     def users(self) -> Mapping[str, str]:
@@ -144,20 +143,9 @@ class Asterisk(PeerProcess):
         self.events.clear()
         self._write_configuration()
         self.launch("-f", "-C", str(self.folder / "etc" / "asterisk.conf"))
-        await self._connect()
+        await self.connect(self.ami_port)
         await self.action("Login", Username="test", Secret=AMI_SECRET)
         await self.until(lambda: self._has("FullyBooted"), "Asterisk is fully booted")
-
-    async def _connect(self) -> None:
-        while True:
-            self.require_alive("Asterisk opens its control port")
-            try:
-                reader, self._writer = await asyncio.open_connection(LOOPBACK, self.ami_port)
-            except ConnectionRefusedError:
-                await asyncio.sleep(0.05)
-            else:
-                self._reader = asyncio.create_task(self._read(reader))
-                return
 
     def _write_configuration(self) -> None:
         binary = Path(require_program(self.program)).resolve()
@@ -208,19 +196,10 @@ class Asterisk(PeerProcess):
         # It keeps nothing that matters, and takes a second to end politely.
         self.kill()
         await super().stop()
-        if self._reader is not None:
-            self._reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reader
-            self._reader = None
-        if self._writer is not None:
-            self._writer.close()
-            with contextlib.suppress(OSError):
-                await self._writer.wait_closed()
-            self._writer = None
 
     # Control
 
+    @override
     async def _read(self, reader: asyncio.StreamReader) -> None:
         """Read blocks of `Name: value` lines until the connection ends."""
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):

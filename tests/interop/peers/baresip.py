@@ -13,8 +13,9 @@ from typing import Any, override
 
 from tests.interop.tone import Tone, measure, read_wav, sine, wav_seconds, write_wav
 
+from .controlled import ControlledPeer
 from .ports import LOOPBACK, free_ports
-from .process import PeerError, PeerProcess
+from .process import PeerError
 
 MODULES = Path("/usr/lib/baresip/modules")
 CODEC_RATES = {"pcmu": 8_000, "pcma": 8_000, "G722/16000/1": 16_000, "opus/48000/2": 48_000}
@@ -43,7 +44,7 @@ def _tone(frequency_hz: float, rate: int) -> array.array[int]:
     return sine(frequency_hz, TONE_SECONDS, rate, TONE_DBFS)
 
 
-class Baresip(PeerProcess):
+class Baresip(ControlledPeer):
     """One baresip with one account at a registrar; its control connection is open while it runs.
 
     It sends a sine of `tone_hz` at `TONE_DBFS` in every call and dumps what it receives. With `answer`
@@ -101,8 +102,6 @@ class Baresip(PeerProcess):
         )
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._token = 0
-        self._reader: asyncio.Task[None] | None = None
-        self._writer: asyncio.StreamWriter | None = None
 
     @property
     def uri(self) -> str:
@@ -169,16 +168,9 @@ class Baresip(PeerProcess):
         (self.folder / "accounts").write_text(self._account)
         (self.folder / "contacts").write_text("")
         self.launch("-6" if ":" in self.host else "-4", "-s", "-f", str(self.folder))
-        connection: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
-        while not connection:
-            self.require_alive("baresip opens its control port")
-            try:
-                connection.append(await asyncio.open_connection(LOOPBACK, self.control_port))
-            except ConnectionRefusedError:
-                await asyncio.sleep(0.02)
-        reader, self._writer = connection[0]
-        self._reader = asyncio.create_task(self._read(reader))
+        await self.connect(self.control_port)
 
+    @override
     async def _read(self, reader: asyncio.StreamReader) -> None:
         """Read netstrings, `length:json,`, until the connection ends."""
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -300,21 +292,3 @@ class Baresip(PeerProcess):
 
     def _has_heard(self, seconds: float) -> bool:
         return self.heard_seconds() >= seconds
-
-    @override
-    async def stop(self) -> None:
-        """Unregister, end, and close the control connection."""
-        await super().stop()
-        await self._disconnect()
-
-    async def _disconnect(self) -> None:
-        if self._reader is not None:
-            self._reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reader
-            self._reader = None
-        if self._writer is not None:
-            self._writer.close()
-            with contextlib.suppress(OSError):
-                await self._writer.wait_closed()
-            self._writer = None

@@ -12,8 +12,9 @@ from typing import override
 
 from tests.interop.tone import Tone, measure, read_wav, sine, wav_seconds, write_wav
 
+from .controlled import ControlledPeer
 from .ports import LOOPBACK, free_ports
-from .process import PeerError, PeerProcess
+from .process import PeerError
 
 TONE_SECONDS = 60.0
 TONE_DBFS = -15.0
@@ -46,7 +47,7 @@ class SeenMessage:
         return found[1] if found else ""
 
 
-class Pjsua(PeerProcess):
+class Pjsua(ControlledPeer):
     """One pjsua; its control connection is open while it runs and tells all that it logs.
 
     It sends a sine of `tone_hz` at `TONE_DBFS` once it is told to `speak`. `codecs` are those that it offers, in their
@@ -85,8 +86,6 @@ class Pjsua(PeerProcess):
         self._recordings = 0
         self._recording: Path | None = None
         self._commands = asyncio.Lock()
-        self._reader: asyncio.Task[None] | None = None
-        self._writer: asyncio.StreamWriter | None = None
         identity = registrar or f"{self.host}:{self.sip_port}"
         self._arguments = [
             *("--id", f"sip:{user}@{identity}", "--local-port", str(own_port)),
@@ -120,14 +119,7 @@ class Pjsua(PeerProcess):
         """Start and return once it takes commands, and once the registrar has accepted."""
         write_wav(self._tone, sine(self.tone_hz, TONE_SECONDS, self._rate, TONE_DBFS), self._rate)
         self.launch(*self._arguments)
-        reader: asyncio.StreamReader | None = None
-        while reader is None:
-            self.require_alive("pjsua opens its control port")
-            try:
-                reader, self._writer = await asyncio.open_connection(LOOPBACK, self._control_port)
-            except ConnectionRefusedError:
-                await asyncio.sleep(0.02)
-        self._reader = asyncio.create_task(self._read(reader))
+        await self.connect(self._control_port)
         await self.until(lambda: self._prompts, "pjsua takes commands")
         # Those that it does not know are none of ours either.
         for name in ("PCMU", "PCMA", "G722"):
@@ -142,6 +134,7 @@ class Pjsua(PeerProcess):
     def _tone(self) -> Path:
         return self.folder / "tone.wav"
 
+    @override
     async def _read(self, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(READ_OCTETS):
@@ -293,18 +286,3 @@ class Pjsua(PeerProcess):
 
     def _has_recorded(self, seconds: float) -> bool:
         return self._recorded_seconds() >= seconds
-
-    @override
-    async def stop(self) -> None:
-        """End it and close the control connection."""
-        await super().stop()
-        if self._reader is not None:
-            self._reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reader
-            self._reader = None
-        if self._writer is not None:
-            self._writer.close()
-            with contextlib.suppress(OSError):
-                await self._writer.wait_closed()
-            self._writer = None
