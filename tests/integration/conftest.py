@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -12,7 +13,9 @@ from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotEx
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.sip_ua.const import CONF_NUMBER, CONF_SERVER, DOMAIN, EVENT_CALL, EVENT_REGISTRATION
+from custom_components.sip_ua.net.audio import FileSource
 from custom_components.sip_ua.settings import identity_of, normalize, unique_id_of
+from custom_components.sip_ua.sip.events import CallState
 
 from .phone import FakePhone, Phones
 
@@ -71,6 +74,23 @@ async def other_phone_fixture(hass: HomeAssistant, phones: Phones, phone: FakePh
     return phones[-1]
 
 
+@pytest.fixture(name="talk")
+def talk_fixture(phone: FakePhone) -> str:
+    """Return a call that has been answered."""
+    call_id = phone.ring()
+    phone.enter(call_id, CallState.TALKING)
+    return call_id
+
+
+@pytest.fixture(name="sound")
+def sound_fixture(hass: HomeAssistant, tmp_path: Path) -> FileSource:
+    """Return a file that Home Assistant may read."""
+    path = tmp_path / "gong.wav"
+    path.write_bytes(b"RIFF")
+    hass.config.allowlist_external_dirs = {str(tmp_path)}
+    return FileSource(path)
+
+
 @pytest.fixture(name="call_events")
 def call_events_fixture(hass: HomeAssistant) -> list[Event]:
     return async_capture_events(hass, EVENT_CALL)
@@ -87,3 +107,21 @@ async def until(reached: Callable[[], Any]) -> Any:
         while not (found := reached()):  # noqa: ASYNC110 - nobody tells of it
             await asyncio.sleep(0.002)
     return found
+
+
+async def settle() -> None:
+    """Let actions and automations run until they wait for something."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+async def act(hass: HomeAssistant, action: str, **data: Any) -> dict[str, Any]:
+    """Perform an action and return its response."""
+    answer = await hass.services.async_call(DOMAIN, action, data, blocking=True, return_response=True)
+    assert answer is not None
+    return dict(answer)
+
+
+async def do(hass: HomeAssistant, action: str, **data: Any) -> None:
+    """Perform an action that nobody wants the response of."""
+    await hass.services.async_call(DOMAIN, action, data, blocking=True)

@@ -22,6 +22,7 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.sip_ua.sip.events import CallOutcome, CallState, Party, RegistrationFailure
 
+from .conftest import settle
 from .phone import NEIGHBOUR, FakePhone
 
 FOLDER = Path(__file__).parents[2] / "blueprints" / "automation" / "sip_ua"
@@ -54,12 +55,6 @@ def use_fixture(hass: HomeAssistant) -> Use:
         assert automation.state == "on", "its configuration is right"
 
     return use
-
-
-async def settle() -> None:
-    """Let automations run until they wait for something."""
-    for _ in range(100):
-        await asyncio.sleep(0)
 
 
 async def wait(hass: HomeAssistant, seconds: float) -> None:

@@ -10,57 +10,30 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.sip_ua.const import DOMAIN
 from custom_components.sip_ua.dtmf_input import WAIT_FOR_DTMF_SCHEMA
 from custom_components.sip_ua.keypad import MAX_KEYS_KEPT
 from custom_components.sip_ua.net.audio import FileSource
 from custom_components.sip_ua.sip.events import CallState
 
-from .conftest import until
+from .conftest import act, settle, until
 from .phone import FakePhone
 
 type Asks = Callable[..., asyncio.Task[dict[str, Any]]]
 SHORT = 0.1
 
 
-@pytest.fixture(name="talk")
-def talk_fixture(phone: FakePhone) -> str:
-    """Return a call that has been answered."""
-    call_id = phone.ring()
-    phone.enter(call_id, CallState.TALKING)
-    return call_id
-
-
 @pytest.fixture(name="asks")
 def asks_fixture(hass: HomeAssistant) -> Asks:
     """Ask for digits in the background."""
 
-    async def act(data: dict[str, Any]) -> dict[str, Any]:
-        answer = await hass.services.async_call(DOMAIN, "wait_for_dtmf", data, blocking=True, return_response=True)
-        return dict(answer or {})
-
     def ask(**data: Any) -> asyncio.Task[dict[str, Any]]:
-        return hass.async_create_task(act(data))
+        return hass.async_create_task(act(hass, "wait_for_dtmf", **data))
 
     return ask
 
 
-@pytest.fixture(name="prompt")
-def prompt_fixture(hass: HomeAssistant, tmp_path: Any) -> FileSource:
-    path = tmp_path / "prompt.wav"
-    path.write_bytes(b"RIFF")
-    hass.config.allowlist_external_dirs = {str(tmp_path)}
-    return FileSource(path)
-
-
 def entered(answer: dict[str, Any]) -> tuple[str, str]:
     return answer["digits"], answer["result"]
-
-
-async def asked() -> None:
-    """Let an action begin to wait."""
-    for _ in range(10):
-        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +50,7 @@ async def test_digits_are_complete_at_the_terminator_or_when_there_are_enough(
     phone: FakePhone, talk: str, asks: Asks, data: dict[str, Any], keys: str, digits: str
 ) -> None:
     task = asks(**data)
-    await asked()
+    await settle()
     for key in keys:
         assert not task.done()
         phone.press(talk, key)
@@ -90,7 +63,7 @@ async def test_only_the_keys_of_the_named_call_count(phone: FakePhone, talk: str
     other = phone.ring()
     phone.enter(other, CallState.TALKING)
     task = asks(call_id=talk, max_digits=1)
-    await asked()
+    await settle()
     phone.press(other, "2")
     phone.press(talk, "1")
     assert entered(await task) == ("1", "complete")
@@ -103,14 +76,14 @@ async def test_nobody_presses_a_key_in_time(phone: FakePhone, talk: str, asks: A
 
 async def test_what_was_pressed_before_the_time_was_over_is_told(phone: FakePhone, talk: str, asks: Asks) -> None:
     task = asks(digit_timeout=SHORT)
-    await asked()
+    await settle()
     phone.press(talk, "4")
     assert entered(await task) == ("4", "timeout")
 
 
 async def test_a_call_that_ends_ends_the_waiting(phone: FakePhone, talk: str, asks: Asks) -> None:
     task = asks()
-    await asked()
+    await settle()
     phone.press(talk, "4")
     phone.end(talk)
     answer = await task
@@ -126,7 +99,7 @@ async def test_a_call_that_has_just_ended_is_no_error(phone: FakePhone, talk: st
 async def test_keys_pressed_before_do_not_count_unless_asked_for(phone: FakePhone, talk: str, asks: Asks) -> None:
     phone.press(talk, "9")
     task = asks(max_digits=1)
-    await asked()
+    await settle()
     phone.press(talk, "1")
     assert entered(await task) == ("1", "complete")
     for key in "12#34":
@@ -148,22 +121,22 @@ async def test_only_the_newest_keys_are_kept(phone: FakePhone, talk: str, asks: 
     assert vars(entry.runtime_data.keys) == {"_untaken": {}, "_listeners": {}}, "ended calls are forgotten"
 
 
-async def test_the_first_key_stops_the_prompt(phone: FakePhone, talk: str, asks: Asks, prompt: FileSource) -> None:
-    task = asks(media=str(prompt.path), max_digits=2, timeout=SHORT)
-    await until(lambda: ("play", talk, prompt, False, 0.0) in phone.did)
+async def test_the_first_key_stops_the_prompt(phone: FakePhone, talk: str, asks: Asks, sound: FileSource) -> None:
+    task = asks(media=str(sound.path), max_digits=2, timeout=SHORT)
+    await until(lambda: ("play", talk, sound, False, 0.0) in phone.did)
     await asyncio.sleep(2 * SHORT)
     assert not task.done(), "the time for the first key begins after the prompt"
     phone.press(talk, "1")
-    await asked()
+    await settle()
     assert phone.did[-1][:2] == ("stop_playback", talk)
     phone.press(talk, "2")
     assert entered(await task) == ("12", "complete")
 
 
 async def test_the_time_for_the_first_key_begins_after_the_prompt(
-    phone: FakePhone, talk: str, asks: Asks, prompt: FileSource
+    phone: FakePhone, talk: str, asks: Asks, sound: FileSource
 ) -> None:
-    task = asks(media=str(prompt.path), timeout=SHORT)
+    task = asks(media=str(sound.path), timeout=SHORT)
     await until(lambda: phone.did)
     phone.finish(talk, playback_id=2, error="the file is no sound")
     answer = await task
@@ -173,27 +146,27 @@ async def test_the_time_for_the_first_key_begins_after_the_prompt(
 
 
 async def test_who_has_pressed_already_does_not_hear_the_prompt(
-    phone: FakePhone, talk: str, asks: Asks, prompt: FileSource
+    phone: FakePhone, talk: str, asks: Asks, sound: FileSource
 ) -> None:
     phone.press(talk, "7")
-    answer = await asks(media=str(prompt.path), max_digits=1, include_earlier=True)
+    answer = await asks(media=str(sound.path), max_digits=1, include_earlier=True)
     assert entered(answer) == ("7", "complete")
     assert phone.did == []
 
 
 async def test_a_call_that_ends_during_the_prompt_ends_the_waiting(
-    phone: FakePhone, talk: str, asks: Asks, prompt: FileSource
+    phone: FakePhone, talk: str, asks: Asks, sound: FileSource
 ) -> None:
-    task = asks(media=str(prompt.path))
+    task = asks(media=str(sound.path))
     await until(lambda: phone.did)
     phone.end(talk)
     assert entered(await task) == ("", "call_ended")
 
 
 async def test_a_script_that_is_stopped_stops_the_prompt(
-    phone: FakePhone, talk: str, asks: Asks, prompt: FileSource
+    phone: FakePhone, talk: str, asks: Asks, sound: FileSource
 ) -> None:
-    task = asks(media=str(prompt.path))
+    task = asks(media=str(sound.path))
     await until(lambda: phone.did)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -209,7 +182,7 @@ async def test_an_account_that_is_unloaded_ends_the_waiting(
 ) -> None:
     assert talk in phone.calls
     task = asks()
-    await asked()
+    await settle()
     assert await hass.config_entries.async_unload(entry.entry_id)
     with pytest.raises(HomeAssistantError) as raised:
         await task

@@ -12,13 +12,12 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.sip_ua.const import DOMAIN
 from custom_components.sip_ua.escalation import CALL_OUT_SCHEMA, MAX_NUMBERS
 from custom_components.sip_ua.net.audio import FileSource
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import CallOutcome, CallState, RegistrationFailure
 
-from .conftest import until
+from .conftest import act, settle, until
 from .phone import FakePhone
 
 type CallsOut = Callable[..., asyncio.Task[dict[str, Any]]]
@@ -30,23 +29,17 @@ NUMBERS = ["611", "612", "613"]
 def call_out_fixture(hass: HomeAssistant) -> CallsOut:
     """Call out in the background, without pauses."""
 
-    async def act(data: dict[str, Any]) -> dict[str, Any]:
-        answer = await hass.services.async_call(DOMAIN, "call_out", data, blocking=True, return_response=True)
-        return dict(answer or {})
-
     def call_out(**data: Any) -> asyncio.Task[dict[str, Any]]:
-        return hass.async_create_task(act({"numbers": NUMBERS, "pause": 0} | data))
+        return hass.async_create_task(act(hass, "call_out", **{"numbers": NUMBERS, "pause": 0} | data))
 
     return call_out
 
 
 @pytest.fixture(name="message")
-def message_fixture(hass: HomeAssistant, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> FileSource:
+def message_fixture(sound: FileSource, monkeypatch: pytest.MonkeyPatch) -> FileSource:
+    """Return a message that is said again at once."""
     monkeypatch.setattr("custom_components.sip_ua.escalation.REPEAT_PAUSE", 0)
-    path = tmp_path / "alarm.wav"
-    path.write_bytes(b"RIFF")
-    hass.config.allowlist_external_dirs = {str(tmp_path)}
-    return FileSource(path)
+    return sound
 
 
 async def calling(phone: FakePhone, number: str) -> str:
@@ -60,14 +53,8 @@ async def answered(phone: FakePhone, number: str) -> str:
     """Let somebody answer."""
     call_id = await calling(phone, number)
     phone.enter(call_id, CallState.TALKING)
-    await asked()
+    await settle()
     return call_id
-
-
-async def asked() -> None:
-    """Let the action go on until it waits."""
-    for _ in range(10):
-        await asyncio.sleep(0)
 
 
 def dialled(phone: FakePhone) -> list[str]:
@@ -89,7 +76,7 @@ async def test_one_after_the_other_is_called_until_somebody_presses_the_key(
     phone.end(await calling(phone, "611"), CallOutcome.BUSY, code=486, reason="Busy Here")
     second = await answered(phone, "612")
     phone.press(second, "5")
-    await asked()
+    await settle()
     assert not task.done(), "it is another key"
     phone.press(second, "1")
     answer = await task
@@ -204,7 +191,7 @@ async def test_keys_from_before_the_answer_do_not_count(phone: FakePhone, call_o
     phone.enter(call_id, CallState.EARLY)
     phone.press(call_id, "1")
     phone.enter(call_id, CallState.TALKING)
-    await asked()
+    await settle()
     assert not task.done()
     phone.end(call_id)
     assert (await task)["accepted"] is False
@@ -239,7 +226,7 @@ async def test_the_rounds_are_counted(phone: FakePhone, call_out: CallsOut) -> N
 async def test_there_is_a_pause_between_the_rounds(phone: FakePhone, call_out: CallsOut) -> None:
     task = call_out(numbers=["611"], rounds=2, pause=0.5)
     phone.end(await calling(phone, "611"), CallOutcome.NO_ANSWER)
-    await asked()
+    await settle()
     assert phone.calls == {}
     phone.end(await calling(phone, "611"), CallOutcome.NO_ANSWER)
     assert (await task)["accepted"] is False
@@ -291,7 +278,7 @@ async def test_an_end_that_nobody_confirms_does_not_hold_up_the_answer(
 async def test_an_action_that_is_cancelled_leaves_nothing(phone: FakePhone, call_out: CallsOut, mode: str) -> None:
     task = call_out(mode=mode)
     await answered(phone, "611")
-    await asked()
+    await settle()
     before = len(phone.calls)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -12,9 +12,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.sip_ua.sip.events import CallState, TransferState
 
-from .conftest import until
+from .conftest import act, do, until
 from .phone import GRANDMA, NEIGHBOUR, FakePhone
-from .test_services import act, do
 
 
 def talk(phone: FakePhone, state: CallState = CallState.TALKING) -> str:

@@ -14,9 +14,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.sip_ua.const import DOMAIN
 from custom_components.sip_ua.menu import MAX_STEPS
 from custom_components.sip_ua.menu_model import MAX_DEPTH, build_menu, menu_schema
-from custom_components.sip_ua.sip.events import CallState
 
-from .conftest import until
+from .conftest import act, settle, until
 from .phone import FakePhone
 
 type Opens = Callable[..., asyncio.Task[dict[str, Any]]]
@@ -53,30 +52,14 @@ def voice_fixture(phone: FakePhone, monkeypatch: pytest.MonkeyPatch) -> Voice:
     return voice
 
 
-@pytest.fixture(name="talk")
-def talk_fixture(phone: FakePhone) -> str:
-    call_id = phone.ring()
-    phone.enter(call_id, CallState.TALKING)
-    return call_id
-
-
 @pytest.fixture(name="open_menu")
 def open_menu_fixture(hass: HomeAssistant) -> Opens:
     """Begin a menu in the background."""
 
-    async def act(data: dict[str, Any]) -> dict[str, Any]:
-        answer = await hass.services.async_call(DOMAIN, "menu", data, blocking=True, return_response=True)
-        return dict(answer or {})
-
     def open_menu(**menu: Any) -> asyncio.Task[dict[str, Any]]:
-        return hass.async_create_task(act({"menu": menu}))
+        return hass.async_create_task(act(hass, "menu", menu=menu))
 
     return open_menu
-
-
-async def settle() -> None:
-    for _ in range(60):
-        await asyncio.sleep(0)
 
 
 async def press(phone: FakePhone, call_id: str, keys: str) -> None:

@@ -19,7 +19,7 @@ from custom_components.sip_ua.net.errors import AudioError, MediaStoppedError
 from custom_components.sip_ua.sip.errors import LocalProtocolError, SipTimeoutError
 from custom_components.sip_ua.sip.events import CallOutcome, CallState, EndedBy, RegistrationFailure
 
-from .conftest import until
+from .conftest import act, do, until
 from .phone import GRANDMA, NEIGHBOUR, NO_PORT, FakePhone
 
 
@@ -33,26 +33,6 @@ class Figures:
 
 
 FIGURES = Figures(packets_sent=1501, packets_received=1500, mos=4.3)
-
-
-async def act(hass: HomeAssistant, action: str, **data: Any) -> dict[str, Any]:
-    """Perform an action and return its response."""
-    answer = await hass.services.async_call(DOMAIN, action, data, blocking=True, return_response=True)
-    assert answer is not None
-    return dict(answer)
-
-
-async def do(hass: HomeAssistant, action: str, **data: Any) -> None:
-    """Perform an action that nobody wants the response of."""
-    await hass.services.async_call(DOMAIN, action, data, blocking=True)
-
-
-@pytest.fixture(name="sound")
-def sound_fixture(hass: HomeAssistant, tmp_path: Any) -> FileSource:
-    path = tmp_path / "gong.wav"
-    path.write_bytes(b"RIFF")
-    hass.config.allowlist_external_dirs = {str(tmp_path)}
-    return FileSource(path)
 
 
 # Dial
