@@ -112,8 +112,6 @@ class SipUaCoordinator:
         self._transferring: Waiting[str, TransferProgress] = Waiting()
         self._hangup_after: set[str] = set()
         self._settings = (entry.options, self.lines.lines)
-        self.available = self.reachable
-        """Whether calls are possible, or go on although the registration is lost."""
         self._lost = False
         self._refused_for: str | None = None
         self._stopped = False
@@ -181,6 +179,11 @@ class SipUaCoordinator:
     # What entities know of it
 
     @property
+    def available(self) -> bool:
+        """Whether calls are possible, or go on although the registration is lost."""
+        return bool(self.calls) or self.reachable
+
+    @property
     def reachable(self) -> bool:
         """Whether the account is registered, or needs no registration."""
         return not self.account.registers or self.registration.state is RegistrationState.REGISTERED
@@ -241,7 +244,6 @@ class SipUaCoordinator:
         """Store the state of a call and tell the entities where it is news."""
         if not self.calls.keep(call):
             return
-        self.available = bool(self.calls) or self.reachable
         if before is not None and (before.state, before.remote, before.encrypted) == (
             call.state,
             call.remote,
@@ -348,7 +350,6 @@ class SipUaCoordinator:
     def _handle_registration(self, status: RegistrationChanged) -> None:
         """Keep the registration's state; log its loss and its return once each."""
         self.registration = status
-        self.available = bool(self.calls) or self.reachable
         self.registered_until = wall_clock(status.expires_at, status.at)
         self.next_attempt = wall_clock(status.next_attempt_at, status.at)
         self.bulletin.update_entities()
