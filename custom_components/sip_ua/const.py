@@ -67,6 +67,9 @@ SUBENTRY_LINE: Final = "line"
 TRANSPORT_AUTOMATIC: Final = "automatic"
 BIND_ANY: Final = "any"
 
+DTMF_KEYS: Final = "0-9A-D*#"
+"""The sixteen keys, as they stand in the brackets of a pattern."""
+
 CONF_CALLER: Final = "caller"
 CONF_DIRECTION: Final = "direction"
 CONF_DTMF_CODE: Final = "code"

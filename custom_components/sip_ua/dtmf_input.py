@@ -22,13 +22,14 @@ from .const import (
     ATTR_RESULT,
     ATTR_TERMINATOR,
     ATTR_TIMEOUT,
+    DTMF_KEYS,
 )
 from .coordinator import SipUaCoordinator
 from .keypad import MAX_KEYS_KEPT, Keys
 from .net.audio import AudioSource
 from .sip.events import CallSnapshot
 
-KEY: Final = r"^[0-9A-Da-d*#]$"
+KEY: Final = rf"^[{DTMF_KEYS}a-d]$"
 DEFAULT_MAX_DIGITS: Final = 32
 DEFAULT_TIMEOUT: Final = 10.0
 DEFAULT_DIGIT_TIMEOUT: Final = 5.0

@@ -28,10 +28,11 @@ from .const import (
     ATTR_TERMINATOR,
     ATTR_THEN,
     ATTR_TIMEOUT,
+    DTMF_KEYS,
 )
 from .dtmf_input import DEFAULT_DIGIT_TIMEOUT, DEFAULT_TIMEOUT, SECONDS, TERMINATOR
 
-CHOICE: Final = r"^[0-9A-D*#]{1,16}$"
+CHOICE: Final = rf"^[{DTMF_KEYS}]{{1,16}}$"
 MAX_CHOICES: Final = 50
 MAX_DEPTH: Final = 8
 MAX_MENUS: Final = 100

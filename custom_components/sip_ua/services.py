@@ -43,6 +43,7 @@ from .const import (
     ATTR_WAIT,
     CALL_STATISTICS,
     DOMAIN,
+    DTMF_KEYS,
     SERVICE_ANSWER,
     SERVICE_CALL_OUT,
     SERVICE_DIAL,
@@ -62,7 +63,7 @@ from .escalation import CALL_OUT_SCHEMA, async_call_out
 from .menu import MENU_SCHEMA, async_menu
 from .sip.events import CallSnapshot, CallState
 
-DIGITS = r"^[0-9A-Da-d*#,]{1,64}$"
+DIGITS = rf"^[{DTMF_KEYS}a-d,]{{1,64}}$"
 HOLD_TIMEOUT = 5.0
 
 

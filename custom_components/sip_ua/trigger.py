@@ -1,5 +1,6 @@
 """Automation triggers: what happens to calls, a code that is pressed, the voice mail box, and the registration."""
 
+import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -19,6 +20,7 @@ from .const import (
     CONF_DTMF_CODE,
     CONF_OUTCOME,
     DOMAIN,
+    DTMF_KEYS,
     EVENT_CALL,
     EVENT_MESSAGES,
     EVENT_REGISTRATION,
@@ -30,6 +32,7 @@ from .sip.events import CallDirection, CallOutcome, RegistrationState
 
 MAX_CODE = 32
 MAX_CALLS_LISTENED_TO = 64
+_is_code = re.compile(rf"[{DTMF_KEYS}]{{1,{MAX_CODE}}}").fullmatch
 _LOST = frozenset({RegistrationState.FAILED, RegistrationState.REFUSED})
 
 type Data = Mapping[str, Any]
@@ -41,10 +44,10 @@ _CALLER: dict[vol.Marker, Any] = _ACCOUNT | {
 _CALL: dict[vol.Marker, Any] = _CALLER | {vol.Optional(CONF_DIRECTION): vol.All(cv.string, vol.In(list(CallDirection)))}
 
 
-def _is_code(value: object) -> str:
+def _code(value: object) -> str:
     """Return a code of keys; YAML reads one of digits only as a number."""
     code = str(value).strip().upper() if isinstance(value, int | str) and not isinstance(value, bool) else ""
-    if not 0 < len(code) <= MAX_CODE or not set(code) <= set("0123456789*#ABCD"):
+    if not _is_code(code):
         raise vol.Invalid(f"a code of up to {MAX_CODE} keys, each of 0-9, *, # or A-D, in quotes")
     return code
 
@@ -166,7 +169,7 @@ class CodeEntered(CallTrigger):
     """
 
     identities = ("number", "uri")
-    fields = _CALL | {vol.Required(CONF_DTMF_CODE): _is_code}
+    fields = _CALL | {vol.Required(CONF_DTMF_CODE): _code}
     kind = CallEventType.DTMF
     words = "has pressed the code"
 

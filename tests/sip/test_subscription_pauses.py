@@ -13,9 +13,8 @@ from custom_components.sip_ua.sip.event_headers import (
     parse_subscription_state,
 )
 from custom_components.sip_ua.sip.headers import Headers
-from custom_components.sip_ua.sip.message import Response
+from custom_components.sip_ua.sip.message import LONGEST_RETRY_AFTER, Response
 from custom_components.sip_ua.sip.subscription_pauses import (
-    LONGEST_RETRY_AFTER,
     RETRY_LONGEST,
     SHORTEST_REFRESH,
     Pace,

@@ -24,6 +24,7 @@ from .uri import Uri, parse_uri
 __all__ = ["REASON_PHRASES", "Message", "Request", "Response", "check_request", "check_response", "parse_message"]
 
 LONGEST_RETRY_AFTER: Final = 86400
+"""Seconds of rest that are granted at most, whatever a peer asks for."""
 
 _STATUS_LINE_START: Final = f"{SIP_VERSION} "
 _DIALOG_METHODS: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})

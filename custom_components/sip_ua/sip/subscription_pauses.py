@@ -4,7 +4,7 @@ from typing import Final
 
 from .core import Entropy
 from .event_headers import Retry, SubscriptionState
-from .message import Response
+from .message import LONGEST_RETRY_AFTER, Response
 
 REFRESH_MARGIN: Final = 90.0
 REFRESH_JITTER: Final = 0.1
@@ -18,7 +18,6 @@ STABLE: Final = 60.0
 """Seconds after which a subscription counts as one that lasted."""
 RESYNC_PAUSE: Final = 5.0
 """Seconds between two SUBSCRIBEs that ask for the full state again, twice as long each time in a row."""
-LONGEST_RETRY_AFTER: Final = 86400
 _MAX_DOUBLINGS: Final = 16
 
 # Refusals that the same question will meet again.
