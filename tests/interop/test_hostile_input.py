@@ -3,18 +3,29 @@
 import asyncio
 import contextlib
 import logging
+import re
+import time
+from collections import Counter
 from itertools import islice
 
 import pytest
 from homeassistant.core import HomeAssistant, State
 
+from custom_components.sip_ua.sip.agent import STRANGER_BURST, STRANGER_RATE
+from custom_components.sip_ua.sip.transaction import Timers
+
 from . import hostile
+from .agent import Agent, direct_account
 from .home import Home, set_up
 from .peers import LOOPBACK
-from .wire import STRANGER, StreamWire, Wire, acknowledge, answer, offer, request, stream_wire, wire
+from .wire import STRANGER, StreamWire, Wire, acknowledge, answer, contact_of, offer, request, stream_wire, wire
 
 pytestmark = [pytest.mark.interop]
 
+FLOOD = 4_000
+"""Requests of a flood: far more than a phone answers to strangers."""
+SENDINGS = 11
+"""How often the refusal of an INVITE goes out that nobody acknowledges (RFC 3261 section 17.2.1)."""
 BATCH = 8
 """Datagrams sent before the phone must show that it has read them: as many as the kernel's buffer surely holds."""
 
@@ -209,6 +220,35 @@ async def test_options_from_the_server_tells_what_the_phone_can_do(hass: HomeAss
         assert b"\r\nAllow: " in told
 
 
+@pytest.mark.parametrize(
+    ("method", "extra", "copies"),
+    [("OPTIONS", "", 1), ("INVITE", "", 1), ("INVITE", "Require: unheard-of\r\n", SENDINGS)],
+    ids=["asked", "rung", "refused"],
+)
+async def test_a_flood_at_a_phone_that_anybody_may_call_gets_fewer_bytes_than_it_sends(
+    method: str, extra: str, copies: int
+) -> None:
+    """Few are answered, and even with all the repetitions of refusals that nobody acknowledges it is less than came."""
+    account, timers = direct_account(), Timers(t1=0.01, t2=0.08)
+    phone = LOOPBACK, account.network.local_port
+    async with Agent(account, timers=timers) as ours, wire(STRANGER) as stranger:
+        began, sent = time.monotonic(), 0
+        for number in range(FLOOD):
+            data = request(method, phone, stranger.address, extra=extra)
+            stranger.send(data, phone)
+            sent += len(data)
+            if number % BATCH == 0:
+                # The phone, which tells nothing any more, reads in the same event loop.
+                await asyncio.sleep(0)
+        # Until the last answer has been repeated for the last time.
+        await asyncio.sleep(timers.timeout + 0.1)
+        answers = Counter(stranger.received)
+        assert STRANGER_BURST <= len(answers) <= STRANGER_BURST + STRANGER_RATE * (time.monotonic() - began) + 1
+        assert max(answers.values()) <= copies
+        assert sum(map(len, stranger.received)) < sent
+        assert len(ours.phone.calls) <= len(answers)
+
+
 async def test_a_flood_of_strangers_is_not_amplified(hass: HomeAssistant) -> None:
     async with wire(registrar=True) as server, wire(STRANGER) as stranger:
         _, phone = await phone_of(server, hass)
@@ -219,12 +259,35 @@ async def test_a_flood_of_strangers_is_not_amplified(hass: HomeAssistant) -> Non
         assert stranger.received == []
 
 
-async def test_a_final_answer_forged_by_a_stranger_is_not_believed(hass: HomeAssistant) -> None:
-    async with wire(registrar=True) as server, wire(STRANGER) as stranger:
-        home, phone = await phone_of(server, hass)
-        register = server.requests("REGISTER")[0]
-        for status in ("401 Unauthorized", "403 Forbidden", "200 OK", "503 Busy"):
-            stranger.send(answer(register, status, to_tag="forged"), phone)
+@pytest.mark.parametrize("forger", [LOOPBACK, STRANGER], ids=["from the server's host", "from a stranger"])
+@pytest.mark.parametrize("status", ["200 OK", "401 Unauthorized", "403 Forbidden", "503 Service Unavailable"])
+async def test_a_final_answer_forged_while_the_phone_waits_for_one_is_not_believed(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture, forger: str, status: str
+) -> None:
+    """Call-ID, CSeq, tag and Contact of the forgery are right, the branch alone is guessed (RFC 3261 section 17.1.3).
+
+    The branch is what suffices: a response is matched by it wherever it comes from, because a server may have several
+    addresses, and a stranger who has not seen the request does not know it.
+    """
+    async with wire() as server, wire(forger) as stranger:
+        home = await set_up(hass, port=server.port, password="hapw")
+        pending = await server.until_request("REGISTER")
+        phone, granted = contact_of(pending)
+        before = values(home)
+        caplog.clear()
+        assert b";branch=z9hG4bK" in pending
+        forged = answer(
+            re.sub(rb"branch=z9hG4bK[^;\r]+", b"branch=z9hG4bKguessed", pending), status, to_tag="forged", extra=granted
+        )
+        for _ in range(BATCH):
+            stranger.send(forged, phone)
         await server.until_alive(phone)
-        assert home.state("registration").state == "registered"
-        assert len(server.requests("REGISTER")) == 1
+        await hass.async_block_till_done()
+        assert values(home) == before
+        assert home.state("registration").state != "registered"
+        # It waits for the answer to the same request: nothing is asked anew, no login sent.
+        assert set(server.requests("REGISTER")) == {pending}
+        assert stranger.received == []
+        assert complaints(caplog) == []
+        server.send(answer(pending, "200 OK", to_tag="registrar", extra=granted), phone)
+        await home.until_state("registration", "registered")

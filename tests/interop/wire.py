@@ -32,12 +32,11 @@ class Mailbag:
         self.received.append(data)
         if not self._registrar or not data.startswith(b"REGISTER "):
             return None
-        text = data.decode()
-        contact = re.search(r"^Contact: *(<sip:[^@>]*@([^:;>]*):(\d+)[^>]*>)", text, re.MULTILINE)
-        ends = contact is None or re.search(r"expires[=:] *0\b", text, re.IGNORECASE)
-        if contact is not None:
-            self.phone = contact[2], int(contact[3])
-        granted = "" if ends or contact is None else f"Contact: {contact[1]};expires={GRANTED_SECONDS}\r\n"
+        granted = ""
+        if re.search(rb"^Contact: *<", data, re.MULTILINE):
+            self.phone, granted = contact_of(data)
+            if re.search(rb"expires[=:] *0\b", data, re.IGNORECASE):
+                granted = ""
         return answer(data, "200 OK", to_tag="registrar", extra=granted)
 
     def requests(self, method: str) -> list[bytes]:
@@ -215,6 +214,14 @@ def answer(to: bytes, status: str, *, to_tag: str, extra: str = "") -> bytes:
         elif name == "to":
             lines.append(line if ";tag=" in line else f"{line};tag={to_tag}")
     return ("\r\n".join(lines) + f"\r\n{extra}Content-Length: 0\r\n\r\n").encode()
+
+
+def contact_of(register: bytes) -> tuple[tuple[str, int], str]:
+    """Return where the phone that registers is reached, and the header field that grants that."""
+    found = re.search(r"^Contact: *(<sip:[^@>]*@([^:;>]*):(\d+)[^>]*>)", register.decode(), re.MULTILINE)
+    if found is None:
+        raise PeerError("the request has no contact")
+    return (found[2], int(found[3])), f"Contact: {found[1]};expires={GRANTED_SECONDS}\r\n"
 
 
 def acknowledge(accepted: bytes, to: tuple[str, int]) -> bytes:
