@@ -187,6 +187,35 @@ async def test_a_domain_with_umlauts_is_found_in_the_letters_of_certificates(
         assert await talk(resolver, server.port, trusting(authority), domain="b\u00fcro.example") == REPLY
 
 
+@pytest.mark.parametrize(
+    ("host", "seen"),
+    [
+        ("example.com", "example.com"),
+        ("pbx.example.com", "pbx.example.com"),
+        ("b\u00fcro.example", "xn--bro-hoa.example"),
+        (HOME, None),
+    ],
+    ids=["the domain and not the server that the DNS names", "a name", "umlauts in the letters of the DNS", "no name"],
+)
+@pytest.mark.parametrize("check", [CertificateCheck.OFF, CertificateCheck.AUTHORITY])
+async def test_the_server_is_told_the_name_that_is_wanted_of_it(
+    authority: CertificateAuthority, host: str, seen: str | None, check: CertificateCheck
+) -> None:
+    """One that stands for many names chooses its certificate by it (RFC 6066 section 3, which allows no address)."""
+    names = NameServer()
+    resolver = Resolver(nameservers=[await names.start()])
+    for name in ("pbx.example.com", "xn--bro-hoa.example"):
+        names.host(name, HOME)
+    certificate = IPAddress(ip_address(HOME)) if seen is None else DNSName(seen)
+    async with Server().running(authority.context(certificate)) as server:
+        names.srv("_sips._tcp.example.com", 1, 1, server.port, "pbx.example.com")
+        tls = TlsSettings(check=check, authority=authority.pem)
+        assert await talk(resolver, server.port, tls, host=host, srv=host == "example.com") == REPLY
+        assert server.asked_for == [seen]
+    await resolver.close()
+    names.stop()
+
+
 async def test_a_route_with_the_numeric_address_of_the_server_leaves_its_name_in_place(
     resolver: Resolver, authority: CertificateAuthority
 ) -> None:
