@@ -12,8 +12,10 @@ from custom_components.sip_ua.net.media import MediaEngine, MediaStream
 from custom_components.sip_ua.net.phone import CallStatistics, Phone, PhoneEvent
 from custom_components.sip_ua.net.registration_check import check_registration
 from custom_components.sip_ua.net.resolver import Resolver
+from custom_components.sip_ua.net.transport import Transports
 from custom_components.sip_ua.rtp.tones import ToneSender
-from custom_components.sip_ua.sip.account import Account, DtmfMethod, NetworkSettings, ServerAddress
+from custom_components.sip_ua.sip.account import Account, DtmfMethod, NetworkSettings, ServerAddress, Transport
+from custom_components.sip_ua.sip.address import Address
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import (
     CallEnded,
@@ -28,7 +30,10 @@ from custom_components.sip_ua.sip.events import (
     MediaChanged,
     RegistrationFailure,
 )
+from custom_components.sip_ua.sip.message import Request, Response, parse_message
+from custom_components.sip_ua.sip.sdp import parse_sdp
 from custom_components.sip_ua.sip.transaction import Timers
+from custom_components.sip_ua.sip.uri import SipUri
 
 from .media_support import open_stream
 from .transport_support import ACCOUNT, HOME, eventually, free_port
@@ -352,3 +357,42 @@ async def test_telephones_choose_the_best_codec_that_both_have(start: Start) -> 
     await talk(alice, bob)
     (agreed,) = [event.media for event in alice.heard(MediaChanged) if event.media is not None]
     assert agreed.codec.name == "PCMA"
+
+
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
+async def test_a_telephone_that_listens_at_every_address_names_the_one_that_it_is_reached_at(
+    start: Start, monkeypatch: pytest.MonkeyPatch, transport: Transport
+) -> None:
+    sent: list[Request | Response] = []
+    send = Transports.send
+
+    def spy(self: Transports, address: Address, data: bytes) -> None:
+        if data.strip():
+            sent.append(parse_message(data))
+        send(self, address, data)
+
+    monkeypatch.setattr(Transports, "send", spy)
+    alice, bob = [await start(network=NetworkSettings(local_port=free_port())) for _ in range(2)]
+    bob.answer_all()
+    call_id = await alice.phone.dial(f"{bob.uri};transport={transport}")
+    await eventually(lambda: is_talking(alice) and is_talking(bob))
+    await alice.phone.hold(call_id)
+    await eventually(lambda: any(call.state is CallState.REMOTE_HELD for call in bob.phone.calls.values()))
+    await bob.phone.hangup(next(iter(bob.phone.calls)))
+    await eventually(lambda: alice.heard(CallEnded))
+    ports = {end.account.network.local_port for end in (alice, bob)}
+    assert {message.cseq.method for message in sent} == {"INVITE", "ACK", "BYE"}
+    for message in sent:
+        assert message.via.transport == transport.via
+        assert message.via.host == HOME
+        for contact in message.contacts:
+            assert isinstance(contact.uri, SipUri)
+            assert contact.uri.host == HOME
+            assert contact.uri.port in ports
+        if message.body:
+            description = parse_sdp(message.body)
+            named = [description.origin, description.connection, *(line.connection for line in description.media)]
+            assert {place.address for place in named if place} == {HOME}
+    # Offer and answer of the call, and of the hold.
+    assert len([message for message in sent if message.body]) >= 4
+    assert {message.via.port for message in sent} == ports

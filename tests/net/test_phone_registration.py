@@ -12,10 +12,12 @@ from custom_components.sip_ua.net.media import MediaEngine
 from custom_components.sip_ua.net.phone import Phone
 from custom_components.sip_ua.net.resolver import Resolver
 from custom_components.sip_ua.sip.account import Account, NetworkSettings, ServerAddress, Timing
+from custom_components.sip_ua.sip.events import RegistrationState
 from custom_components.sip_ua.sip.message import Request, parse_message
+from custom_components.sip_ua.sip.uri import SipUri
 
 from .name_server import A, NameServer
-from .transport_support import HOME, eventually
+from .transport_support import HOME, eventually, free_port
 
 MOVED = "127.0.0.2"
 
@@ -25,6 +27,7 @@ class Registrar(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self.registered = 0
+        self.heard: list[bytes] = []
         self.transport: asyncio.DatagramTransport | None = None
 
     async def start(self, host: str, port: int = 0) -> int:
@@ -36,6 +39,7 @@ class Registrar(asyncio.DatagramProtocol):
 
     @override
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.heard.append(data)
         request = parse_message(data)
         assert isinstance(request, Request)
         assert self.transport is not None
@@ -111,3 +115,28 @@ async def test_a_telephone_whose_machine_slept_registers_at_once(
         assert registrar.registered == 2
     finally:
         await phone.stop()
+
+
+async def test_a_telephone_that_listens_at_every_address_registers_the_one_that_it_is_reached_at(
+    engine: MediaEngine, registrars: tuple[Registrar, Registrar]
+) -> None:
+    registrar, _ = registrars
+    port = free_port()
+    account = Account(
+        number="12",
+        domain="example.com",
+        server=ServerAddress(HOME, await registrar.start(HOME)),
+        network=NetworkSettings(local_port=port),
+    )
+    phone = Phone(account, engine, lambda _event: None)
+    await phone.start()
+    await eventually(lambda: phone.registration.state is RegistrationState.REGISTERED)
+    await phone.stop()
+    assert len(registrar.heard) >= 2, "it goes with a REGISTER too"
+    for data in registrar.heard:
+        message = parse_message(data)
+        assert (message.via.host, message.via.port) == (HOME, port)
+        (contact,) = message.contacts
+        assert isinstance(contact.uri, SipUri)
+        assert (contact.uri.host, contact.uri.port) == (HOME, port)
+        assert b"0.0.0.0" not in data
