@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.components.diagnostics import REDACTED, async_redact_data
 from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant
 
@@ -29,6 +29,10 @@ TO_REDACT = {
 }
 
 
+LAST_CALL_TO_REDACT = {"answered_by", "reason"}
+"""The reason is free text of the far end; the code says what is standard of it."""
+
+
 async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SipUaConfigEntry) -> dict[str, Any]:
     """Return settings, registration, calls, messages and watched lines."""
     coordinator = entry.runtime_data
@@ -40,7 +44,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SipUaCo
         "registration": {
             "state": status.state.value,
             "code": status.code,
-            "reason": status.reason,
+            "reason": _unless_it_names(status.reason, entry),
             "failure": status.failure.value if status.failure else None,
             "failures": status.failures,
             "detail": status.detail,
@@ -54,6 +58,12 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SipUaCo
             async_redact_data(messages_data(coordinator.messages), TO_REDACT) if coordinator.messages else None
         ),
         "lines": [coordinator.lines.state(line).value for line in coordinator.lines.lines],
-        "last_call": async_redact_data(outcome_data(last_call), {"answered_by"}) if last_call else None,
+        "last_call": async_redact_data(outcome_data(last_call), LAST_CALL_TO_REDACT) if last_call else None,
         "last_call_statistics": coordinator.last_statistics[1] if coordinator.last_statistics else None,
     }
+
+
+def _unless_it_names(text: str, entry: SipUaConfigEntry) -> str:
+    """Return what the server wrote, redacted where it repeats who the account is."""
+    names = (entry.data[key] for key in (CONF_NUMBER, CONF_AUTH_USER, CONF_PASSWORD))
+    return REDACTED if any(name and name in text for name in names) else text
