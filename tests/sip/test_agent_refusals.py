@@ -3,6 +3,7 @@
 import pytest
 
 from custom_components.sip_ua.sip.account import Account, ServerAddress
+from custom_components.sip_ua.sip.address import Address
 from custom_components.sip_ua.sip.events import IncomingCall
 from custom_components.sip_ua.sip.message import Response, parse_message
 
@@ -115,16 +116,19 @@ def test_an_invite_that_came_over_two_paths_rings_once() -> None:
     assert len(bob.events(IncomingCall)) == 1
 
 
-@pytest.mark.parametrize(("registered", "name"), [(True, "Grandma"), (False, "Impostor")])
-def test_an_asserted_identity_is_believed_from_our_server_only(registered: bool, name: str) -> None:
+@pytest.mark.parametrize(
+    ("registered", "source", "name"),
+    [(True, SERVER, "Grandma"), (True, ALICE, "Impostor"), (False, ALICE, "Impostor")],
+    ids=["server", "stranger beside a server", "stranger"],
+)
+def test_an_asserted_identity_is_believed_from_our_server_only(source: Address, name: str, *, registered: bool) -> None:
     link = Link()
     registrar = Registrar(link)
-    account = Account(number="bob", domain=NAME, password="secret", server=ServerAddress(NAME))
+    account = Account(number="bob", domain=NAME, password="secret", server=ServerAddress(NAME), allow_direct_calls=True)
     bob = join(link, account if registered else direct_account("bob"), BOB)
     bob.names[NAME] = [SERVER]
     bob.command("register")
     link.run_for(1)
-    source = SERVER if registered else ALICE
     text = (
         f"INVITE {BOB_URI} SIP/2.0\r\nVia: SIP/2.0/UDP {source.host}:5060;branch=z9hG4bKp\r\nMax-Forwards: 70\r\n"
         f'From: "Impostor" <sip:anonymous@anonymous.invalid>;tag=a\r\nTo: <{BOB_URI}>\r\nCall-ID: p\r\n'
@@ -134,5 +138,5 @@ def test_an_asserted_identity_is_believed_from_our_server_only(registered: bool,
     bob.deliver(text.encode(), source, link.now)
     bob.react(link.now)
     assert bob.incoming.remote.name == name
-    assert bob.incoming.remote.number == ("0301234" if registered else ""), "anonymous callers have no number"
+    assert bob.incoming.remote.number == ("0301234" if source == SERVER else ""), "anonymous callers have no number"
     assert bool(registrar.registers()) is registered

@@ -1,11 +1,14 @@
 """Who is at the other end, as the exchange tells during a call (RFC 3325, RFC 5876)."""
 
+from dataclasses import replace
+
 import pytest
 
 from custom_components.sip_ua.sip.account import Account, ServerAddress
+from custom_components.sip_ua.sip.address import Address
 from custom_components.sip_ua.sip.events import CallReplaced, CallState, Party
 
-from .agents import ALICE, BOB, direct_account, join
+from .agents import ALICE, BOB, AgentEnd, direct_account, join
 from .link import Link
 from .registrar import NAME, SERVER, Registrar
 from .responder import SDP
@@ -14,18 +17,21 @@ CAROL = 'P-Asserted-Identity: "Carol" <sip:carol@sip.example>'
 ALICE_AGAIN = "P-Asserted-Identity: <sip:alice@elsewhere.example>"
 
 
+ACCOUNT = Account(number="bob", domain=NAME, password="secret", server=ServerAddress(NAME))
+
+
 class Talking:
     """Bob in a call of Alice, through his server or straight from her, whose later messages are written by hand."""
 
-    def __init__(self, *, registered: bool = True) -> None:
+    def __init__(self, *, registered: bool = True, source: Address | None = None) -> None:
         self.link = Link()
         Registrar(self.link)
-        account = Account(number="bob", domain=NAME, password="secret", server=ServerAddress(NAME))
+        account = replace(ACCOUNT, allow_direct_calls=source is not None)
         self.bob = join(self.link, account if registered else direct_account("bob"), BOB)
         self.bob.names[NAME] = [SERVER]
         self.bob.command("register")
         self.link.run_for(1)
-        self._source = SERVER if registered else ALICE
+        self._source = source or (SERVER if registered else ALICE)
         self._tag = ""
         self.send("INVITE", 1, body=SDP.format(port=4000))
         self.call_id = self.bob.incoming.id
@@ -80,8 +86,9 @@ def test_who_is_there_already_is_no_news() -> None:
     assert not talking.bob.events(CallReplaced)
 
 
-def test_nobody_but_our_server_says_who_is_there() -> None:
-    talking = Talking(registered=False)
+@pytest.mark.parametrize(("registered", "source"), [(False, None), (True, ALICE)])
+def test_nobody_but_our_server_says_who_is_there(source: Address | None, *, registered: bool) -> None:
+    talking = Talking(registered=registered, source=source)
     talking.send("UPDATE", 2, CAROL)
     assert talking.remote.number == "alice"
     assert not talking.bob.events(CallReplaced)
@@ -94,11 +101,11 @@ def test_an_offer_that_is_refused_changes_nobody() -> None:
     assert talking.remote.number == "alice"
 
 
-def test_who_answered_in_the_place_of_whom_we_called_is_no_news() -> None:
+def answered_as(asserted: str, source: Address) -> tuple[Link, AgentEnd, str, list[str]]:
+    """Let Bob call 600, and let somebody answer; return also the call's id and lines of his INVITE."""
     link = Link()
-    account = Account(number="bob", domain=NAME, password="secret", server=ServerAddress(NAME))
     Registrar(link)
-    bob = join(link, account, BOB)
+    bob = join(link, ACCOUNT, BOB)
     bob.names[NAME] = [SERVER]
     bob.command("register")
     link.run_for(1)
@@ -108,20 +115,33 @@ def test_who_answered_in_the_place_of_whom_we_called_is_no_news() -> None:
     link.run_for(0.1)
     invite = link.sent("INVITE", BOB)[-1].data.decode()
     copied = [line for line in invite.split("\r\n") if line.startswith(("Via:", "From:", "Call-ID:", "CSeq:"))]
-    to_ours = next(line for line in copied if line.startswith("From:")).partition(":")[2]
     body = SDP.format(port=4000)
     lines = [
         "SIP/2.0 200 OK",
         *copied,
         "To: <sip:600@sip.example>;tag=x",
         "Contact: <sip:x@198.51.100.5>",
-        "P-Asserted-Identity: <sip:611@sip.example>",
+        f"P-Asserted-Identity: <sip:{asserted}@sip.example>",
         "Content-Type: application/sdp",
         f"Content-Length: {len(body)}",
     ]
-    bob.deliver(("\r\n".join([*lines, "", ""]) + body).encode(), SERVER, link.now)
+    bob.deliver(("\r\n".join([*lines, "", ""]) + body).encode(), source, link.now)
     bob.react(link.now)
     link.run_for(0.1)
+    return link, bob, call_id, copied
+
+
+@pytest.mark.parametrize(("source", "number"), [(SERVER, "611"), (ALICE, "600")])
+def test_who_answered_is_believed_from_our_server_only(source: Address, number: str) -> None:
+    _link, bob, call_id, _copied = answered_as("611", source)
+    answered_by = bob.agent.calls[call_id].answered_by
+    assert answered_by is not None
+    assert answered_by.number == number
+
+
+def test_who_answered_in_the_place_of_whom_we_called_is_no_news() -> None:
+    link, bob, call_id, copied = answered_as("611", SERVER)
+    to_ours = next(line for line in copied if line.startswith("From:")).partition(":")[2]
     sip_call_id = next(line for line in copied if line.startswith("Call-ID:"))
     for cseq, number in enumerate(("611", "600", "622"), 1):
         update = [

@@ -206,6 +206,39 @@ def test_who_calls_by_sips_is_answered_by_sips(data: bytes, scheme: str) -> None
     assert [str(answer.contacts[0].uri).partition(":")[0] for answer in answers] == [scheme, scheme]
 
 
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
+@pytest.mark.parametrize("direct", [False, True])
+def test_only_tls_proves_that_a_call_comes_from_a_server_spoken_to_by_tls(
+    transport: Transport, *, direct: bool
+) -> None:
+    alice = Telephone(replace(ACCOUNT, domain="198.51.100.5", allow_direct_calls=direct))
+    alice.register()
+    data = invite("sip:alice@192.0.2.1:5070").replace(
+        b"Call-ID", b"P-Asserted-Identity: <sip:110@sip.example>\r\nCall-ID"
+    )
+    alice.agent.receive(data, Hop(replace(SERVER, transport=transport), HOME), 1)
+    assert [event.call.remote.number for event in alice.agent.events() if isinstance(event, IncomingCall)] == (
+        ["bob"] if direct else []
+    )
+    assert alice.agent.counters.strangers == (not direct)
+    alice.receive(data.replace(b"one", b"two"), 2)
+    (call,) = [event.call for event in alice.agent.events() if isinstance(event, IncomingCall)]
+    assert call.remote.number == "110"
+
+
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
+def test_an_answer_comes_by_the_transport_that_the_request_went_by(transport: Transport) -> None:
+    alice = Telephone()
+    alice.register()
+    alice.server = replace(SERVER, transport=transport)
+    alice.answer(0.1, 403)
+    assert alice.agent.registration.state is RegistrationState.REGISTERING
+    alice.server = SERVER
+    alice.answer(0.2)
+    alice.answer(0.3)
+    assert alice.agent.registration.state is RegistrationState.REGISTERED
+
+
 def test_an_account_with_sips_addresses_names_no_transport() -> None:
     alice = Telephone(replace(ACCOUNT, uri_type=UriType.SIPS, outbound_proxy=ServerAddress("proxy.example")))
     alice.register()

@@ -156,7 +156,7 @@ class UserAgent:
 
         Whatever the bytes are, nothing is raised.
         """
-        known = self._knows(hop.remote.host)
+        known = self._takes_all or self._core.is_server(hop.remote)
         if not known and not self._calls.dialogs and not data.startswith(_RESPONSE_START):
             self.counters.strangers += 1
             return
@@ -431,15 +431,16 @@ class UserAgent:
 
     def expects(self, host: str) -> bool:
         """Whether anything that a numeric host may send would be read."""
-        return bool(self._calls.dialogs) or self._knows(host)
+        return bool(self._calls.dialogs) or self._takes_all or self.is_server(host)
 
-    def _knows(self, host: str) -> bool:
+    @property
+    def _takes_all(self) -> bool:
         account = self._core.account
-        return account.allow_direct_calls or not account.registers or self.is_server(host)
+        return account.allow_direct_calls or not account.registers
 
     def _admitted(self, request: Request, hop: Hop, now: float, *, known: bool) -> bool:
         """Whether to deal with a request: the server's all, the far end's of a dialog, few of anybody else."""
-        if hop.remote.host in self._core.server_hosts:
+        if self._core.is_server(hop.remote):
             return True
         dialog = request.call_id, request.to.tag or ""
         if dialog in self._calls.dialogs or dialog in self.subscriptions.dialogs:

@@ -57,7 +57,7 @@ class ReceivedCall(DialogCall):
             core,
             sip_call_id=request.call_id,
             direction=CallDirection.INCOMING,
-            remote=asserted_party(request, request.from_, trusted=core.account.registers),
+            remote=asserted_party(request, request.from_, trusted=core.from_server),
             called=clean_text(called),
             now=now,
         )

@@ -319,7 +319,7 @@ class OutgoingCall(DialogCall):
         self._answered_by = tag
         self._stop_ringing()
         self.peer = peer
-        self.answered(now, asserted_party(response, response.to, trusted=self.core.account.registers))
+        self.answered(now, asserted_party(response, response.to, trusted=self.core.from_server))
         answer, problem = b"", None
         # What was agreed early stays; without acknowledgement it was but a preview of what the 2xx says.
         if fork.agreement is None or (response.body and not fork.settled):

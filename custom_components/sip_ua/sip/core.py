@@ -166,6 +166,19 @@ class Core:
         self._hosts_of = {hop: hosts for hop, hosts in known.items() if hop in present}
         self.server_hosts = frozenset().union(*self._hosts_of.values())
 
+    def is_server(self, source: Address) -> bool:
+        """Whether what comes from an address is a server's of ours; where that is spoken to by TLS only by TLS.
+
+        A datagram may name any sender, but nobody else has the server's certificate (RFC 3261 section 26.2.1).
+        """
+        proven = source.transport is Transport.TLS or self.account.transport is not Transport.TLS
+        return proven and source.host in self.server_hosts
+
+    @property
+    def from_server(self) -> bool:
+        """Whether the message being dealt with came from one of our servers."""
+        return self.is_server(self.arrival.remote)
+
     def learn_servers(self) -> None:
         """Find out whom calls go through where that is not the registrar: it may call us before we call anybody."""
         server = self.server_hop()

@@ -318,7 +318,7 @@ class MediaCall(Call, ABC):
     def _note_identity(self, request: Request, now: float) -> None:
         """Follow the exchange where it connected us to somebody else (RFC 5876)."""
         identity = asserted_identity(request)
-        if identity is not None and self.core.arrival.remote.host in self.core.server_hosts:
+        if identity is not None and self.core.from_server:
             self.connected_to(identity, now)
 
     def _must_wait(self, transaction: ServerTransaction, request: Request, now: float) -> bool:

@@ -148,7 +148,7 @@ class Subscriptions:
 
     def _take_unasked(self, mail_box: MessageWaiting, request: Request, now: float) -> int:
         """Take a summary that nobody asked for, from our server only, and return the status that answers it."""
-        if self._core.arrival.remote.host not in self._core.server_hosts:
+        if not self._core.from_server:
             return STATUS_FORBIDDEN
         if request.content_type != MESSAGE_SUMMARY.accept:
             return STATUS_UNSUPPORTED_TYPE

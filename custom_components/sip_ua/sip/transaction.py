@@ -202,7 +202,9 @@ class TransactionLayer:
         # A response with a second Via was meant for somebody behind us (RFC 3261 section 8.1.3.3).
         lone_via = len(response.headers.split("Via")) == 1
         transaction = self._clients.get(client_key(response))
-        if not lone_via:
+        strays = transaction is not None and source.transport is not transaction.destination.transport
+        # An answer comes back by the transport that the request went by (section 18.2.2).
+        if not lone_via or strays:
             self.discarded += 1
         elif transaction is not None:
             transaction.receive(response, source, now)
