@@ -95,7 +95,7 @@ def test_an_offer_that_cannot_be_agreed_on_is_refused(ours: Srtp, theirs: Srtp, 
     offer = offerer.create_offer()
     for attempt in (
         lambda: answerer.receive_offer(offer),
-        lambda: check_offer(offer, THERE.codecs, rules(theirs)),
+        lambda: check_offer(offer, THERE.codecs, THERE.address, rules(theirs)),
     ):
         with pytest.raises(NegotiationError) as refused:
             attempt()

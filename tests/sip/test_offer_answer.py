@@ -323,11 +323,78 @@ def test_an_offer_without_any_address_is_refused() -> None:
 
 
 def test_an_offer_is_checked_before_a_port_is_open() -> None:
-    check_offer(describe("m=audio 6000 RTP/AVP 18", "m=audio 6002 RTP/AVP 8"), HERE.codecs)
+    check_offer(describe("m=audio 6000 RTP/AVP 18", "m=audio 6002 RTP/AVP 8"), HERE.codecs, HERE.address)
     with pytest.raises(NegotiationError):
-        check_offer(describe("m=audio 6000 RTP/AVP 18"), HERE.codecs)
+        check_offer(describe("m=audio 6000 RTP/AVP 18"), HERE.codecs, HERE.address)
     with pytest.raises(SdpError):
-        check_offer(b"nonsense", HERE.codecs)
+        check_offer(b"nonsense", HERE.codecs, HERE.address)
+
+
+LINES_OF_OFFERS = (
+    *("c=IN IP4 198.51.100.7", "c=IN IP6 2001:db8::1", " c=IN IP6 2001:db8::1", "c=IN IP4 phone.example", "c=nonsense"),
+    *("c=IN IP4 224.2.1.1/127", "c=IN IP4 255.255.255.255", "c=IN IP4 198.51.100", "c=IN IP4 0.0.0.0", "nonsense"),
+    *("m=audio 6000 RTP/AVP 8", "m=audio 6000 RTP/AVP 18 0 8", "m=audio 70000 RTP/AVP 8", "m=audio 0 RTP/AVP 8"),
+    *("m=video 6000 RTP/AVP 8", "m=audio 6000 RTP/SAVP 8", "m=audio 6000 RTP/AVP 97"),
+    *("a=rtpmap:8 PCMA/8000", "a=rtpmap:8 opus/48000", "a=rtpmap:08 opus/48000", "a=rtpmap :8 opus/48000/2"),
+    *("a=rtpmap:0 pcmu/8000/1", "a=rtpmap:0 PCMU/16000", "a=rtpmap:97 PCMU/8000", "a=sendonly", "b=AS:64", "t=0 0"),
+)
+
+
+def lines_that_begin(start: str) -> st.SearchStrategy[str]:
+    return st.sampled_from([line for line in LINES_OF_OFFERS if line.startswith(start)])
+
+
+@given(
+    st.lists(st.sampled_from(LINES_OF_OFFERS), max_size=8)
+    | st.builds(
+        lambda connection, media, rest: [connection, media, *rest],
+        lines_that_begin("c="),
+        lines_that_begin("m=audio"),
+        st.lists(lines_that_begin("a="), max_size=4),
+    ),
+    st.sampled_from(["192.0.2.1", "2001:db8::2"]),
+)
+def test_what_rings_can_be_answered(lines: list[str], address: str) -> None:
+    offer = "\r\n".join(["v=0", *lines, ""]).encode()
+    results = []
+    for attempt in (
+        lambda: check_offer(offer, HERE.codecs, address),
+        lambda: OfferAnswer(replace(HERE, address=address), 1).receive_offer(offer),
+    ):
+        try:
+            attempt()
+        except NegotiationError, SdpError:
+            results.append(False)
+        else:
+            results.append(True)
+    assert results[0] is results[1]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("c=IN IP6 2001:db8::1", "m=audio 6000 RTP/AVP 8"),
+        ("t=0 0", "m=audio 6000 RTP/AVP 8"),
+        ("c=IN IP4 1.2.3.4.5", "m=audio 6000 RTP/AVP 8"),
+        ("c=IN IP4 phone.example", "m=audio 6000 RTP/AVP 8"),
+        ("c=IN IP4 224.2.1.1/127", "m=audio 6000 RTP/AVP 8"),
+        ("c=IN IP4 224.2.1.1", "m=audio 6000 RTP/AVP 8"),
+        ("c=IN IP4 198.51.100.7", "m=audio 6000 RTP/AVP 8", "a=rtpmap:8 opus/48000"),
+        ("c=IN IP4 198.51.100.7", "m=audio 6000 RTP/AVP 8", "c=IN IP6 2001:db8::1"),
+        ("c=IN IP4 198.51.100.7", "m=audio 99999 RTP/AVP 8"),
+    ],
+)
+def test_nobody_is_rung_for_what_cannot_be_answered(lines: tuple[str, ...]) -> None:
+    offer = "\r\n".join(["v=0", *lines, ""]).encode()
+    with pytest.raises((NegotiationError, SdpError)):
+        check_offer(offer, HERE.codecs, HERE.address)
+
+
+def test_the_audio_line_of_our_ip_version_is_answered() -> None:
+    offer = describe("m=audio 6000 RTP/AVP 8", "c=IN IP6 2001:db8::1", "m=audio 6002 RTP/AVP 8")
+    answer, media = answer_to(offer)
+    assert [line.port for line in answer.media] == [0, HERE.port]
+    assert media.remote_address == "198.51.100.7"
 
 
 @pytest.mark.parametrize(

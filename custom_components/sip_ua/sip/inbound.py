@@ -106,7 +106,7 @@ class Inbound:
             rules = core.key_rules(core.arrival.remote.transport)
             rules.check()
             if request.body:
-                check_offer(request.body, core.codecs, rules)
+                check_offer(request.body, core.codecs, core.arrival.local.host, rules)
             if old is not None:
                 call.take_over(old, now)
         except RemoteProtocolError as error:

@@ -250,10 +250,8 @@ class OfferAnswer:
             raise LocalProtocolError("an offer of ours waits for its answer")
         session = parse_sdp(body)
         rules = rules or self.rules
-        index, remote, chosen, key = choose_line(session, self._local.codecs, self._index, rules)
+        index, remote, chosen, key = choose_line(session, self._local.codecs, self._index, rules, self._local.address)
         line = session.media[index]
-        if address_type(remote.address) != address_type(self._local.address):
-            raise NegotiationError("the offer is of another IP version", WARNING_ADDRESS_FORMAT)
         self.rules = rules
         self._learn(line, remote)
         theirs = chosen[0][0]

@@ -1,9 +1,11 @@
 """Which audio line of an offer is answered, with which codecs and key (RFC 3264 section 6, RFC 4568 section 5.1.2)."""
 
+import re
 from collections.abc import Iterable
 
 from .account import Srtp
 from .audio_line import (
+    WARNING_ADDRESS_FORMAT,
     WARNING_FORMAT,
     WARNING_MEDIA_TYPE,
     WARNING_TRANSPORT_PROTOCOL,
@@ -14,34 +16,54 @@ from .codecs import FIRST_DYNAMIC_PAYLOAD_TYPE, Codec
 from .errors import NegotiationError
 from .key_rules import NO_KEYS, PROFILES, KeyRules
 from .sdes import Crypto
-from .sdp import SessionDescription, parse_sdp
+from .sdp import SessionDescription, address_type, parse_sdp
+
+# One audio line as nearly every telephone writes it, at a plain unicast address: address, port, formats, attributes.
+_plain_offer = re.compile(
+    rb"v=0\r?\n(?:[abeikoprstuz]=[^\r\n]*\r?\n)*"
+    rb"c=IN IP4 (?:[1-9][0-9]?|1[0-9][0-9]|2[01][0-9]|22[0-3])(?:\.(?:[1-9]?[0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])){3}"
+    rb"\r?\n(?:[abkrtz]=[^\r\n]*\r?\n)*"
+    rb"m=audio (?:[1-9][0-9]{0,3}|[1-5][0-9]{4}) RTP/AVP((?: [0-9]{1,3}){1,64})\r?\n((?:[abik]=[^\r\n]*\r?\n)*)"
+).fullmatch
+_plain_mappings = re.compile(rb"a=rtpmap:(0|[1-9][0-9]{0,2}) ([A-Za-z0-9/.-]+)\r?\n").findall
+_LONGEST_PLAIN_OFFER = 4096
 
 
-def check_offer(body: bytes, codecs: Iterable[Codec], rules: KeyRules = NO_KEYS) -> None:
+def check_offer(body: bytes, codecs: Iterable[Codec], local_address: str, rules: KeyRules = NO_KEYS) -> None:
     """Tell early, before a port is open, whether an offer could be answered; raises SdpError or NegotiationError.
 
-    A look at the only audio line is enough where it names one of our static payload types; the answer reads it all.
+    A look is enough where all is plainly well; in doubt the offer is read as the answer will read it.
     """
     codecs = tuple(codecs)
-    if rules.srtp is Srtp.REQUIRED or not _plainly_fits(body, codecs):
-        choose_line(parse_sdp(body), codecs, None, rules)
+    if rules.srtp is Srtp.REQUIRED or ":" in local_address or not _plainly_fits(body, codecs):
+        choose_line(parse_sdp(body), codecs, None, rules, local_address)
 
 
 def _plainly_fits(body: bytes, codecs: tuple[Codec, ...]) -> bool:
-    lines = body.split(b"\nm=", 2)
-    fields = lines[1].partition(b"\n")[0].split() if len(lines) == 2 else []
-    if len(fields) < 4 or fields[0] != b"audio" or fields[2] != b"RTP/AVP" or not fields[1].isdigit():
+    found = _plain_offer(body) if len(body) <= _LONGEST_PLAIN_OFFER else None
+    if found is None:
         return False
-    static = {b"%d" % codec.payload_type for codec in codecs if codec.payload_type < FIRST_DYNAMIC_PAYLOAD_TYPE}
-    return fields[1].strip(b"0") != b"" and not static.isdisjoint(fields[3:])
+    formats, attributes = found[1].split(), found[2]
+    mappings = _plain_mappings(attributes)
+    if len(mappings) != attributes.count(b"rtpmap"):
+        return False
+    meanings = dict(reversed(mappings))
+    for codec in codecs:
+        number = b"%d" % codec.payload_type
+        if codec.payload_type < FIRST_DYNAMIC_PAYLOAD_TYPE and number in formats:
+            meaning = meanings.get(number)
+            if meaning is None or meaning.lower() == b"%s/%d" % (codec.name.lower().encode(), codec.clock_rate):
+                return True
+    return False
 
 
 def choose_line(
-    session: SessionDescription, codecs: Iterable[Codec], current: int | None, rules: KeyRules
+    session: SessionDescription, codecs: Iterable[Codec], current: int | None, rules: KeyRules, local_address: str
 ) -> tuple[int, RemoteAudio, list[tuple[Codec, Codec]], Crypto | None]:
     """Return index and meaning of the audio line to answer, and its key.
 
-    It is the line in use if that fits, else the first that is encrypted, else the first.
+    It is the line in use if that fits, else the first that is encrypted, else the first; all of these are of the IP
+    version of our own address.
     """
     codecs = tuple(codecs)
     offered = [index for index, line in enumerate(session.media) if line.media == "audio" and line.port]
@@ -54,6 +76,8 @@ def choose_line(
         try:
             key = rules.choose(line)
             remote = read_audio(session, line)
+            if address_type(remote.address) != address_type(local_address):
+                raise NegotiationError("the offer is of another IP version", WARNING_ADDRESS_FORMAT)  # noqa: TRY301
             return index, remote, common_codecs(remote, codecs), key
         except NegotiationError as error:
             refusal = error
