@@ -6,7 +6,7 @@ import pytest
 
 from custom_components.sip_ua.sip.account import ReliableProvisional
 from custom_components.sip_ua.sip.errors import LocalProtocolError
-from custom_components.sip_ua.sip.events import CallOutcome, CallState, IncomingCall, MediaChanged
+from custom_components.sip_ua.sip.events import CallEnded, CallOutcome, CallState, IncomingCall, MediaChanged
 from custom_components.sip_ua.sip.message import Request, parse_message
 from custom_components.sip_ua.sip.reliable import RAck, parse_rack
 
@@ -437,6 +437,8 @@ def test_a_bye_while_a_prack_is_awaited_after_the_refusal_is_answered() -> None:
 class Called:
     """Bob, and a caller whose messages are written by hand."""
 
+    content_type = "application/sdp"
+
     def __init__(self, **changes: object) -> None:
         self.link = Link()
         self.bob = join(self.link, direct_account("bob", **changes), BOB)
@@ -453,7 +455,7 @@ class Called:
             f"CSeq: {cseq} {method}",
             f"Contact: <sip:alice@{ALICE.host}>",
             *headers,
-            *(["Content-Type: application/sdp"] if body else []),
+            *([f"Content-Type: {self.content_type}"] if body else []),
             f"Content-Length: {len(body)}",
         ]
         self.caller.send(BOB, ("\r\n".join([*lines, "", ""]) + body).encode())
@@ -505,6 +507,21 @@ def test_another_offer_in_the_prack_is_answered_in_its_200() -> None:
     assert b"m=audio 40000" in called.link.sent("200")[0].data
     assert called.bob.voice is not None
     assert called.bob.voice.remote_port == 4010
+
+
+@pytest.mark.parametrize("demand", ["Supported: 100rel", "Require: 100rel"], ids=["of early voice", "of ringing"])
+def test_a_prack_with_content_that_we_cannot_read_is_refused_with_what_we_can(demand: str) -> None:
+    called = Called()
+    called.send("INVITE", 1, demand, body=SDP.format(port=4000))
+    if demand.startswith("Supported"):
+        called.bob.command("progress", called.bob.incoming.id, called.bob.media)
+        called.link.run_for(0.1)
+    label = called.link.labels(BOB)[-1]
+    called.content_type = "text/plain"
+    called.send("PRACK", 2, f"RAck: {called.rseq(label)} 1 INVITE", to_tag=called.tag(label), body="hello")
+    (refusal,) = called.link.sent("415", BOB)
+    assert b"Accept: application/sdp" in refusal.data
+    assert not called.bob.events(CallEnded)
 
 
 def test_a_prack_for_nothing_gets_481_and_one_without_rack_400() -> None:

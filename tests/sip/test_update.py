@@ -63,6 +63,21 @@ def test_an_offer_in_which_nothing_fits_is_refused_and_the_call_goes_on() -> Non
     assert called.bob.agent.calls[called.bob.incoming.id].state is CallState.TALKING
 
 
+@pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
+def test_content_that_is_no_description_is_refused_with_what_we_read_and_the_call_goes_on(method: str) -> None:
+    called, tag = answered()
+    before = called.bob.voice
+    called.content_type = "text/plain"
+    called.send(method, 2, body=SDP.format(port=4444), to_tag=tag)
+    (refusal,) = called.link.sent("415", BOB)
+    assert b"Accept: application/sdp" in refusal.data
+    assert called.bob.voice == before
+    called.content_type = "application/sdp"
+    called.send(method, 3, body=SDP.format(port=4444), to_tag=tag)
+    assert called.bob.voice is not None
+    assert called.bob.voice.remote_port == 4444
+
+
 def test_an_update_with_too_short_a_session_gets_422() -> None:
     called, tag = answered()
     called.send("UPDATE", 2, "Session-Expires: 60", to_tag=tag)

@@ -12,6 +12,7 @@ from .alarm import Alarm
 from .core import Core
 from .dialog import Dialog, wants_sips
 from .dialog_call import DialogCall
+from .dialog_media import description_of
 from .dialog_peer import DialogPeer
 from .errors import LocalProtocolError, RemoteProtocolError
 from .events import CallDirection, CallOutcome, CallReplaced, EndedBy, IncomingCall, LadderStep, Party
@@ -282,24 +283,23 @@ class ReceivedCall(DialogCall):
 
     def _take_description(self, transaction: ServerTransaction, prack: Request, now: float) -> bool:
         """Answer a PRACK; False where the description in it ends the call."""
-        agreement, body = self.agreement, b""
-        if agreement is None or self._accepted:
-            self.core.respond(transaction, 200, now)
-            return True
-        ours = agreement.has_local_offer and self._offering is None
+        agreement, body = None if self._accepted else self.agreement, b""
+        ours = agreement is not None and agreement.has_local_offer and self._offering is None
         try:
-            if ours:
-                agreement.receive_answer(prack.body)
-            elif prack.body:
+            description = description_of(prack)
+            if agreement is not None and ours:
+                agreement.receive_answer(description)
+            elif agreement is not None and description:
                 rules = self.core.key_rules(self.core.arrival.remote.transport)
-                body, _ = agreement.receive_offer(prack.body, rules)
+                body, _ = agreement.receive_offer(description, rules)
         except RemoteProtocolError as error:
             self.refuse_offer(transaction, error, now)
             if ours:
                 self._refuse_offered(error, now)
             return not ours
         self.core.respond(transaction, 200, now, body=body)
-        self.set_media(agreement.current, now)
+        if agreement is not None:
+            self.set_media(agreement.current, now)
         return True
 
     def cancelled(self, cancel: Request, now: float) -> None:

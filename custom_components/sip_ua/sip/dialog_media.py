@@ -11,7 +11,7 @@ from .address import Hop
 from .alarm import Alarm
 from .call import Call
 from .client import ClientRequest, Handlers
-from .core import Failure
+from .core import SDP_TYPE, Failure
 from .dialog import wants_sips
 from .dialog_peer import DialogPeer
 from .errors import LocalProtocolError, NegotiationError, RemoteProtocolError
@@ -29,6 +29,7 @@ STATUS_REQUEST_PENDING = 491
 LONGEST_RETRY = 10
 MAX_RETRIES = 5
 STATUS_DIALOG_GONE = frozenset({408, 481})
+STATUS_UNSUPPORTED_TYPE = 415
 STATUS_INTERVAL_TOO_SMALL = 422
 WARNING_AGENT = "sip"
 WARNING_MISCELLANEOUS = 399
@@ -294,8 +295,9 @@ class MediaCall(Call, ABC):
         media, body = self.media, b""
         rules = self.core.key_rules(self.core.arrival.remote.transport)
         try:
-            if agreement is not None and request.body:
-                body, media = agreement.receive_offer(request.body, rules)
+            offer = description_of(request)
+            if agreement is not None and offer:
+                body, media = agreement.receive_offer(offer, rules)
             elif agreement is not None and request.method == "INVITE":
                 body = agreement.create_offer(rules=rules)
         except RemoteProtocolError as error:
@@ -338,11 +340,13 @@ class MediaCall(Call, ABC):
         return True
 
     def refuse_offer(self, transaction: ServerTransaction, error: RemoteProtocolError, now: float) -> None:
-        """Refuse an offer in which nothing fits, and say why in a Warning header field (section 20.43)."""
+        """Refuse an offer that is unreadable, or in which nothing fits; a Warning says why (section 20.43)."""
         code = error.warning if isinstance(error, NegotiationError) else WARNING_MISCELLANEOUS
         text = str(error).replace('"', "'")
-        warning = (("Warning", f'{code} {WARNING_AGENT} "{text}"'),)
-        self.core.respond(transaction, error.status, now, to_tag=self.dialog_key[1], headers=warning)
+        headers: tuple[tuple[str, str], ...] = (("Warning", f'{code} {WARNING_AGENT} "{text}"'),)
+        if error.status == STATUS_UNSUPPORTED_TYPE:
+            headers = (("Accept", SDP_TYPE),)
+        self.core.respond(transaction, error.status, now, to_tag=self.dialog_key[1], headers=headers)
 
     def ack_received(self, transaction: ServerTransaction, ack: Request, now: float) -> None:
         """Take the ACK of a 2xx of ours, with the answer where the 2xx held the offer."""
@@ -369,3 +373,10 @@ class MediaCall(Call, ABC):
             self._retry.cancel()
         if self._timer is not None:
             self._timer.stop()
+
+
+def description_of(request: Request) -> bytes:
+    """Return the session description in a request, empty where there is none; raises RemoteProtocolError (415)."""
+    if request.body and request.content_type != SDP_TYPE:
+        raise RemoteProtocolError("content that is no session description", STATUS_UNSUPPORTED_TYPE)
+    return request.body
