@@ -80,8 +80,30 @@ def test_content_that_is_no_description_is_refused_with_what_we_read_and_the_cal
 
 def test_an_update_with_too_short_a_session_gets_422() -> None:
     called, tag = answered()
-    called.send("UPDATE", 2, "Session-Expires: 60", to_tag=tag)
+    called.send("UPDATE", 2, "Session-Expires: 60", "Supported: Timer", to_tag=tag)
     assert b"Min-SE: 90" in called.link.sent("422")[0].data
+
+
+@pytest.mark.parametrize(("asked", "granted"), [(60, 90), (100, 100), (400, 400)])
+@pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
+def test_a_caller_without_session_timers_is_not_refused_for_those_of_a_proxy(
+    method: str, asked: int, granted: int
+) -> None:
+    called = Called(timing=Timing(min_se=300))
+    expires = f"Session-Expires: {asked}"
+    called.send("INVITE", 1, *([expires] if method == "INVITE" else []), body=SDP.format(port=4000))
+    called.bob.command("answer", called.bob.incoming.id, called.bob.media)
+    called.link.run_for(0.1)
+    tag = called.tag("200")
+    called.send("ACK", 1, to_tag=tag)
+    if method == "UPDATE":
+        called.send("UPDATE", 2, expires, to_tag=tag)
+    assert not called.link.sent("422", BOB)
+    accepted = called.link.sent("200", BOB)[-1].data
+    assert f"Session-Expires: {granted};refresher=uas".encode() in accepted
+    assert b"Require:" not in accepted
+    called.link.run_for(granted / 2)
+    assert len(called.link.sent("INVITE", BOB)) == 1, "we refresh"
 
 
 def test_our_refreshes_name_the_shortest_session_that_the_far_end_asked_for() -> None:

@@ -18,7 +18,15 @@ from .errors import LocalProtocolError, NegotiationError, RemoteProtocolError
 from .message import Request, Response
 from .offer_answer import MediaDirection, OfferAnswer
 from .party import asserted_identity
-from .session_timer import LONGEST_SESSION, SessionExpires, SessionTimer, parse_min_se, parse_session_expires
+from .session_timer import (
+    LONGEST_SESSION,
+    SHORTEST_MIN_SE,
+    SessionExpires,
+    SessionTimer,
+    knows_timer,
+    parse_min_se,
+    parse_session_expires,
+)
 from .transaction import ServerTransaction
 
 GLARE_RETRY_OWNER = (2.1, 1.9)
@@ -267,16 +275,19 @@ class MediaCall(Call, ABC):
         asked = parse_session_expires(request.headers)
         if asked is None:
             return ()
-        supported = "timer" in (value.lower() for value in request.headers.split("Supported"))
-        if not supported:
-            return (("Session-Expires", str(SessionExpires(asked.seconds, "uas"))),)
+        if not knows_timer(request.headers):
+            # It is a proxy that wants the timer: we refresh, by its interval, for that must not be made longer.
+            return (("Session-Expires", str(SessionExpires(max(asked.seconds, SHORTEST_MIN_SE), "uas"))),)
         return (("Session-Expires", str(SessionExpires(asked.seconds, asked.refresher or "uac"))), ("Require", "timer"))
 
     def session_too_short(self, transaction: ServerTransaction, now: float) -> bool:
-        """Refuse a session interval below our minimum (422); True where it was refused."""
+        """Refuse a session interval below our minimum (422); True where it was refused.
+
+        Only who supports session timers can ask again for a longer one (RFC 4028 section 9).
+        """
         asked = parse_session_expires(transaction.request.headers)
         minimum = self.core.account.timing.min_se
-        if asked is None or asked.seconds >= minimum:
+        if asked is None or asked.seconds >= minimum or not knows_timer(transaction.request.headers):
             return False
         headers = (("Min-SE", str(minimum)),)
         self.core.respond(transaction, STATUS_INTERVAL_TOO_SMALL, now, to_tag=self.dialog_key[1], headers=headers)

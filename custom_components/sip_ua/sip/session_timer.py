@@ -47,6 +47,11 @@ def parse_min_se(headers: Headers) -> int:
     return max(int(value), SHORTEST_MIN_SE) if value.isdecimal() and len(value) < 10 else SHORTEST_MIN_SE
 
 
+def knows_timer(headers: Headers) -> bool:
+    """Whether the sender of a message supports session timers."""
+    return "timer" in (tag.lower() for tag in headers.split("Supported"))
+
+
 class SessionTimer:
     """The running timer of one call: `refresh(now)` is due, or `expired(now)` when the peer did not refresh."""
 
