@@ -128,6 +128,8 @@ class OutgoingCall(DialogCall):
         server = self.core.server_hop(secure=self._secure)
         if server is not None:
             self.core.note_servers(server, outcome)
+        elif self._transfer is None:
+            self.core.note_chosen(outcome)
         ways = self.core.ways_for(outcome, keys=self.core.account.srtp is Srtp.REQUIRED)
         if ways:
             self._invite.start(ways, now)

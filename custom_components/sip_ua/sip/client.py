@@ -25,7 +25,7 @@ class Handlers:
     """Who is told about the answers: every provisional one, and exactly one of final and failed.
 
     `sent` hears of every request that left, `challenged` of every 401 or 407 that a login answers. A login that
-    cannot be had or is refused ends as the final 401 or 407.
+    cannot be had, is refused or may not go there ends as the final 401 or 407.
     Further 2xx of an INVITE also come to `final` (RFC 3261 section 13.2.2.4).
     """
 
@@ -90,7 +90,8 @@ class ClientRequest:
     def _send(self, now: float) -> None:
         hop = self.hop
         request = self._build(hop)
-        self._core.digest.authorize(request)
+        if self._core.may_log_in(hop):
+            self._core.digest.authorize(request)
         self._core.complete(request, hop)
         self._way = self._core.large_requests.way(request, hop, now)
         self._heard = False
@@ -161,7 +162,9 @@ class ClientRequest:
         return True
 
     def _login(self, transaction: ClientTransaction, response: Response, now: float) -> bool:
-        """Send again with a login; False where that cannot help."""
+        """Send again with a login; False where that cannot help, or where none of ours may go."""
+        if not self._core.may_log_in(self.hop):
+            return False
         self._logins += 1
         try:
             self._core.digest.challenged(response, repeated=transaction.sent > 1)

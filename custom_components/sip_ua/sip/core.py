@@ -34,6 +34,7 @@ SUPPORTED_EXTENSIONS = (RELIABLE_TAG, "timer", "replaces", "norefersub")
 
 MAX_FLOWS = 16
 MAX_RESTING = 64
+MAX_CHOSEN = 32
 NOWHERE = Hop(Address(Transport.UDP, "", 0), HostPort("", 0))
 
 
@@ -77,6 +78,7 @@ class Core:
         self.arrival = NOWHERE
         self.server_hosts: frozenset[str] = frozenset()
         self._hosts_of: dict[NextHop, frozenset[str]] = {}
+        self._chosen: dict[str, None] = {}
         self.preferred: Address | None = None
         self.moves = 0
         """How often a connection came to be seen at another address."""
@@ -178,6 +180,21 @@ class Core:
     def from_server(self) -> bool:
         """Whether the message being dealt with came from one of our servers."""
         return self.is_server(self.arrival.remote)
+
+    def note_chosen(self, hops: tuple[Hop, ...]) -> None:
+        """Note where a person called or watched somebody without a server."""
+        for hop in hops:
+            self._chosen.pop(hop.remote.host, None)
+            self._chosen[hop.remote.host] = None
+            if len(self._chosen) > MAX_CHOSEN:
+                del self._chosen[next(iter(self._chosen))]
+
+    def may_log_in(self, hop: Hop) -> bool:
+        """Whether a login may go there: to our servers, without a server to where a person called somebody.
+
+        Who merely calls us, or is called as another one wishes, could ask for one to guess the password from it.
+        """
+        return hop.remote.host in (self.server_hosts if self.account.registers else self._chosen)
 
     def learn_servers(self) -> None:
         """Find out whom calls go through where that is not the registrar: it may call us before we call anybody."""

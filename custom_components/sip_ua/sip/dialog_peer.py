@@ -99,10 +99,6 @@ class DialogPeer:
         if self.repeat_ack(cseq):
             return False
         request = self.dialog.create_request("ACK", cseq=cseq)
-        for name in _LOGIN_FIELDS:
-            for value in invite.headers.get_all(name):
-                request.headers.add(name, value)
-
         if body:
             request.headers.add("Content-Type", SDP_TYPE)
             request.body = body
@@ -110,6 +106,10 @@ class DialogPeer:
         def located(outcome: tuple[Hop, ...] | Failure, _later: float) -> None:
             # Where the way cannot be found, the peer repeats its 2xx and then hangs up by itself.
             if not isinstance(outcome, Failure) and self._core.ways_for(outcome[:1], keys=carries_keys(body)):
+                if self._core.may_log_in(outcome[0]):
+                    for name in _LOGIN_FIELDS:
+                        for value in invite.headers.get_all(name):
+                            request.headers.add(name, value)
                 self._core.complete(request, outcome[0])
                 self._ack = _Ack(cseq, request, outcome[0].remote)
                 self._core.layer.send_ack(request, outcome[0].remote)

@@ -187,6 +187,8 @@ class Subscription:
                 return
             if (server := self._core.server_hop()) is not None:
                 self._core.note_servers(server, outcome)
+            else:
+                self._core.note_chosen(outcome)
         client.start(outcome, now)
 
     def _left(self, now: float) -> None:
