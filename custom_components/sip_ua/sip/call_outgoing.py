@@ -23,19 +23,23 @@ from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer
 from .outcome import outcome_of, reason_of
 from .party import asserted_party, dial_number, party_of, target_uri
+from .redirection import places_of
+from .refer import ReferTarget, may_be_called
 from .reliable import rseq_of
 from .session_timer import SessionExpires
 from .transaction import ServerTransaction
 from .transfer import ReceivedTransfer
-from .uri import SipUri, TelUri
+from .uri import SipUri, TelUri, for_request_uri
 
 MAX_FORKS = 16
 MAX_REDIRECTIONS = 5
 STATUS_RINGING = 180
 STATUS_TRYING = 100
 STATUS_REDIRECTED = 300
+STATUS_REFUSED = 400
 STATUS_TERMINATED = 487
 STATUS_NOT_ACCEPTABLE = 488
+STATUS_DECLINED_EVERYWHERE = 600
 _UNREACHABLE = {
     RegistrationFailure.NO_ANSWER: 408,
     RegistrationFailure.CONNECTION_REFUSED: 503,
@@ -63,7 +67,7 @@ class OutgoingCall(DialogCall):
 
         With `late_offer` the far end makes the offer (RFC 3261 section 13.2.1).
         """
-        uri = target_uri(core.account, target)
+        uri = for_request_uri(target_uri(core.account, target))
         remote, called = party_of(NameAddr("", uri)), dial_number(target)
         call_id = core.token(16)
         super().__init__(
@@ -75,7 +79,8 @@ class OutgoingCall(DialogCall):
         self._to = NameAddr("", uri)
         self._cseq = 0
         self._session_expires = core.account.timing.session_expires
-        self._redirections = 0
+        self._tried: list[SipUri | TelUri] = [uri]
+        self._alternatives: list[SipUri | TelUri] = []
         self._forks: dict[str, Fork] = {}
         self._heard: Fork | None = None
         self._late: dict[str, DialogPeer] = {}
@@ -362,20 +367,37 @@ class OutgoingCall(DialogCall):
         return True
 
     def _redirected(self, response: Response) -> bool:
-        """Follow a redirection inside our own domain; what leads elsewhere is the person's to dial."""
-        self._redirections += 1
-        if not 300 <= response.status < 400 or self._redirections > MAX_REDIRECTIONS:
+        """Call where a redirection leads, or the next place it named where one refused (section 8.1.3.4).
+
+        A redirection is followed inside our own domain; what leads elsewhere is the person's to dial. Of a call that
+        a far end transferred us to, each place obeys the owner's rule of transfers.
+        """
+        if response.status < STATUS_REFUSED:
+            self._alternatives[:0] = [uri for uri in places_of(response) if self._may_follow(uri)]
+        return response.status < STATUS_DECLINED_EVERYWHERE and self._call_next()
+
+    def _may_follow(self, uri: SipUri | TelUri) -> bool:
+        core = self.core
+        if self._secure and not (isinstance(uri, SipUri) and uri.secure):
             return False
-        for contact in response.contacts:
-            uri = contact.uri
-            inside = isinstance(uri, SipUri) and uri.host in {self.core.account.domain.lower(), *self.core.server_hosts}
-            if inside and uri != self._uri and isinstance(uri, SipUri):
+        if self._transfer is not None:
+            return may_be_called(core.account, core.server_hosts, ReferTarget(uri))
+        return isinstance(uri, SipUri) and uri.host in {core.account.domain.lower(), *core.server_hosts}
+
+    def _call_next(self) -> bool:
+        """Call the best place that was named and not called yet; few in all."""
+        while self._alternatives and len(self._tried) <= MAX_REDIRECTIONS:
+            uri = self._alternatives.pop(0)
+            if uri not in self._tried:
+                self._tried.append(uri)
                 self._uri = uri
                 self.start()
                 return True
         return False
 
     def _failed(self, failure: Failure, now: float) -> None:
+        if not self.ended and self._cancelled is None and self._call_next():
+            return
         outcome = self._cancelled or CallOutcome.UNREACHABLE
         code = _UNREACHABLE.get(failure.kind, 503)
         self._finish(outcome, now, by=EndedBy.NETWORK, code=code, reason=failure.text)

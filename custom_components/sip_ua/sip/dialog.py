@@ -10,7 +10,7 @@ from .errors import LocalProtocolError, RemoteProtocolError
 from .grammar import MAX_CSEQ, MAX_FORWARDS
 from .headers import CSeq, Headers, NameAddr, Via
 from .message import Request, Response
-from .uri import SipUri, Uri
+from .uri import SipUri, Uri, for_request_uri
 
 # RFC 3261 section 12.2, RFC 3311 section 5.1, RFC 5057 section 5.3.
 _TARGET_REFRESHING: Final = frozenset({"INVITE", "NOTIFY", "REFER", "SUBSCRIBE", "UPDATE"})
@@ -155,7 +155,7 @@ class Dialog:
         headers.add("To", str(self.remote))
         headers.add("Call-ID", self.key.call_id)
         headers.add("CSeq", str(CSeq(cseq, method)))
-        return Request(method, str(_for_request_uri(target)), headers)
+        return Request(method, str(for_request_uri(target)), headers)
 
     def _path(self) -> tuple[Uri, list[NameAddr]]:
         """Return Request-URI and Route, for a strict router with the remote target at the end of the latter."""
@@ -237,10 +237,3 @@ def wants_sips(request: Request) -> bool:
 def _is_secure(request: Request) -> bool:
     uri = request.request_uri
     return isinstance(uri, SipUri) and uri.secure and request.via.transport == Transport.TLS.via
-
-
-def _for_request_uri(uri: Uri) -> Uri:
-    """Return a URI without what a Request-URI may not have (section 19.1.1, table 1)."""
-    if not isinstance(uri, SipUri) or not (uri.headers or "method" in uri.params):
-        return uri
-    return replace(uri, params=uri.params.without("method"), headers="")

@@ -2,16 +2,27 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address
-from typing import Final, override
+from typing import Final, overload, override
 from urllib.parse import quote as _escape, unquote as _unescape
 
 from .errors import MessageError
 from .grammar import PLAIN_HOST_PORT, format_host_port, is_token, parse_host_port
 from .params import NO_PARAMS, Params
 
-__all__ = ["OtherUri", "Params", "SipUri", "TelUri", "Uri", "escape", "parse_uri", "unescape", "uri_equal"]
+__all__ = [
+    "OtherUri",
+    "Params",
+    "SipUri",
+    "TelUri",
+    "Uri",
+    "escape",
+    "for_request_uri",
+    "parse_uri",
+    "unescape",
+    "uri_equal",
+]
 
 _USER_SAFE: Final = "!*'()&=+$,;?/"
 _SECRET_SAFE: Final = "!*'()&=+$,"  # noqa: S105
@@ -214,6 +225,17 @@ def _parse_tel(rest: str) -> TelUri:
     if not _is_number(number):
         raise MessageError("a tel URI without a number")
     return TelUri(number, Params.parse(written) if semicolon else NO_PARAMS)
+
+
+@overload
+def for_request_uri(uri: SipUri | TelUri) -> SipUri | TelUri: ...
+@overload
+def for_request_uri(uri: Uri) -> Uri: ...
+def for_request_uri(uri: Uri) -> Uri:
+    """Return a URI without what neither a Request-URI nor a To may have (section 19.1.1, table 1)."""
+    if not isinstance(uri, SipUri) or not (uri.headers or "method" in uri.params):
+        return uri
+    return replace(uri, params=uri.params.without("method"), headers="")
 
 
 def uri_equal(one: Uri, other: Uri) -> bool:
