@@ -6,7 +6,7 @@ import random
 import resource
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,8 @@ from .wire import wire
 
 OBJECTS_PER_PEER = 3
 """The way to each peer is remembered, and every SIPp is another one."""
+RESIDENT_SLACK = 8_000_000
+"""Bytes by which the allocator may hold more after a later round: fragments, and caches of the libraries."""
 OURS = "custom_components.sip_ua"
 LOOK_SECONDS = 0.05
 SETTLE_SECONDS = 60
@@ -67,6 +69,24 @@ class Holdings:
         gc.collect()
         objects = sum(str(type(thing).__module__).startswith(OURS) for thing in gc.get_objects())
         return cls(open_descriptors(), len(asyncio.all_tasks()), objects, resident_bytes())
+
+
+def left_of(rested: Sequence[Holdings]) -> list[str]:
+    """Name what calls have left, given what was held before any round of them and each time after one was forgotten.
+
+    Memory is compared from the second round on: the first one makes the allocator as large as it has to be.
+    """
+    before, *rounds = rested
+    left = []
+    for number, now in enumerate(rounds, 1):
+        kept = {
+            "files": now.descriptors - before.descriptors,
+            "tasks": now.tasks - before.tasks,
+            "objects": now.objects - before.objects - OBJECTS_PER_PEER * number,
+            "bytes": now.resident - rounds[0].resident - RESIDENT_SLACK,
+        }
+        left += [f"{more} {what} too many after round {number}" for what, more in kept.items() if more > 0]
+    return left
 
 
 def children_seconds() -> float:
