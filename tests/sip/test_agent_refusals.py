@@ -15,7 +15,9 @@ from .responder import SDP, Responder
 BOB_URI = f"sip:bob@{BOB.host}"
 
 
-def ask(method: str, *extra: str, uri: str = BOB_URI, to_tag: str = "", body: str = "") -> tuple[Response, int]:
+def ask(
+    method: str, *extra: str, uri: str = BOB_URI, to_tag: str = "", body: str = "", hops: int = 70
+) -> tuple[Response, int]:
     """Let a caller send one request to Bob, and return his final answer and how many calls rang."""
     link = Link()
     bob = join(link, direct_account("bob"), BOB)
@@ -23,7 +25,7 @@ def ask(method: str, *extra: str, uri: str = BOB_URI, to_tag: str = "", body: st
     lines = [
         f"{method} {uri} SIP/2.0",
         f"Via: SIP/2.0/UDP {ALICE.host}:5060;branch=z9hG4bKask",
-        "Max-Forwards: 70",
+        f"Max-Forwards: {hops}",
         "From: <sip:alice@alice.example>;tag=a",
         f"To: <{BOB_URI}>{to_tag}",
         "Call-ID: ask",
@@ -96,6 +98,12 @@ def test_options_is_answered_with_what_we_can_do() -> None:
     assert "INVITE" in answer.headers.split("Allow")
     assert answer.headers.split("Accept") == ["application/sdp"]
     assert "timer" in answer.headers.split("Supported")
+
+
+@pytest.mark.parametrize(("method", "status"), [("OPTIONS", 200), ("INVITE", 180)])
+def test_a_request_that_may_go_no_further_has_come_to_its_end_here(method: str, status: int) -> None:
+    answer, rang = ask(method, hops=0)
+    assert (answer.status, rang) == (status, method == "INVITE")
 
 
 def test_an_invite_that_came_over_two_paths_rings_once() -> None:

@@ -54,6 +54,7 @@ def test_every_message_names_our_address_and_the_transport_that_it_goes_over(tra
         assert message.via.transport == transport.via
         if isinstance(message, Request):
             assert (message.via.host, message.via.port) == (passage.source.host, passage.source.port)
+            assert message.max_forwards == 70
         for contact in message.contacts:
             assert isinstance(contact.uri, SipUri)
             assert contact.uri.host == passage.source.host
