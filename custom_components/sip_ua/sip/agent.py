@@ -309,11 +309,7 @@ class UserAgent:
 
     def fail(self, call_id: str, code: int, reason: str, now: float) -> None:
         """Hang up a call that cannot go on, for instance since no voice arrives."""
-        call = self._calls.find(call_id)
-        if call.established:
-            call.fail(now, code, reason)
-        else:
-            call.hangup(now)
+        self._calls.find(call_id).fail(now, code, reason)
         self._work(now)
 
     def hold(self, call_id: str, now: float) -> None:

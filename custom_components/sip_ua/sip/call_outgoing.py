@@ -17,11 +17,11 @@ from .dialog_peer import DialogPeer
 from .errors import LocalProtocolError, RemoteProtocolError
 from .events import CallDirection, CallOutcome, CallState, EndedBy, LadderStep, RegistrationFailure
 from .forks import Fork
-from .headers import CSeq, NameAddr
+from .headers import CSeq, Headers, NameAddr
 from .key_rules import NEEDS_TLS
 from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer
-from .outcome import outcome_of, reason_of
+from .outcome import NO_ANSWER_REASON, outcome_of, reason_of, sip_reason
 from .party import asserted_party, dial_number, party_of, target_uri
 from .redirection import places_of
 from .refer import ReferTarget, may_be_called
@@ -240,9 +240,9 @@ class OutgoingCall(DialogCall):
             return b""
         try:
             answer = fork.agree(self._offer, response.body)
-        except RemoteProtocolError:
+        except RemoteProtocolError as error:
             if self._offers_late:
-                self._hang_up(CallOutcome.FAILED, now)
+                self._hang_up(CallOutcome.FAILED, now, sip_reason(error.status, str(error)))
             return b""
         fork.settled = settled
         if self._heard is None or self._heard is fork:
@@ -423,7 +423,14 @@ class OutgoingCall(DialogCall):
     def hangup(self, now: float) -> None:
         self._hang_up(CallOutcome.CANCELLED, now)
 
-    def _hang_up(self, outcome: CallOutcome, now: float) -> None:
+    @override
+    def fail(self, now: float, code: int, reason: str) -> None:
+        if self.established:
+            super().fail(now, code, reason)
+        else:
+            self._hang_up(CallOutcome.CANCELLED, now, sip_reason(code, reason))
+
+    def _hang_up(self, outcome: CallOutcome, now: float, reason: str = "") -> None:
         if self.ended or self._cancelled is not None:
             return
         if self._answered_by is not None:
@@ -438,7 +445,7 @@ class OutgoingCall(DialogCall):
             return
         invite.stop()
         self.step(LadderStep.CANCEL, now, sent=True)
-        self.core.layer.cancel(invite.transaction, now)
+        self.core.layer.cancel(invite.transaction, now, Headers((("Reason", reason),) if reason else ()))
         self._ring_alarm = self.core.alarms.set(now + self.core.timers.t2, self._cancel_unanswered)
 
     def _cancel_unanswered(self, now: float) -> None:
@@ -446,7 +453,7 @@ class OutgoingCall(DialogCall):
         self.end(self._cancelled or CallOutcome.CANCELLED, now, by=EndedBy.LOCAL)
 
     def _rang_long_enough(self, now: float) -> None:
-        self._hang_up(CallOutcome.NO_ANSWER, now)
+        self._hang_up(CallOutcome.NO_ANSWER, now, NO_ANSWER_REASON)
 
     def _finish(self, outcome: CallOutcome, now: float, *, by: EndedBy, code: int = 0, reason: str = "") -> None:
         self._stop_ringing()

@@ -32,7 +32,7 @@ from .events import (
 from .info import parse_dtmf
 from .message import Request, Response
 from .offer_answer import LocalMedia
-from .outcome import reason_of
+from .outcome import reason_of, sip_reason
 from .refer import ReferTarget, may_be_called, parse_refer_to
 from .sent_digits import SentDigits
 from .transaction import ServerTransaction
@@ -120,7 +120,7 @@ class DialogCall(MediaCall, ABC):
         if not self.established:
             self.hangup(now)
             return
-        self.bye(now, reason=f'SIP;cause={code};text="{reason}"')
+        self.bye(now, reason=sip_reason(code, reason))
         self.end(CallOutcome.FAILED, now, by=EndedBy.NETWORK, code=code, reason=reason)
 
     @override
