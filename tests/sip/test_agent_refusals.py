@@ -4,8 +4,10 @@ import pytest
 
 from custom_components.sip_ua.sip.account import Account, ServerAddress
 from custom_components.sip_ua.sip.address import Address
-from custom_components.sip_ua.sip.events import IncomingCall
+from custom_components.sip_ua.sip.events import IncomingCall, Party
+from custom_components.sip_ua.sip.headers import parse_name_addr
 from custom_components.sip_ua.sip.message import Response, parse_message
+from custom_components.sip_ua.sip.party import party_of
 
 from .agents import ALICE, BOB, direct_account, join
 from .link import Link
@@ -148,3 +150,8 @@ def test_an_asserted_identity_is_believed_from_our_server_only(source: Address, 
     assert bob.incoming.remote.name == name
     assert bob.incoming.remote.number == ("0301234" if source == SERVER else ""), "anonymous callers have no number"
     assert bool(registrar.registers()) is registered
+
+
+def test_a_password_in_an_address_is_shown_to_nobody() -> None:
+    party = party_of(parse_name_addr('"Alice" <sip:alice:secret@alice.example;transport=tcp>'))
+    assert party == Party("Alice", "alice", "sip:alice@alice.example;transport=tcp")

@@ -3,6 +3,8 @@
 RFC 3325 with RFC 5876 (asserted identity), RFC 3323 (privacy), RFC 3966 (visual separators of telephone numbers).
 """
 
+from dataclasses import replace
+
 from .account import Account, Transport, UriType
 from .errors import LocalProtocolError, RemoteProtocolError
 from .events import Party
@@ -27,6 +29,9 @@ def party_of(address: NameAddr) -> Party:
     number = ""
     if isinstance(uri, SipUri):
         number = "" if uri.host == _ANONYMOUS_DOMAIN else uri.user or ""
+        if uri.password is not None:
+            # What a person may see, a log or an automation may keep.
+            uri = replace(uri, password=None)
     elif isinstance(uri, TelUri):
         number = uri.number
     return Party(clean_text(address.display_name), clean_text(number), clean_text(str(uri), URI_LIMIT))
