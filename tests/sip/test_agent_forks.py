@@ -1,5 +1,7 @@
 """A caller against far ends that fork, redirect, send early media or answer too late (RFC 3261 section 13.2)."""
 
+from dataclasses import replace
+
 import pytest
 
 from custom_components.sip_ua.sip.events import CallOutcome, CallState, MediaChanged
@@ -99,6 +101,42 @@ def test_a_200_after_everybody_gave_up_is_acknowledged_and_hung_up() -> None:
     caller.link.run_for(2)
     assert caller.far.methods()[-3:].count("ACK") == 2
     assert caller.far.methods().count("BYE") == 1
+
+
+def missed_call() -> Caller:
+    """Return a call that nobody answered in time."""
+    caller = Caller(lambda request: ok_to_all(request) if request.method == "BYE" else [])
+    caller.link.run_for(33)
+    return caller
+
+
+def hung_up(caller: Caller) -> tuple[int, int]:
+    """Return how many ACK and BYE left for anywhere."""
+    return len(caller.link.sent("ACK", ALICE)), len(caller.link.sent("BYE", ALICE))
+
+
+def test_few_phones_that_answer_too_late_are_hung_up() -> None:
+    caller = missed_call()
+    late = [answer(caller.far.asked[0], 200, f"late{number}", port=4001) for number in range(2000)]
+    caller.far.send(ALICE, *late)
+    caller.link.run_for(20)
+    assert hung_up(caller) == (16, 16)
+
+
+def test_what_answers_too_late_from_elsewhere_is_ignored() -> None:
+    caller = missed_call()
+    elsewhere = Responder(caller.link, replace(BOB, host="192.0.2.66"), ok_to_all)
+    elsewhere.send(ALICE, answer(caller.far.asked[0], 200, "late", port=4001))
+    caller.link.run_for(5)
+    assert hung_up(caller) == (0, 0)
+
+
+def test_an_answer_long_after_the_call_is_ignored() -> None:
+    caller = missed_call()
+    caller.link.run_for(100)
+    caller.far.send(ALICE, answer(caller.far.asked[0], 200, "late", port=4001))
+    caller.link.run_for(5)
+    assert hung_up(caller) == (0, 0)
 
 
 def test_a_200_to_a_call_that_we_never_placed_is_ignored() -> None:

@@ -471,9 +471,9 @@ class UserAgent:
         match indication:
             case RequestReceived(transaction, request):
                 self._inbound.receive(transaction, request, now)
-            case StrayResponse(response, _):
+            case StrayResponse(response, source):
                 if response.cseq.method == "INVITE":
-                    self._calls.strays.receive(response, now)
+                    self._calls.strays.receive(response, source, now)
                 else:
                     self._registration.late_success(response, now)
             case AckReceived(request, ServerTransaction(context=DialogCall() as call) as invite, _):

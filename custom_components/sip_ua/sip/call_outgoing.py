@@ -101,6 +101,12 @@ class OutgoingCall(DialogCall):
         return (self.snapshot.sip_call_id, self._from.tag or "")
 
     @property
+    @override
+    def places(self) -> frozenset[str]:
+        hops = () if self._invite is None else self._invite.hops
+        return self.core.server_hosts.union(hop.remote.host for hop in hops)
+
+    @property
     def _secure(self) -> bool:
         return isinstance(self._uri, SipUri) and self._uri.secure
 

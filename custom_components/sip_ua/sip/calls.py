@@ -62,4 +62,5 @@ class Calls:
 
     def _release(self, call: DialogCall) -> None:
         self.dialogs.pop(call.dialog_key, None)
-        self.strays.remember(call.snapshot.sip_call_id)
+        past = call.snapshot
+        self.strays.remember(past.sip_call_id, call.places, past.ended_at or past.started_at)

@@ -96,6 +96,11 @@ class DialogCall(MediaCall, ABC):
     def _hung_up(self, now: float) -> None:
         self.end(CallOutcome.CANCELLED, now, by=EndedBy.LOCAL)
 
+    @property
+    def places(self) -> frozenset[str]:
+        """Return the numeric hosts that late answers to our INVITE come from; none where the other side called."""
+        return frozenset()
+
     def release(self) -> None:
         """Let go of the dialog as soon as no transfer needs it: nothing else of it is expected any more."""
         if self._guard is not None:

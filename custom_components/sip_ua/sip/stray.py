@@ -1,12 +1,13 @@
 """Late answers to an INVITE of ours, acknowledged and hung up (RFC 3261 section 13.2.2.4).
 
-Only calls that we placed ourselves and not long ago are dealt with: anything else would let strangers send
-requests through us.
+Only calls that we placed ourselves and not long ago are dealt with, few phones of each, and only what comes from
+where the call went: anything else would let strangers send requests through us.
 """
 
 from collections import OrderedDict
+from dataclasses import dataclass, field
 
-from .address import Hop
+from .address import Address, Hop
 from .client import Handlers
 from .core import Core, Failure
 from .dialog import Dialog
@@ -16,6 +17,16 @@ from .headers import Headers
 from .message import Request, Response
 
 MAX_REMEMBERED = 64
+MAX_PHONES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """A call that is over: where its answers come from, how long they may, and the phones that sent some."""
+
+    places: frozenset[str]
+    until: float
+    phones: dict[str, DialogPeer] = field(default_factory=dict)
 
 
 class StrayAnswers:
@@ -24,11 +35,12 @@ class StrayAnswers:
     def __init__(self, core: Core) -> None:
         """Start without any call to remember."""
         self._core = core
-        self._recent: OrderedDict[str, dict[str, DialogPeer]] = OrderedDict()
+        self._recent: OrderedDict[str, _Past] = OrderedDict()
 
-    def remember(self, call_id: str) -> None:
-        """Remember the Call-ID of a call that is over."""
-        self._recent[call_id] = {}
+    def remember(self, call_id: str, places: frozenset[str], ended_at: float) -> None:
+        """Remember the Call-ID of a call that is over, and the numeric hosts that its INVITE went to."""
+        # A cancelled INVITE may be answered for 64*T1, and a phone repeats its 2xx as long.
+        self._recent[call_id] = _Past(places, ended_at + 2 * self._core.timers.timeout)
         if len(self._recent) > MAX_REMEMBERED:
             self._recent.popitem(last=False)
 
@@ -36,19 +48,21 @@ class StrayAnswers:
         """Whether a call with this Call-ID ended not long ago."""
         return call_id in self._recent
 
-    def receive(self, response: Response, now: float) -> None:
+    def receive(self, response: Response, source: Address, now: float) -> None:
         """Acknowledge and hang up, once for each phone; repeated answers get the same ACK."""
-        peers = self._recent.get(response.call_id)
-        if peers is None:
+        past = self._recent.get(response.call_id)
+        if past is None or now > past.until or source.host not in past.places:
             return
         tag = response.to.tag or ""
-        known = peers.get(tag)
+        known = past.phones.get(tag)
         if known is not None:
             known.repeat_ack(response.cseq.number)
             return
+        if len(past.phones) >= MAX_PHONES:
+            return
         invite = _invite_of(response)
         try:
-            peer = peers[tag] = DialogPeer(self._core, Dialog.caller(invite, response))
+            peer = past.phones[tag] = DialogPeer(self._core, Dialog.caller(invite, response))
         except RemoteProtocolError:
             return
         peer.acknowledge(response, invite, now)
