@@ -365,6 +365,44 @@ def test_with_server_only_our_own_domain_may_be_called(target: str, allowed: boo
     assert may_be_called(account, frozenset({"192.0.2.7"}), ReferTarget(uri)) is allowed
 
 
+@pytest.mark.parametrize(
+    ("pattern", "number", "allowed"),
+    [
+        ("**610", "**610", True),
+        ("**610", "0900123610", False),
+        ("**610", "**6101", False),
+        ("**6*", "**610", True),
+        ("**6*", "0906", False),
+        ("**6?", "**61", True),
+        ("**6?", "0961", False),
+        ("*98#", "*98#", True),
+        ("*98#", "0900*98#", False),
+        ("*21*0123#", "*21*0123#", True),
+        ("*21*0123#", "*21*09000123#", False),
+        ("#31#030*", "#31#0301", True),
+        ("#31#*", "0900", False),
+        ("**", "*1", True),
+        ("**", "0900", False),
+        ("[0-9]", "5", False),
+        ("*[0-9]", "*5", False),
+        ("[0-9]", "[0-9]", True),
+        ("*", "0900", True),
+        ("*", "**610", True),
+        ("6*", "6", True),
+        ("6*", "612345", True),
+        ("6*", "0612", False),
+        ("0*9", "0129", True),
+        ("6??", "610", True),
+        ("6??", "6100", False),
+        ("+4930*", "+493012", True),
+    ],
+)
+def test_a_pattern_means_the_numbers_that_it_names(pattern: str, number: str, allowed: bool) -> None:
+    account = Account(**HOME, refer_policy=ReferPolicy.ANYWHERE, allowed_numbers=(pattern,))  # type: ignore[arg-type]
+    target = ReferTarget(SipUri("sip", number, None, "home.example"))
+    assert may_be_called(account, frozenset(), target) is allowed
+
+
 def test_without_patterns_nobody_may_be_called() -> None:
     account = Account(**HOME, refer_policy=ReferPolicy.ANYWHERE, allowed_numbers=())  # type: ignore[arg-type]
     assert not may_be_called(account, frozenset(), ReferTarget(TelUri("52")))

@@ -155,9 +155,9 @@ class Account:
 
     `transport` None means automatic (RFC 3263). `mwi` asks for the messages waiting in the voice mail box (RFC 3842),
     for `mwi_expiration` seconds at a time. `srtp` names keys over TLS only, unless `srtp_without_tls` lets everybody on
-    the way read them; `srtp_suites` are the crypto suites, best first. `allowed_numbers` are patterns with the
-    wildcards `*` and `?`: where `refer_policy` lets a far end transfer us at all, it may do so to numbers that one of
-    them matches.
+    the way read them; `srtp_suites` are the crypto suites, best first. `allowed_numbers` are patterns: where
+    `refer_policy` lets a far end transfer us at all, it may do so to numbers that one of them matches. Their wildcards
+    are `*` and `?`, but the stars of a feature code like `**610` are keys, except for one at the end.
     """
 
     number: str

@@ -92,12 +92,23 @@ def parse_refer_to(request: Request) -> ReferTarget:
 def may_be_called(account: Account, server_hosts: frozenset[str], target: ReferTarget) -> bool:
     """Whether the owner's rule lets a far end transfer us to this target."""
     policy, uri = account.refer_policy, target.uri
-    if policy is ReferPolicy.OFF or not any(fnmatchcase(target.number, wanted) for wanted in account.allowed_numbers):
+    if policy is ReferPolicy.OFF or not any(fnmatchcase(target.number, _glob(it)) for it in account.allowed_numbers):
         return False
     if isinstance(uri, TelUri):
         return account.registers
     named = {address.host.lower() for address in (account.server, account.registrar) if address is not None}
     return policy is ReferPolicy.ANYWHERE or uri.host in {account.domain.lower(), *named, *server_hosts}
+
+
+def _glob(pattern: str) -> str:
+    """Return what fnmatch takes for a pattern of numbers.
+
+    The stars of a feature code, which begins with * or #, are keys, except for one at the end.
+    """
+    literal = pattern.replace("[", "[[]")
+    if len(pattern) > 1 and pattern.startswith(("*", "#")):
+        return literal[:-1].replace("*", "[*]") + literal[-1]
+    return literal
 
 
 def sipfrag(status: int, reason: str = "") -> bytes:
