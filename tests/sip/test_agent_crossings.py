@@ -91,7 +91,7 @@ def test_an_invite_rings_no_longer_than_it_grants() -> None:
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        ({"Session_Expires": "60"}, 422),
+        ({"Session_Expires": "60", "Supported": "timer"}, 422),
         ({"Require": "holography"}, 420),
         ({"Content_Encoding": "gzip"}, 415),
         ({"Contact": "<tel:123>"}, 400),
