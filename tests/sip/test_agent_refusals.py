@@ -5,9 +5,9 @@ import pytest
 from custom_components.sip_ua.sip.account import Account, ServerAddress
 from custom_components.sip_ua.sip.address import Address
 from custom_components.sip_ua.sip.events import IncomingCall, Party
-from custom_components.sip_ua.sip.headers import parse_name_addr
-from custom_components.sip_ua.sip.message import Response, parse_message
-from custom_components.sip_ua.sip.party import party_of
+from custom_components.sip_ua.sip.headers import Headers, parse_name_addr
+from custom_components.sip_ua.sip.message import Request, Response, parse_message
+from custom_components.sip_ua.sip.party import ANONYMOUS, caller_of, party_of
 
 from .agents import ALICE, BOB, direct_account, join
 from .link import Link
@@ -150,6 +150,33 @@ def test_an_asserted_identity_is_believed_from_our_server_only(source: Address, 
     assert bob.incoming.remote.name == name
     assert bob.incoming.remote.number == ("0301234" if source == SERVER else ""), "anonymous callers have no number"
     assert bool(registrar.registers()) is registered
+
+
+@pytest.mark.parametrize("privacy", ["id", "ID;critical", "none, header", "session; user"])
+def test_a_caller_that_wants_privacy_is_anonymous(privacy: str) -> None:
+    request = private_request(privacy)
+    assert caller_of(request, trusted=False) == ANONYMOUS
+    assert caller_of(request, trusted=True).number == "0301234"
+    request.headers.remove("P-Asserted-Identity")
+    assert caller_of(request, trusted=True) == ANONYMOUS
+    assert not ANONYMOUS.number
+
+
+@pytest.mark.parametrize("privacy", ["none", "", "session", "history;critical"])
+def test_a_caller_that_wants_to_be_known_is_shown(privacy: str) -> None:
+    assert caller_of(private_request(privacy), trusted=False).number == "alice"
+
+
+def private_request(privacy: str) -> Request:
+    """Return an INVITE with a Privacy header field."""
+    request = Request("INVITE", BOB_URI, Headers())
+    for name, value in (
+        ("From", '"Alice" <sip:alice@alice.example>;tag=a'),
+        ("Privacy", privacy),
+        ("P-Asserted-Identity", '"Grandma" <sip:0301234@sip.example>'),
+    ):
+        request.headers.add(name, value)
+    return request
 
 
 def test_a_password_in_an_address_is_shown_to_nobody() -> None:

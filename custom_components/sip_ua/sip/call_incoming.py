@@ -19,7 +19,7 @@ from .events import CallDirection, CallOutcome, CallReplaced, EndedBy, IncomingC
 from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer
 from .outcome import ANSWERED_ELSEWHERE, reason_of
-from .party import asserted_party
+from .party import caller_of
 from .reliable import ReliableAnswers, parse_rack
 from .text import clean_text
 from .transaction import ServerTransaction
@@ -58,7 +58,7 @@ class ReceivedCall(DialogCall):
             core,
             sip_call_id=request.call_id,
             direction=CallDirection.INCOMING,
-            remote=asserted_party(request, request.from_, trusted=core.from_server),
+            remote=caller_of(request, trusted=core.from_server),
             called=clean_text(called),
             now=now,
         )

@@ -21,6 +21,9 @@ _NUMBER_CHARS = frozenset("0123456789+")
 _SCHEMES = ("sip:", "sips:", "tel:")
 _TRANSPORTS_WITH_TLS = frozenset({None, Transport.TLS})
 _ANONYMOUS_DOMAIN = "anonymous.invalid"
+_PRIVATE = frozenset({"id", "user", "header"})
+ANONYMOUS = Party("Anonymous", "", f"sip:anonymous@{_ANONYMOUS_DOMAIN}")
+"""A caller whom nobody may know (RFC 3323 section 4.1.1.3)."""
 
 
 def party_of(address: NameAddr) -> Party:
@@ -50,6 +53,15 @@ def asserted_identity(message: Request | Response) -> Party | None:
 def asserted_party(message: Request | Response, fallback: NameAddr, *, trusted: bool) -> Party:
     """Return the identity that a trusted server asserts, else the one that the peer claims."""
     return (asserted_identity(message) if trusted else None) or party_of(fallback)
+
+
+def caller_of(request: Request, *, trusted: bool) -> Party:
+    """Return who calls: nobody may know, where the caller wants privacy and no trusted server tells (RFC 3323)."""
+    asserted = asserted_identity(request) if trusted else None
+    if asserted is not None:
+        return asserted
+    wanted = {word.strip().lower() for value in request.headers.split("Privacy") for word in value.split(";")}
+    return party_of(request.from_) if wanted.isdisjoint(_PRIVATE) else ANONYMOUS
 
 
 def dial_number(text: str) -> str:
