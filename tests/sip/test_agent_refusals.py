@@ -162,6 +162,26 @@ def test_a_caller_that_wants_privacy_is_anonymous(privacy: str) -> None:
     assert not ANONYMOUS.number
 
 
+def test_an_anonymous_caller_is_not_betrayed_by_a_header_field() -> None:
+    link = Link()
+    bob = join(link, direct_account("bob"), BOB)
+    request = private_request("id")
+    for name, value in (
+        ("Via", f"SIP/2.0/UDP {ALICE.host}:5060;branch=z9hG4bKq"),
+        ("To", f"<{BOB_URI}>"),
+        ("Call-ID", "q"),
+        ("CSeq", "1 INVITE"),
+        ("Contact", f"<sip:{ALICE.host}>"),
+        ("Subject", "dinner"),
+    ):
+        request.headers.add(name, value)
+    bob.deliver(request.to_bytes(), ALICE, link.now)
+    bob.react(link.now)
+    (event,) = bob.events(IncomingCall)
+    assert event.call.remote == ANONYMOUS
+    assert event.headers == (("Subject", "dinner"),)
+
+
 @pytest.mark.parametrize("privacy", ["none", "", "session", "history;critical"])
 def test_a_caller_that_wants_to_be_known_is_shown(privacy: str) -> None:
     assert caller_of(private_request(privacy), trusted=False).number == "alice"

@@ -19,7 +19,7 @@ from .events import CallDirection, CallOutcome, CallReplaced, EndedBy, IncomingC
 from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer
 from .outcome import ANSWERED_ELSEWHERE, reason_of
-from .party import caller_of
+from .party import ANONYMOUS, caller_of
 from .reliable import ReliableAnswers, parse_rack
 from .text import clean_text
 from .transaction import ServerTransaction
@@ -38,6 +38,7 @@ SHOWN_HEADERS = frozenset(
         "User-Agent",
     }
 )
+IDENTIFYING_HEADERS = frozenset({"P-Asserted-Identity"})
 _DECLINED_CODES = range(400, 700)
 STATUS_BUSY = 486
 STATUS_NOT_NOW = 480
@@ -87,7 +88,8 @@ class ReceivedCall(DialogCall):
     def begin(self, now: float) -> None:
         """Tell that somebody calls; that it rings here the caller is told after that."""
         request = self._invite.request
-        shown = [(name, clean_text(value)) for name, value in request.headers if name in SHOWN_HEADERS]
+        names = SHOWN_HEADERS - IDENTIFYING_HEADERS if self.snapshot.remote == ANONYMOUS else SHOWN_HEADERS
+        shown = [(name, clean_text(value)) for name, value in request.headers if name in names]
         self.tell(IncomingCall(at=now, call=self.snapshot, headers=tuple(shown[:MAX_SHOWN_HEADERS])))
         self.core.do_afterwards(lambda: self._ring(now))
 
