@@ -76,11 +76,13 @@ def choose_line(
         try:
             key = rules.choose(line)
             remote = read_audio(session, line)
-            if address_type(remote.address) != address_type(local_address):
-                raise NegotiationError("the offer is of another IP version", WARNING_ADDRESS_FORMAT)  # noqa: TRY301
-            return index, remote, common_codecs(remote, codecs), key
+            common = common_codecs(remote, codecs)
         except NegotiationError as error:
             refusal = error
+            continue
+        if address_type(remote.address) == address_type(local_address):
+            return index, remote, common, key
+        refusal = NegotiationError("the offer is of another IP version", WARNING_ADDRESS_FORMAT)
     raise refusal
 
 
