@@ -15,8 +15,9 @@ asked comes from the account's server, whose requests nobody limits.
 `waited` is the share of the time in which the phone's thread was kept from a core that other processes had: a row in
 which that is much tells of the machine and not of the phone. `loop late` is the longest that its event loop was late
 by. After each round of `bare` 32 s pass (64*T1), in which answered requests have to be remembered; then nothing may
-be left of them: files, tasks and objects of ours are as many as before, and the memory is that after the first round,
-but for what the allocator keeps. The exit code is 1 where a call failed, or something is left.
+be left of them: files, tasks and objects of ours are as many as before, pieces of memory as many as after the first
+round, but for caches. The MB in RAM are not judged: the allocator keeps the most that was ever held at once. The exit
+code is 1 where a call failed, or something is left.
 """
 
 import argparse
@@ -156,16 +157,16 @@ def report_holdings(held: list[tuple[str, Holdings]]) -> bool:
     """Print what the process held at each of these moments, and the verdict; True where nothing is left."""
     from tests.interop.load import left_of  # noqa: PLC0415
 
-    print(f"{'':20}{'files':>8}{'tasks':>8}{'objects of ours':>18}{'MB':>8}")
+    print(f"{'':20}{'files':>8}{'tasks':>8}{'objects of ours':>18}{'pieces':>10}{'MB':>8}")
     for name, now in held:
-        print(f"{name:20}{now.descriptors:8}{now.tasks:8}{now.objects:18}{now.resident / MEGABYTE:8.1f}")
+        print(f"{name:20}{now.descriptors:8}{now.tasks:8}{now.objects:18}{now.blocks:10}{now.resident / MEGABYTE:8.1f}")
     # The first moment is before any round; each round has one at its end and one when all may be forgotten.
     rested = [now for _, now in (held[0], *held[2::2])]
     left = left_of(rested)
     print(f"SOMETHING IS LEFT of the calls: {', '.join(left)}" if left else "nothing is left of the calls")
     for number, now in enumerate(rested[2:], 2):
-        objects, resident = now.objects - rested[1].objects, now.resident - rested[1].resident
-        print(f"round {number} against the first: {objects:+} objects of ours, {resident / MEGABYTE:+.1f} MB")
+        objects, blocks = now.objects - rested[1].objects, now.blocks - rested[1].blocks
+        print(f"round {number} against the first: {objects:+} objects of ours, {blocks:+} pieces of memory in all")
     return not left
 
 

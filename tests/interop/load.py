@@ -4,6 +4,7 @@ import asyncio
 import gc
 import random
 import resource
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -24,8 +25,8 @@ from .wire import wire
 
 OBJECTS_PER_PEER = 3
 """The way to each peer is remembered, and every SIPp is another one."""
-RESIDENT_SLACK = 8_000_000
-"""Bytes by which the allocator may hold more after a later round: fragments, and caches of the libraries."""
+BLOCKS_SLACK = 1_000
+"""Pieces of memory that a later round may add: caches of Python and of libraries, and the watching itself."""
 OURS = "custom_components.sip_ua"
 LOOK_SECONDS = 0.05
 SETTLE_SECONDS = 60
@@ -56,11 +57,16 @@ def waited_seconds() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What this process holds at one moment; `objects` are instances of the integration's classes."""
+    """What this process holds at one moment.
+
+    `objects` are instances of the integration's classes, `blocks` pieces of memory of any object of Python; `resident`
+    is the memory in RAM, which tells of the most that was ever held at once: the allocator hardly gives it back.
+    """
 
     descriptors: int
     tasks: int
     objects: int
+    blocks: int
     resident: int
 
     @classmethod
@@ -68,13 +74,13 @@ class Holdings:
         """Count."""
         gc.collect()
         objects = sum(str(type(thing).__module__).startswith(OURS) for thing in gc.get_objects())
-        return cls(open_descriptors(), len(asyncio.all_tasks()), objects, resident_bytes())
+        return cls(open_descriptors(), len(asyncio.all_tasks()), objects, sys.getallocatedblocks(), resident_bytes())
 
 
 def left_of(rested: Sequence[Holdings]) -> list[str]:
     """Name what calls have left, given what was held before any round of them and each time after one was forgotten.
 
-    Memory is compared from the second round on: the first one makes the allocator as large as it has to be.
+    Pieces of memory are compared from the second round on: the first one fills caches that stay.
     """
     before, *rounds = rested
     left = []
@@ -83,7 +89,7 @@ def left_of(rested: Sequence[Holdings]) -> list[str]:
             "files": now.descriptors - before.descriptors,
             "tasks": now.tasks - before.tasks,
             "objects": now.objects - before.objects - OBJECTS_PER_PEER * number,
-            "bytes": now.resident - rounds[0].resident - RESIDENT_SLACK,
+            "pieces of memory": now.blocks - rounds[0].blocks - BLOCKS_SLACK,
         }
         left += [f"{more} {what} too many after round {number}" for what, more in kept.items() if more > 0]
     return left

@@ -10,7 +10,7 @@ import pytest
 from custom_components.sip_ua.sip.events import CallOutcome
 from custom_components.sip_ua.sip.transaction import Timers
 
-from .load import OBJECTS_PER_PEER, RESIDENT_SLACK, Holdings, answering_phone, left_of, load
+from .load import BLOCKS_SLACK, OBJECTS_PER_PEER, Holdings, answering_phone, left_of, load
 from .peers import until
 
 pytestmark = [pytest.mark.interop, pytest.mark.peer("sipp")]
@@ -57,17 +57,17 @@ async def test_a_second_round_of_calls_leaves_no_more_than_the_first(tmp_path: P
     assert left_of(rested) == []
 
 
-BEFORE = Holdings(descriptors=10, tasks=5, objects=100, resident=50_000_000)
-AFTER = replace(BEFORE, objects=100 + OBJECTS_PER_PEER, resident=90_000_000)
+BEFORE = Holdings(descriptors=10, tasks=5, objects=100, blocks=1_000, resident=50_000_000)
+AFTER = replace(BEFORE, objects=100 + OBJECTS_PER_PEER, blocks=9_000, resident=90_000_000)
 
 
 @pytest.mark.parametrize(
     ("second", "left"),
     [
         ({}, []),
-        ({"objects": AFTER.objects + OBJECTS_PER_PEER, "resident": AFTER.resident + RESIDENT_SLACK}, []),
+        ({"objects": AFTER.objects + OBJECTS_PER_PEER, "blocks": AFTER.blocks + BLOCKS_SLACK}, []),
         ({"objects": AFTER.objects + OBJECTS_PER_PEER + 4}, ["4 objects too many after round 2"]),
-        ({"resident": AFTER.resident + RESIDENT_SLACK + 9}, ["9 bytes too many after round 2"]),
+        ({"blocks": AFTER.blocks + BLOCKS_SLACK + 9}, ["9 pieces of memory too many after round 2"]),
         (
             {"descriptors": 11, "tasks": 7},
             ["1 files too many after round 2", "2 tasks too many after round 2"],
