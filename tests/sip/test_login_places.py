@@ -1,13 +1,17 @@
 """Where a login may go: to our servers, and without a server to whom a person called (RFC 3261 sections 22, 26.1)."""
 
+from dataclasses import replace
+
 import pytest
 
-from custom_components.sip_ua.sip.account import ReferPolicy
-from custom_components.sip_ua.sip.address import Address
+from custom_components.sip_ua.sip.account import ReferPolicy, Transport
+from custom_components.sip_ua.sip.address import Address, Hop, HostPort
+from custom_components.sip_ua.sip.core import Core
 from custom_components.sip_ua.sip.events import CallState, IncomingCall, RegistrationState
 from custom_components.sip_ua.sip.message import Request
+from custom_components.sip_ua.sip.transaction import Timers
 
-from .agents import ALICE, BOB, AgentEnd, direct_account, join
+from .agents import ALICE, BOB, AgentEnd, direct_account, entropy, join
 from .homes import Home, account
 from .link import Link
 from .registrar import NAME, SERVER
@@ -137,3 +141,13 @@ def test_what_goes_past_our_server_carries_no_login() -> None:
     assert [bool(logins([request])) for request in server.asked if request.method == "INVITE"] == [False, True]
     assert phone.methods() == ["ACK", "BYE"]
     assert not logins(phone.asked)
+
+
+@pytest.mark.parametrize("transport", Transport)
+def test_a_server_that_is_spoken_to_by_tls_gets_its_login_by_tls_only(transport: Transport) -> None:
+    core = Core(account(transport=Transport.TLS), entropy(1), Timers())
+    server = core.server_hop()
+    assert server is not None
+    here = HostPort(ALICE.host, 5060)
+    core.note_servers(server, (Hop(replace(SERVER, transport=Transport.TLS), here),))
+    assert core.may_log_in(Hop(replace(SERVER, transport=transport), here)) is (transport is Transport.TLS)

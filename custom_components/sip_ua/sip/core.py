@@ -194,7 +194,7 @@ class Core:
 
         Who merely calls us, or is called as another one wishes, could ask for one to guess the password from it.
         """
-        return hop.remote.host in (self.server_hosts if self.account.registers else self._chosen)
+        return self.is_server(hop.remote) if self.account.registers else hop.remote.host in self._chosen
 
     def learn_servers(self) -> None:
         """Find out whom calls go through where that is not the registrar: it may call us before we call anybody."""
