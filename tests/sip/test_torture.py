@@ -93,10 +93,10 @@ RFC_5118 = (
     Case("4.5", "v6-received-delimited", 481),
     Case("4.5", "v6-received-bare", 200),
     # Neither of the two offers a codec that we have.
-    Case("4.6", "v6-in-sdp", 488, 'Warning: 301 sip "'),
+    Case("4.6", "v6-in-sdp", 488, 'Warning: 305 sip "'),
     Case("4.7", "v6-several", 481),
     Case("4.8", "v6-several-in-sdp", 180),
-    Case("4.9", "v6-mapped", 488, 'Warning: 301 sip "'),
+    Case("4.9", "v6-mapped", 488, 'Warning: 305 sip "'),
     Case("4.10", "v6-three-colons", 200),
     Case("4.10", "v6-two-colons", 200),
 )
