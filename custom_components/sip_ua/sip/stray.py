@@ -22,10 +22,9 @@ MAX_PHONES = 16
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """A call that is over: where its answers come from, how long they may, and the phones that sent some."""
+    """A call that is over: where its answers come from, and the phones that sent some."""
 
     places: frozenset[str]
-    until: float
     phones: dict[str, DialogPeer] = field(default_factory=dict)
 
 
@@ -39,10 +38,15 @@ class StrayAnswers:
 
     def remember(self, call_id: str, places: frozenset[str], ended_at: float) -> None:
         """Remember the Call-ID of a call that is over, and the numeric hosts that its INVITE went to."""
-        # A cancelled INVITE may be answered for 64*T1, and a phone repeats its 2xx as long.
-        self._recent[call_id] = _Past(places, ended_at + 2 * self._core.timers.timeout)
+        self._recent[call_id] = _Past(places)
         if len(self._recent) > MAX_REMEMBERED:
             self._recent.popitem(last=False)
+        # A cancelled INVITE of ours may be answered for 64*T1, and a phone repeats its 2xx as long.
+        seconds = self._core.timers.timeout * (2 if places else 1)
+        self._core.alarms.set(ended_at + seconds, lambda _now: self._forget(call_id))
+
+    def _forget(self, call_id: str) -> None:
+        self._recent.pop(call_id, None)
 
     def knows(self, call_id: str) -> bool:
         """Whether a call with this Call-ID ended not long ago."""
@@ -51,7 +55,7 @@ class StrayAnswers:
     def receive(self, response: Response, source: Address, now: float) -> None:
         """Acknowledge and hang up, once for each phone; repeated answers get the same ACK."""
         past = self._recent.get(response.call_id)
-        if past is None or now > past.until or source.host not in past.places:
+        if past is None or source.host not in past.places:
             return
         tag = response.to.tag or ""
         known = past.phones.get(tag)
