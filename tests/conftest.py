@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 import pytest_socket
 from hypothesis import settings
+from xdist.workermanage import WorkerController
 
 # Imported before Home Assistant looks for custom integrations, or it finds the test package's own folder.
 import custom_components.sip_ua  # noqa: F401
@@ -63,6 +64,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             config.hook.pytest_deselected(items=[item])
             for name in missing:
                 not_run[name] = not_run.get(name, 0) + 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that began the tests, where they run in several, what was left out in this one."""
+    output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["not_run"] = session.config.stash.get(NOT_RUN, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController) -> None:
+    """Take over what one of the processes left out: each collects all tests, so that they all say the same."""
+    if output := getattr(node, "workeroutput", None):
+        node.config.stash.setdefault(NOT_RUN, {}).update(output["not_run"])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
