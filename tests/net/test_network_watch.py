@@ -2,13 +2,14 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
 from custom_components.sip_ua.net import network_watch
-from custom_components.sip_ua.net.network_watch import SHORTEST_PAUSE, Clocks, NetworkWatch
+from custom_components.sip_ua.net.network_watch import SHORTEST_PAUSE, SLEEP, Clocks, NetworkWatch
 
 SERVER, OTHER = "198.51.100.5", "198.51.100.6"
 
@@ -28,7 +29,7 @@ class Machine:
         self.watch.look()
 
     def read(self) -> Clocks:
-        return Clocks(self.awake, (self.awake + self.slept,))
+        return Clocks(self.awake, self.awake + self.slept)
 
     def tell(self) -> None:
         self.told += 1
@@ -98,6 +99,34 @@ def test_a_sleep_is_told(machine: Machine, seconds: float, told: int) -> None:
 def test_a_clock_that_is_set_back_is_no_sleep(machine: Machine) -> None:
     machine.slept -= 4000
     assert machine.look() == 0
+
+
+@pytest.mark.parametrize("step", [7.0, 3600.0, -3600.0])
+def test_a_time_of_day_that_is_set_is_no_sleep(monkeypatch: pytest.MonkeyPatch, step: float) -> None:
+    before = Clocks.read()
+    day = time.time()
+    monkeypatch.setattr(time, "time", lambda: day + step)
+    assert Clocks.read().slept_since(before) < SLEEP
+
+
+@pytest.mark.parametrize("lacks_clock", [False, True])
+def test_a_sleep_is_seen_by_the_clock_that_goes_on_and_elsewhere_by_the_time_of_day(
+    monkeypatch: pytest.MonkeyPatch, lacks_clock: bool
+) -> None:
+    clocks = {time.CLOCK_MONOTONIC: 100.0, time.CLOCK_BOOTTIME: 100.0}
+
+    def read(clock: int) -> float:
+        if lacks_clock and clock == time.CLOCK_BOOTTIME:
+            raise OSError
+        return clocks[clock]
+
+    monkeypatch.setattr(time, "clock_gettime", read)
+    monkeypatch.setattr(time, "monotonic", lambda: clocks[time.CLOCK_MONOTONIC])
+    monkeypatch.setattr(time, "time", lambda: 1_000.0 + clocks[time.CLOCK_BOOTTIME])
+    before = Clocks.read()
+    clocks[time.CLOCK_MONOTONIC] += 5
+    clocks[time.CLOCK_BOOTTIME] += 65
+    assert Clocks.read().slept_since(before) == 60
 
 
 def test_a_network_that_comes_and_goes_is_told_with_pauses_and_in_the_end(machine: Machine) -> None:

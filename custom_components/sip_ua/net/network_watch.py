@@ -22,7 +22,7 @@ SETTLE: Final = 0.5
 SHORTEST_PAUSE: Final = 2.0
 """Seconds between two things told, however often a network comes and goes."""
 SLEEP: Final = 5.0
-"""Seconds that a machine must have slept to count as one that did; clocks that are set differ by less."""
+"""Seconds that a machine must have slept to count as one that did."""
 _READ: Final = 65536
 _READS: Final = 64
 # RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE of linux/rtnetlink.h.
@@ -31,23 +31,26 @@ _GROUPS: Final = 0x10 | 0x40 | 0x100 | 0x400
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Readings in seconds: of a clock that stands still while the machine sleeps, and of those that go on."""
+    """Readings in seconds: of a clock that stands still while the machine sleeps, and of one that goes on."""
 
     awake: float
-    always: tuple[float, ...]
+    always: float
 
     @classmethod
     def read(cls) -> Clocks:
-        """Read the system's clocks."""
-        going = [time.time()]
+        """Read the system's clocks.
+
+        Linux has a clock that goes on in sleep and that nobody sets. Elsewhere it is the time of day, of which a step
+        forward cannot be told from a sleep: we register once more for nothing.
+        """
         if sys.platform == "linux":
-            going.append(time.clock_gettime(time.CLOCK_BOOTTIME))
-        return cls(time.monotonic(), tuple(going))
+            with contextlib.suppress(OSError):
+                return cls(time.clock_gettime(time.CLOCK_MONOTONIC), time.clock_gettime(time.CLOCK_BOOTTIME))
+        return cls(time.monotonic(), time.time())
 
     def slept_since(self, before: Clocks) -> float:
         """Return how many seconds the machine slept between two readings."""
-        awake = self.awake - before.awake
-        return max(now - then - awake for now, then in zip(self.always, before.always, strict=True))
+        return (self.always - before.always) - (self.awake - before.awake)
 
 
 class NetworkWatch:
