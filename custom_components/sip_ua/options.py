@@ -54,9 +54,15 @@ _SEPARATORS = re.compile(r"[ \-./()\N{NO-BREAK SPACE}]")
 _USER_AGENT = re.compile(r"(?=.{1,64}$)[!-~]+( [!-~]+)*")
 
 
-def options_of(stored: Mapping[str, Any], step: str) -> dict[str, Any]:
-    """Return the options of one step, defaults where nothing was ever chosen."""
-    return dict(_DEFAULTS[step]) | dict(stored.get(step, {}))
+def options_of(stored: Mapping[str, Any], step: str, *, direct: bool = False) -> dict[str, Any]:
+    """Return the options of one step, defaults where nothing was ever chosen.
+
+    What an account that is `direct` cannot have, as one that once had a server could, is at its default.
+    """
+    options = dict(_DEFAULTS[step]) | dict(stored.get(step, {}))
+    if direct and options.get(CONF_REFER_POLICY) == ReferPolicy.SERVER:
+        options |= {key: _DEFAULTS[step][key] for key in (CONF_REFER_POLICY, CONF_ALLOWED_NUMBERS)}
+    return options
 
 
 def normalize_options(step: str, user_input: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +94,10 @@ def _plain(pattern: str) -> str:
 
 def with_options(account: Account, stored: Mapping[str, Any]) -> Account:
     """Return the account with the options that are stored of it."""
-    calls, voice, expert = (options_of(stored, step) for step in (OPTIONS_CALLS, OPTIONS_VOICE, OPTIONS_EXPERT))
+    direct = not account.registers
+    calls, voice, expert = (
+        options_of(stored, step, direct=direct) for step in (OPTIONS_CALLS, OPTIONS_VOICE, OPTIONS_EXPERT)
+    )
     return replace(
         account,
         display_name=calls[CONF_DISPLAY_NAME],

@@ -100,7 +100,7 @@ class SipUaOptionsFlow(OptionsFlow):
     def _take(self, step: str, schema: vol.Schema, user_input: dict[str, Any] | None) -> ConfigFlowResult:
         """Keep the options of a step, or show its form."""
         errors: dict[str, str] = {}
-        shown = options_of(self.config_entry.options, step)
+        shown = options_of(self.config_entry.options, step, direct=is_direct(self.config_entry.data))
         if user_input is not None:
             shown = normalize_options(step, user_input)
             if not (errors := find_option_mistakes(step, shown)):

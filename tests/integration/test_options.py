@@ -1,5 +1,6 @@
 """The options of an account: the menu, the rules, what becomes of the account, and when."""
 
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -10,13 +11,14 @@ from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.sip_ua.options import normalize_options, with_options
-from custom_components.sip_ua.sip.account import Account, DtmfMethod, ReferPolicy, ReliableProvisional
+from custom_components.sip_ua.settings import normalize
+from custom_components.sip_ua.sip.account import Account, DtmfMethod, ReferPolicy, ReliableProvisional, ServerAddress
 
 from .conftest import make_entry
 from .phone import FakePhone, Phones
 from .test_config_flow import REGISTERED
 
-ACCOUNT = Account(number="620", domain="fritz.box")
+ACCOUNT = Account(number="620", domain="fritz.box", server=ServerAddress("fritz.box"))
 CALLS: dict[str, Any] = {"refer_policy": "off", "allowed_numbers": ["*"], "mwi": False, "mwi_expiration": 3600}
 
 
@@ -68,6 +70,7 @@ def test_every_option_reaches_the_account() -> None:
     assert account == Account(
         number="620",
         domain="fritz.box",
+        server=ServerAddress("fritz.box"),
         display_name="Home",
         refer_policy=ReferPolicy.SERVER,
         allowed_numbers=("+49301234*", "6??", "door.*"),
@@ -79,6 +82,35 @@ def test_every_option_reaches_the_account() -> None:
         user_agent="Hall/1",
     )
     assert type(account.mwi_expiration) is int
+
+
+def test_an_account_that_lost_its_server_lets_nobody_transfer_to_that_servers_numbers() -> None:
+    calls = {"refer_policy": "server", "allowed_numbers": ["6*"], "display_name": "Home"}
+    stored = {"calls": normalize_options("calls", calls)}
+    direct = Account(number="620", domain="", allow_direct_calls=True)
+    account = with_options(direct, stored)
+    assert (account.refer_policy, account.allowed_numbers) == (ReferPolicy.OFF, direct.allowed_numbers)
+    assert account.display_name == "Home"
+    server = with_options(replace(direct, server=ServerAddress("fritz.box")), stored)
+    assert (server.refer_policy, server.allowed_numbers) == (ReferPolicy.SERVER, ("6*",))
+    stored["calls"]["refer_policy"] = "anywhere"
+    assert with_options(direct, stored).refer_policy is ReferPolicy.ANYWHERE
+
+
+async def test_the_form_of_an_account_that_lost_its_server_shows_what_holds_and_can_be_sent(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    await submit(hass, entry, "calls", refer_policy="server", allowed_numbers=["6*"])
+    await hass.async_block_till_done()
+    direct = normalize({"template": "direct", "number": "home"})
+    hass.config_entries.async_update_entry(entry, data=direct)
+    await hass.async_block_till_done()
+    form = await choose(hass, entry, "calls")
+    shown = suggested(form)
+    assert (shown["refer_policy"], shown["allowed_numbers"]) == ("off", ["*"])
+    result = await hass.config_entries.options.async_configure(form["flow_id"], shown)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options["calls"]["refer_policy"] == "off"
 
 
 def test_a_name_left_empty_is_the_usual_one() -> None:
