@@ -56,6 +56,7 @@ async def assert_genuine(ours: Agent) -> None:
     ("srtp", "theirs", "suite"),
     [
         (Srtp.OPTIONAL, "srtp", CM80),
+        (Srtp.OPTIONAL, "srtp-mand", CM80),
         (Srtp.REQUIRED, "srtp", "AES_CM_128_HMAC_SHA1_32"),
         (Srtp.REQUIRED, "srtp-mand", "AEAD_AES_128_GCM"),
         (Srtp.REQUIRED, "srtp-mand", CM80),

@@ -208,15 +208,15 @@ def test_hold_resume_and_refresh_keep_the_keys() -> None:
     assert pair.alice.voice.security == before
 
 
-def fork_body(port: int, key: str) -> bytes:
+def fork_body(port: int, key: str, profile: str = "RTP/AVP") -> bytes:
     return (
         "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\n"
-        f"m=audio {port} RTP/AVP 8\r\na=crypto:1 {CM80} inline:{key}\r\n"
+        f"m=audio {port} {profile} 8\r\na=crypto:1 {CM80} inline:{key}\r\n"
     ).encode()
 
 
-def with_key(request: Request, status: int, tag: str, port: int, key: str) -> bytes:
-    body = fork_body(port, key)
+def with_key(request: Request, status: int, tag: str, port: int, key: str, profile: str = "RTP/AVP") -> bytes:
+    body = fork_body(port, key, profile)
     plain = answer(request, status, tag).replace(b"Content-Length: 0", b"Content-Length: %d" % len(body))
     return plain.replace(b"\r\n\r\n", b"\r\nContent-Type: application/sdp\r\n\r\n") + body
 
@@ -261,6 +261,101 @@ def test_each_phone_that_rings_is_heard_with_its_own_key() -> None:
         if change.media is not None and change.media.security is not None
     }
     assert len(sent_with) == 1
+
+
+def insisting(status: int, **headers: str) -> Script:
+    """Refuse every offer but one under the secure profile."""
+
+    def script(request: Request) -> list[bytes]:
+        if request.method != "INVITE":
+            return [] if request.method == "ACK" else [answer(request, 200, "x")]
+        if b" RTP/SAVP " not in request.body:
+            return [answer(request, status, "one", port=0, **headers)]
+        return [with_key(request, 200, "one", 4000, KEYS[0], "RTP/SAVP")]
+
+    return script
+
+
+def profiles(caller: Caller) -> list[bytes]:
+    """Return the profile of each offer, and check that keys were in it."""
+    offers = [request.body for request in caller.far.asked if request.method == "INVITE"]
+    assert all(carries_keys(body) for body in offers)
+    return [re.findall(rb"m=audio \d+ (\S+) ", body)[0] for body in offers]
+
+
+@pytest.mark.parametrize("status", [406, 415, 488, 606])
+@pytest.mark.parametrize("warning", ["", '302 x "Incompatible transport protocol"', '399 x "no, really", 306 y "z"'])
+def test_whoever_insists_on_the_secure_profile_is_offered_it_once(status: int, warning: str) -> None:
+    caller = Caller(insisting(status, **({"Warning": warning} if warning else {})), **OPTIONAL)
+    caller.link.run_for(2)
+    assert profiles(caller) == [b"RTP/AVP", b"RTP/SAVP"]
+    assert caller.alice.agent.calls[caller.call_id].encrypted
+    first, second = (request for request in caller.far.asked if request.method == "INVITE")
+    assert (second.call_id, second.cseq.number) == (first.call_id, first.cseq.number + 1)
+    caller.alice.command("hold", caller.call_id)
+    caller.link.run_for(2)
+    assert profiles(caller)[2:] == [b"RTP/SAVP"], "it stays what was agreed on"
+
+
+@pytest.mark.parametrize(
+    ("settings", "status", "warning"),
+    [
+        (OPTIONAL, 488, '305 x "Incompatible media format"'),
+        (OPTIONAL, 488, '399 x "miscellaneous", 301 x "Incompatible network address formats"'),
+        (OPTIONAL, 486, ""),
+        (OPTIONAL, 603, ""),
+        (REQUIRED, 488, ""),
+        ({}, 488, ""),
+    ],
+)
+def test_another_refusal_is_a_refusal_and_what_must_be_encrypted_is_never_offered_plain(
+    settings: dict[str, Any], status: int, warning: str
+) -> None:
+    def script(request: Request) -> list[bytes]:
+        headers = {"Warning": warning} if warning else {}
+        return [] if request.method == "ACK" else [answer(request, status, "one", port=0, **headers)]
+
+    caller = Caller(script, **settings)
+    caller.link.run_for(2)
+    assert caller.far.methods() == ["INVITE", "ACK"]
+    assert (b"RTP/SAVP" in caller.far.asked[0].body) is (settings == REQUIRED)
+    assert caller.alice.ended.code == status
+
+
+def test_whoever_refuses_both_profiles_is_not_asked_a_third_time() -> None:
+    def script(request: Request) -> list[bytes]:
+        return [] if request.method == "ACK" else [answer(request, 488, "one")]
+
+    caller = Caller(script, **OPTIONAL)
+    caller.link.run_for(40)
+    assert profiles(caller) == [b"RTP/AVP", b"RTP/SAVP"]
+    assert (caller.alice.ended.code, caller.alice.ended.outcome) == (488, CallOutcome.FAILED)
+
+
+def test_without_keys_to_offer_there_is_no_second_attempt() -> None:
+    pair = Pair(OPTIONAL, REQUIRED | WITHOUT_TLS, Transport.UDP)
+    pair.call()
+    assert len(pair.link.sent("INVITE")) == 1
+    assert pair.alice.ended.code == 488
+    assert not pair.keys_on_the_wire
+
+
+def test_a_call_hung_up_meanwhile_is_not_offered_again() -> None:
+    script = insisting(488)
+    waiting: list[Request] = []
+
+    def slow(request: Request) -> list[bytes]:
+        if request.method == "INVITE":
+            waiting.append(request)
+            return [answer(request, 180, "one")]
+        return [] if request.method == "ACK" else [answer(request, 200, "one"), *script(waiting[0])]
+
+    caller = Caller(slow, **OPTIONAL)
+    caller.link.run_for(1)
+    caller.alice.command("hangup", caller.call_id)
+    caller.link.run_for(2)
+    assert profiles(caller) == [b"RTP/AVP"]
+    assert caller.alice.ended.outcome is CallOutcome.CANCELLED
 
 
 def test_a_key_of_the_answer_that_fits_none_of_ours_ends_the_call() -> None:

@@ -4,6 +4,7 @@ RFC 3261 sections 8.1, 9.1 (CANCEL), 13.2 (caller), 8.1.3.4 (redirection), 12.1.
 section 4 (PRACK).
 """
 
+from dataclasses import replace
 from typing import ClassVar, override
 
 from .account import ReliableProvisional, Srtp
@@ -18,7 +19,7 @@ from .errors import LocalProtocolError, RemoteProtocolError
 from .events import CallDirection, CallOutcome, CallState, EndedBy, LadderStep, RegistrationFailure
 from .forks import Fork
 from .headers import CSeq, Headers, NameAddr
-from .key_rules import NEEDS_TLS
+from .key_rules import NEEDS_TLS, may_want_secure_profile
 from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer
 from .outcome import NO_ANSWER_REASON, outcome_of, reason_of, sip_reason
@@ -86,6 +87,7 @@ class OutgoingCall(DialogCall):
         self._late: dict[str, DialogPeer] = {}
         self._offer = OfferAnswer(media, int.from_bytes(core.entropy(4)))
         self._offers_late = late_offer
+        self._insisted = False
         self._body = b""
         self._invite: ClientRequest | None = None
         self._cancelled: CallOutcome | None = None
@@ -149,7 +151,8 @@ class OutgoingCall(DialogCall):
 
     def _describe(self, hop: Hop) -> None:
         """Write our offer for a way, anew where that decides otherwise on keys."""
-        offer, rules = self._offer, self.core.key_rules(hop.remote.transport)
+        offer = self._offer
+        rules = replace(self.core.key_rules(hop.remote.transport), insisted=self._insisted)
         if self._offers_late:
             offer.rules = rules
         elif not self._body or rules != offer.rules:
@@ -298,7 +301,7 @@ class OutgoingCall(DialogCall):
             self.release()
         elif self._cancelled is not None:
             self._finish(self._cancelled, now, by=EndedBy.LOCAL, code=status, reason=response.reason)
-        elif not (self._longer_interval(response) or self._redirected(response)):
+        elif not (self._longer_interval(response) or self._secured(response) or self._redirected(response)):
             reason = reason_of(response.headers) or response.reason
             self._finish(outcome_of(status), now, by=EndedBy.REMOTE, code=status, reason=reason)
 
@@ -372,6 +375,14 @@ class OutgoingCall(DialogCall):
         self.start()
         return True
 
+    def _secured(self, response: Response) -> bool:
+        """Offer our keys once more under the secure profile, which some insist on (RFC 4568 section 3.2)."""
+        if self._offers_late or not (self._offer.rules.may_insist and may_want_secure_profile(response)):
+            return False
+        self._insisted = True
+        self.start()
+        return True
+
     def _redirected(self, response: Response) -> bool:
         """Call where a redirection leads, or the next place it named where one refused (section 8.1.3.4).
 
@@ -397,6 +408,7 @@ class OutgoingCall(DialogCall):
             if uri not in self._tried:
                 self._tried.append(uri)
                 self._uri = uri
+                self._insisted = False
                 self.start()
                 return True
         return False

@@ -5,8 +5,15 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from .account import Srtp
-from .audio_line import WARNING_ATTRIBUTE, WARNING_TRANSPORT_PROTOCOL
+from .audio_line import (
+    WARNING_ADDRESS_FORMAT,
+    WARNING_ATTRIBUTE,
+    WARNING_FORMAT,
+    WARNING_MULTICAST,
+    WARNING_TRANSPORT_PROTOCOL,
+)
 from .errors import NegotiationError
+from .message import Response
 from .sdes import SUITES, Crypto, read_crypto
 from .sdp import CRYPTO, MediaDescription
 
@@ -15,6 +22,9 @@ PLAIN_PROFILE = "RTP/AVP"
 SECURE_PROFILE = "RTP/SAVP"
 PROFILES = frozenset({PLAIN_PROFILE, SECURE_PROFILE})
 
+_REFUSALS_OF_PROFILE = frozenset({406, 415, 488, 606})
+_OTHER_WARNINGS = frozenset({str(code) for code in (WARNING_ADDRESS_FORMAT, WARNING_FORMAT, WARNING_MULTICAST)})
+
 
 def _no_entropy(size: int) -> bytes:
     raise ValueError(f"{size} random bytes are wanted where nothing is to be encrypted")
@@ -22,12 +32,17 @@ def _no_entropy(size: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class KeyRules:
-    """What the owner wants, and whether keys may be named on the way that the descriptions take."""
+    """What the owner wants, and whether keys may be named on the way that the descriptions take.
+
+    `insisted` tells of a far end that refused an offer under the plain profile, with keys as it was: it may want the
+    secure one.
+    """
 
     srtp: Srtp = Srtp.OFF
     keys_allowed: bool = False
     suites: tuple[str, ...] = tuple(SUITES)
     entropy: Callable[[int], bytes] = field(default=_no_entropy, repr=False)
+    insisted: bool = False
 
     @property
     def names_keys(self) -> bool:
@@ -37,7 +52,12 @@ class KeyRules:
     @property
     def profile(self) -> str:
         """The profile of an offer: one that is not required is made so that everybody can take it (RFC 8643)."""
-        return SECURE_PROFILE if self.srtp is Srtp.REQUIRED else PLAIN_PROFILE
+        return SECURE_PROFILE if self.srtp is Srtp.REQUIRED or self.insisted else PLAIN_PROFILE
+
+    @property
+    def may_insist(self) -> bool:
+        """Whether an offer by these rules may be made again under the secure profile, where it was refused."""
+        return self.names_keys and self.profile == PLAIN_PROFILE
 
     def check(self) -> None:
         """Raise NegotiationError where voice must be encrypted and no key may be named."""
@@ -67,6 +87,15 @@ class KeyRules:
 
 
 NO_KEYS = KeyRules()
+
+
+def may_want_secure_profile(response: Response) -> bool:
+    """Whether a refusal of an offer can mean that its profile must be another one.
+
+    There is no code of its own for who wants encrypted voice only; a Warning can say that it is another matter.
+    """
+    warned = {value.strip()[:3] for value in response.headers.split("Warning")}
+    return response.status in _REFUSALS_OF_PROFILE and warned.isdisjoint(_OTHER_WARNINGS)
 
 
 @dataclass(frozen=True, slots=True)
