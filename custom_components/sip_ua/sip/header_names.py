@@ -114,3 +114,9 @@ HEADER_NAMES: Final = {
     **{compact.upper(): name for compact, name in COMPACT_NAMES.items()},
 }
 """Spellings of header names that are met often, and the one spelling that is kept."""
+
+SINGLE_HEADERS: Final = (
+    *("From", "To", "Call-ID", "CSeq", "Max-Forwards"),
+    *("Content-Type", "Content-Length", "Expires", "Timestamp"),
+)
+"""Headers of which a request has one at most; given twice nobody could tell which one counts."""

@@ -32,7 +32,7 @@ from .uri import PLAIN_SIP_URI, Uri, parse_uri, plain_sip_uri
 
 # As `PLAIN_SIP_URI`: what most messages have, in one pattern.
 _is_plain_name_addr = re.compile(
-    rf"""(?:"([^"\\]*+)"[ \t]*+|([^"<]*+))<({PLAIN_SIP_URI})>(?:;tag=([A-Za-z0-9.!%*_+`'~-]++))?+"""
+    rf"""(?:"([^"\\]*+)"[ \t]*+|([^"<]*+))<({PLAIN_SIP_URI})>(?:;([A-Za-z0-9.!%*_+`'~=;:"<>@/-]++))?+"""
 ).fullmatch
 _is_plain_via = re.compile(
     rf"{re.escape(SIP_VERSION)}/(UDP|TCP|TLS) {PLAIN_HOST_PORT}(?:;([A-Za-z0-9.!%*_+`'~=;:-]++))?+"
@@ -59,10 +59,15 @@ class Headers:
             self._items.append((_checked_name(name, value), value))
 
     @classmethod
-    def from_wire(cls, items: list[tuple[str, str]]) -> Headers:
-        """Take over what a parser made: canonical names, values without line breaks."""
-        headers = cls()
-        headers._items = items
+    def from_wire(
+        cls, items: list[tuple[str, str]], first: dict[str, str] | None = None, typed: dict[str, Any] | None = None
+    ) -> Headers:
+        """Take over what a parser made: canonical names, values without line breaks.
+
+        Where it knows them, also the first value of every header, and what it has parsed.
+        """
+        headers = object.__new__(cls)
+        headers._items, headers._first, headers._typed = items, first, typed or {}
         return headers
 
     def _changed(self, name: str) -> None:
@@ -311,14 +316,24 @@ class CSeq:
         return f"{self.number} {self.method}"
 
 
+def plain_name_addr(text: str) -> NameAddr | None:
+    """Parse what a From, To, Contact or Route mostly is; None leaves it to `parse_name_addr`. Raises MessageError."""
+    plain = _is_plain_name_addr(text)
+    if plain is None:
+        return None
+    quoted, unquoted, uri_text, user, host, port, uri_params, params = plain.groups()
+    return NameAddr(
+        unquoted.rstrip(WHITE_SPACE) if quoted is None else quoted,
+        plain_sip_uri(uri_text, user, host, port, uri_params),
+        NO_PARAMS if params is None else Params.parse(params),
+    )
+
+
 def parse_name_addr(text: str) -> NameAddr:
     """Parse `[display-name] <URI>;params` or `URI;params` (RFC 3261 section 20.10). Raises MessageError."""
     text = text.strip(WHITE_SPACE)
-    if plain := _is_plain_name_addr(text):
-        quoted, unquoted, uri_text, user, host, port, params, tag = plain.groups()
-        name = unquoted.rstrip(WHITE_SPACE) if quoted is None else quoted
-        tagged = NO_PARAMS if tag is None else Params.of_one("tag", tag)
-        return NameAddr(name, plain_sip_uri(uri_text, user, host, port, params), tagged)
+    if plain := plain_name_addr(text):
+        return plain
     if text.startswith('"'):
         end = end_of_quoted(text, 0)
         opening = text.find("<", end)
@@ -358,12 +373,20 @@ def parse_name_addrs(lines: Iterable[str]) -> list[NameAddr]:
     return [parse_name_addr(piece) for line in lines for piece in split_list(line)]
 
 
+def plain_via(text: str) -> Via | None:
+    """Parse what a Via mostly is; None leaves it to `parse_via`. Raises MessageError."""
+    plain = _is_plain_via(text)
+    if plain is None:
+        return None
+    transport, host, port, params = plain.groups()
+    number = None if port is None else int(port)
+    return Via(transport, host.lower(), number, NO_PARAMS if params is None else Params.parse(params))
+
+
 def parse_via(text: str) -> Via:
     """Parse one Via value; white space may stand around its slashes, colon and parameters. Raises MessageError."""
-    if plain := _is_plain_via(text):
-        transport, host, number, written = plain.groups()
-        params = NO_PARAMS if written is None else Params.parse(written)
-        return Via(transport, host.lower(), None if number is None else int(number), params)
+    if plain := plain_via(text):
+        return plain
     hop, semicolon, written = text.partition(";")
     if "\t" in hop:
         hop = hop.replace("\t", " ")

@@ -6,6 +6,7 @@ from typing import Final, override
 
 from .errors import LocalProtocolError, MessageError
 from .grammar import MAX_MESSAGE, METHODS, SIP_VERSION, WHITE_SPACE, has_line_break, is_digits, is_token, split_list
+from .header_names import SINGLE_HEADERS
 from .headers import (
     CSeq,
     Headers,
@@ -18,6 +19,7 @@ from .headers import (
     parse_via,
 )
 from .parser import LINE_ENDS, find_head_end, parse_content_length, read_head
+from .plain_request import read_plain_request
 from .reasons import REASON_PHRASES, reason_phrase
 from .uri import Uri, parse_uri
 
@@ -28,7 +30,6 @@ LONGEST_RETRY_AFTER: Final = 86400
 
 _STATUS_LINE_START: Final = f"{SIP_VERSION} "
 _DIALOG_METHODS: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
-_SINGLE_HEADERS: Final = ("Max-Forwards", "Content-Type", "Content-Length", "Expires", "Timestamp")
 
 
 def _parse_top_via(values: list[str]) -> Via:
@@ -179,13 +180,15 @@ class Request(Message):
 
     __slots__ = ("_parsed_uri", "before_answer", "method", "uri")
 
-    def __init__(self, method: str, uri: str, headers: Headers, body: bytes = b"") -> None:
-        """Take method, Request-URI, header fields and body."""
+    def __init__(
+        self, method: str, uri: str, headers: Headers, body: bytes = b"", parsed_uri: Uri | None = None
+    ) -> None:
+        """Take method, Request-URI, header fields and body; `parsed_uri` is what the Request-URI means if known."""
         self.headers = headers
         self.body = body
         self.method = method
         self.uri = uri
-        self._parsed_uri: tuple[str, Uri] | None = None
+        self._parsed_uri = None if parsed_uri is None else (uri, parsed_uri)
         self.before_answer: Callable[[Request], None] | None = None
 
     @property
@@ -296,6 +299,12 @@ def parse_message(data: bytes | bytearray | memoryview) -> Request | Response:
     data = bytes(data)
     if len(data) > MAX_MESSAGE:
         raise MessageError("a message that is too large", 513)
+    plain = read_plain_request(data)
+    return parse_by_grammar(data) if plain is None else Request(*plain)
+
+
+def parse_by_grammar(data: bytes) -> Request | Response:
+    """Parse one message by the full grammar; as `parse_message` otherwise."""
     if data[:1] in (b"\r", b"\n"):
         data = data.lstrip(LINE_ENDS)
     ends = find_head_end(data)
@@ -362,7 +371,7 @@ def check_request(request: Request) -> None:
     request.request_uri  # noqa: B018
     headers.typed("Contact", _parse_contacts)
     headers.typed("Route", parse_name_addrs)
-    if name := headers.repeated(_SINGLE_HEADERS):
+    if name := headers.repeated(SINGLE_HEADERS):
         raise MessageError(f"{name}: given more than once")
 
 

@@ -40,7 +40,7 @@ class Params(Mapping[str, str | None]):
         if known := _COMMON_PARAMS.get(text):
             return known
         values: dict[str, str | None] = {}
-        pieces = split_params(text)
+        pieces = split_params(text) if '"' in text else text.split(";")
         if len(pieces) > 1 and not pieces[-1].strip(WHITE_SPACE):
             pieces.pop()
         spaced = " " in text or "\t" in text
@@ -54,13 +54,6 @@ class Params(Mapping[str, str | None]):
                 values[name] = (_checked_value(value) if spaced or '"' in value else value) if equals else None
         params = _new(cls)
         params._values = values  # noqa: SLF001
-        return params
-
-    @classmethod
-    def of_one(cls, name: str, value: str) -> Params:
-        """Return one parameter; its name is in lower case, its value a token."""
-        params = _new(cls)
-        params._values = {name: value}  # noqa: SLF001
         return params
 
     @override

@@ -41,27 +41,36 @@ def find_head_end(data: bytes | bytearray, start: int = 0) -> tuple[int, int] | 
     return (bare - 1 if bare and data[bare - 1] == _CR else bare), body
 
 
-def read_head(data: bytes) -> Head:
-    """Read start line and header fields; a broken field is left out and named, the others are there.
+def read_plain_lines(head: bytes) -> tuple[str, list[tuple[str, str]]] | None:
+    """Return start line and header fields where each line is whole, ends in CRLF and has a name that we know.
 
-    Bytes that are no UTF-8 become surrogates, and the same bytes again when the message is written.
+    None leaves the rest to `read_head`. Bytes that are no UTF-8 become surrogates, and the same bytes again when the
+    message is written.
     """
-    text = data.decode("utf-8", "surrogateescape")
-    lines = text.split("\r\n")
-    breaks = len(lines) - 1
-    if breaks <= MAX_HEADERS and len(text) <= MAX_HEADER_LENGTH and data.count(b"\n") == data.count(b"\r") == breaks:
-        try:
-            fields = [
-                (HEADER_NAMES[name], value.strip(WHITE_SPACE))
-                for line in lines[1:]
-                for name, colon, value in (line.partition(":"),)
-                if colon
-            ]
-        except KeyError:
-            fields = []
-        if len(fields) == breaks:
-            return Head(lines[0], fields, None)
-    return _read_unusual_head(text)
+    text = head.decode("utf-8", "surrogateescape")
+    start_line, *lines = text.split("\r\n")
+    if len(lines) > MAX_HEADERS or len(text) > MAX_HEADER_LENGTH:
+        return None
+    if not text.count("\n") == text.count("\r") == len(lines):
+        return None
+    try:
+        fields = [
+            (HEADER_NAMES[name], value.strip(WHITE_SPACE))
+            for line in lines
+            for name, colon, value in (line.partition(":"),)
+            if colon
+        ]
+    except KeyError:
+        return None
+    return (start_line, fields) if len(fields) == len(lines) else None
+
+
+def read_head(data: bytes) -> Head:
+    """Read start line and header fields; a broken field is left out and named, the others are there."""
+    plain = read_plain_lines(data)
+    if plain is not None:
+        return Head(*plain, None)
+    return _read_unusual_head(data.decode("utf-8", "surrogateescape"))
 
 
 def _read_unusual_head(text: str) -> Head:
