@@ -89,6 +89,7 @@ class TransactionLayer:
         self._servers: dict[Key, ServerTransaction] = {}
         self._merged: dict[Key, ServerTransaction] = {}
         self._accepted: dict[Key, ServerTransaction] = {}
+        self._new_invites: list[tuple[ServerTransaction, float]] = []
         self._overload_second = -1.0
         self._overload_answers = 0
 
@@ -108,15 +109,18 @@ class TransactionLayer:
             self._receive_request(message, source, now)
         else:
             self._receive_response(message, source, now)
-        self._sweep()
+        if self._exchange.terminated:
+            self._sweep()
 
     def handle_timer(self, now: float) -> None:
         """Do what is due by now."""
+        self._start_invites()
         self._exchange.alarms.run(now)
         self._sweep()
 
     def next_timer(self) -> float | None:
         """Return when `handle_timer` is due, None while no timer runs."""
+        self._start_invites()
         return self._exchange.alarms.next()
 
     def transport_failed(self, address: Address, text: str, now: float) -> None:
@@ -237,7 +241,10 @@ class TransactionLayer:
             return
         transaction = ServerTransaction(key, request, source, self._exchange)
         self._servers[key] = transaction
-        transaction.start(now)
+        if request.method == "INVITE":
+            self._new_invites.append((transaction, now))
+        else:
+            transaction.start(now)
         if request.method == "CANCEL":
             self._answer_cancel(transaction, now)
         elif transaction.merge_key is not None and transaction is not self._merged.setdefault(
@@ -270,6 +277,13 @@ class TransactionLayer:
         request = transaction.request
         tag = to_tag or stateless_tag(request)
         self.respond(transaction, request.create_response(status, to_tag=tag), now)
+
+    def _start_invites(self) -> None:
+        """Let 100 (Trying) become due for the INVITEs that came in and got no answer at once."""
+        invites, self._new_invites = self._new_invites, []
+        for transaction, came_at in invites:
+            if not transaction.answered:
+                transaction.start(came_at)
 
     # Overload
 

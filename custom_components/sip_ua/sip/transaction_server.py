@@ -14,7 +14,7 @@ _UNANSWERED: Final = frozenset({State.TRYING, State.PROCEEDING})
 
 
 class ServerTransaction(Transaction):
-    """A request of a peer that is being answered.
+    """A request of a peer that is being answered; it waits for our final answer from the beginning.
 
     `source` is where it came from, `destination` where answers go. `to_tag` is the tag that our answers carry,
     "" before the first that has one. `answer_key` is what the ACK of our 2xx is matched by, known with that tag.
@@ -33,6 +33,12 @@ class ServerTransaction(Transaction):
         self._answer = b""
         self._followed_by = request
         self._followed_from = source
+        exchange.unanswered.add(self)
+
+    @property
+    def answered(self) -> bool:
+        """Whether an answer of any kind was sent."""
+        return bool(self._answer)
 
     def repeat(self, now: float) -> None:
         """Take the same request once more."""
@@ -61,9 +67,7 @@ class ServerTransaction(Transaction):
     @override
     def _enter(self, transition: Transition, now: float) -> None:
         super()._enter(transition, now)
-        if self.state in _UNANSWERED:
-            self._exchange.unanswered.add(self)
-        else:
+        if self.state not in _UNANSWERED:
             self._exchange.unanswered.discard(self)
             # It is remembered for half a minute: what is left of it is to be small.
             self.request.forget_parsed()
