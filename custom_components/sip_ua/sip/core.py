@@ -85,6 +85,7 @@ class Core:
         self._resting: dict[Address, float] = {}
         self.service_route: tuple[NameAddr, ...] = ()
         self._seen_as: dict[Hop, HostPort] = {}
+        self._key_rules: dict[Transport | None, KeyRules] = {}
         self._waiting: dict[int, LocatedCallback] = {}
         self._tokens = count(1)
 
@@ -300,8 +301,12 @@ class Core:
 
     def key_rules(self, transport: Transport | None) -> KeyRules:
         """Return whether voice is encrypted where its descriptions go by a transport."""
-        account = self.account
-        return KeyRules(account.srtp, account.allows_keys(transport), account.srtp_suites, self.entropy)
+        rules = self._key_rules.get(transport)
+        if rules is None:
+            account = self.account
+            rules = KeyRules(account.srtp, account.allows_keys(transport), account.srtp_suites, self.entropy)
+            self._key_rules[transport] = rules
+        return rules
 
     def ways_for(self, hops: tuple[Hop, ...], *, keys: bool) -> tuple[Hop, ...]:
         """Return those ways that a request may take: one with keys goes by TLS, or as the owner says otherwise."""

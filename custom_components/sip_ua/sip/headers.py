@@ -74,8 +74,8 @@ class Headers:
         self._first = None
         self._typed.pop(name, None)
 
-    def _first_values(self) -> dict[str, str]:
-        """Return the first value of every header; made anew after a change."""
+    def first_values(self) -> dict[str, str]:
+        """Return the first value of every header by its canonical name, to be read only; made anew after a change."""
         if self._first is None:
             self._first = dict(reversed(self._items))
         return self._first
@@ -123,14 +123,14 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """Return the first value of a header."""
-        return self._first_values().get(HEADER_NAMES.get(name) or _known_name(name))
+        return self.first_values().get(HEADER_NAMES.get(name) or _known_name(name))
 
     def get_all(self, name: str) -> list[str]:
         """Return the value of every occurrence, each as its line has it."""
         return self._all(HEADER_NAMES.get(name) or _known_name(name))
 
     def _all(self, name: str) -> list[str]:
-        first = self._first or self._first_values()
+        first = self._first or self.first_values()
         if name not in first:
             return []
         if len(first) == len(self._items):
@@ -139,7 +139,7 @@ class Headers:
 
     def repeated(self, names: Iterable[str]) -> str | None:
         """Return the first of the names, in their canonical spelling, that more than one field has."""
-        if len(self._first_values()) == len(self._items):
+        if len(self.first_values()) == len(self._items):
             return None
         return next((name for name in names if len(self._all(name)) > 1), None)
 
@@ -155,7 +155,7 @@ class Headers:
         if name in self._typed:
             value: T = self._typed[name]
             return value
-        first = self._first or self._first_values()
+        first = self._first or self.first_values()
         try:
             if name not in first:
                 raise MessageError("missing")  # noqa: TRY301
@@ -202,7 +202,7 @@ class Headers:
 
     def __contains__(self, name: str) -> bool:
         """Tell whether a header is there."""
-        return (HEADER_NAMES.get(name) or _known_name(name)) in self._first_values()
+        return (HEADER_NAMES.get(name) or _known_name(name)) in self.first_values()
 
     @override
     def __eq__(self, other: object) -> bool:

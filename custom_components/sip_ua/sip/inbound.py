@@ -60,16 +60,21 @@ class Inbound:
 
     def _acceptable(self, transaction: ServerTransaction, request: Request, now: float) -> bool:
         """Inspect what every request must meet (sections 8.2.2 and 8.2.3)."""
-        unsupported = [tag for tag in request.headers.split("Require") if tag.lower() not in self._core.extensions]
+        headers = request.headers.first_values()
+        unsupported = self._unsupported(request) if "Require" in headers else ()
         if unsupported:
             self._refuse(transaction, 420, now, ("Unsupported", ", ".join(unsupported[:8])))
         elif isinstance(request.request_uri, OtherUri):
             self._refuse(transaction, 416, now)
-        elif request.headers.get("Content-Encoding") not in {None, "identity"}:
+        elif headers.get("Content-Encoding", "identity") != "identity":
             self._refuse(transaction, 415, now, ("Accept-Encoding", "identity"))
         else:
             return True
         return False
+
+    def _unsupported(self, request: Request) -> list[str]:
+        """Return the option tags of extensions that a request requires and we do not have."""
+        return [tag for tag in request.headers.split("Require") if tag.lower() not in self._core.extensions]
 
     def _on_options(self, transaction: ServerTransaction, _request: Request, now: float) -> None:
         headers = (("Allow", self._core.allow), ("Accept", SDP_TYPE), ("Supported", self._core.supported))
@@ -81,10 +86,11 @@ class Inbound:
 
     def _on_invite(self, transaction: ServerTransaction, request: Request, now: float) -> None:
         core = self._core
-        if request.body and request.content_type != SDP_TYPE:
+        headers = request.headers.first_values()
+        if request.body and headers.get("Content-Type") != SDP_TYPE != request.content_type:
             self._refuse(transaction, 415, now, ("Accept", SDP_TYPE))
             return
-        if not _reads_descriptions(request):
+        if "Accept" in headers and not _reads_descriptions(request):
             self._refuse(transaction, 406, now)
             return
         if core.account.reliable_provisional is ReliableProvisional.REQUIRED and not knows_reliable(request):
@@ -92,7 +98,7 @@ class Inbound:
             return
         try:
             check_targets(request)
-            old = self._replaced(request)
+            old = self._replaced(request) if "Replaces" in headers else None
         except RemoteProtocolError as error:
             self._refuse(transaction, error.status, now)
             return
@@ -100,7 +106,7 @@ class Inbound:
             self._refuse(transaction, 480 if self._calls.refused else 486, now)
             return
         call = ReceivedCall(core, transaction, now)
-        if call.session_too_short(transaction, now):
+        if "Session-Expires" in headers and call.session_too_short(transaction, now):
             return
         try:
             rules = core.key_rules(core.arrival.remote.transport)
@@ -118,14 +124,12 @@ class Inbound:
         else:
             call.accept(now)
 
-    def _replaced(self, request: Request) -> DialogCall | None:
-        """Return the call that an INVITE takes over, None where it names none.
+    def _replaced(self, request: Request) -> DialogCall:
+        """Return the call that an INVITE takes over by its Replaces.
 
         Raises RemoteProtocolError with the status that refuses it (RFC 3891 section 3).
         """
         values = request.headers.get_all("Replaces")
-        if not values:
-            return None
         if len(values) > 1:
             raise MessageError("more than one Replaces")
         wanted = parse_replaces(values[0])
@@ -145,9 +149,9 @@ class Inbound:
 
 
 def _reads_descriptions(request: Request) -> bool:
-    """Whether a caller accepts session descriptions; without an Accept header field it does (section 20.1)."""
+    """Whether session descriptions are among what a caller accepts (section 20.1)."""
     ranges = {"".join(value.partition(";")[0].split()).lower() for value in request.headers.split("Accept")}
-    return not request.headers.get_all("Accept") or not ranges.isdisjoint(_DESCRIPTION_RANGES)
+    return not ranges.isdisjoint(_DESCRIPTION_RANGES)
 
 
 def _check_replaceable(call: DialogCall, wanted: Replaces) -> None:

@@ -57,11 +57,16 @@ def asserted_party(message: Request | Response, fallback: NameAddr, *, trusted: 
 
 def caller_of(request: Request, *, trusted: bool) -> Party:
     """Return who calls: nobody may know, where the caller wants privacy and no trusted server tells (RFC 3323)."""
-    asserted = asserted_identity(request) if trusted else None
+    headers = request.headers.first_values()
+    asserted = asserted_identity(request) if trusted and "P-Asserted-Identity" in headers else None
     if asserted is not None:
         return asserted
+    return ANONYMOUS if "Privacy" in headers and _wants_privacy(request) else party_of(request.from_)
+
+
+def _wants_privacy(request: Request) -> bool:
     wanted = {word.strip().lower() for value in request.headers.split("Privacy") for word in value.split(";")}
-    return party_of(request.from_) if wanted.isdisjoint(_PRIVATE) else ANONYMOUS
+    return not wanted.isdisjoint(_PRIVATE)
 
 
 def dial_number(text: str) -> str:
