@@ -14,6 +14,7 @@ from homeassistant.util.yaml import load_yaml_dict
 from custom_components.sip_ua import (
     action_errors,
     config_flow,
+    contact_flow,
     dtmf_input,
     escalation,
     form,
@@ -177,6 +178,21 @@ def test_a_watched_line_has_its_texts(english: dict[str, Any]) -> None:
     assert set(states) == {state.value for state in WatchedState}
 
 
+def test_a_contact_has_its_texts(english: dict[str, Any]) -> None:
+    contact = english["config_subentries"]["contact"]
+    assert set(contact["initiate_flow"]) == set(contact["step"]) == {"user", "reconfigure"}
+    fields = {str(marker): field for marker, field in contact_flow.CONTACT_SCHEMA.schema.items()}
+    sections = {key: field for key, field in fields.items() if isinstance(field, section)}
+    for step in contact["step"].values():
+        assert set(step["data"]) == set(step["data_description"]) == fields.keys() - sections.keys()
+        assert set(step["sections"]) == set(sections)
+        for key, field in sections.items():
+            inner = {str(marker) for marker in field.schema.schema}
+            assert set(step["sections"][key]["data"]) == set(step["sections"][key]["data_description"]) == inner
+    assert set(contact["error"]) == {key for key, _, _ in contact_flow.RULES}
+    assert set(contact["abort"]) == {"reconfigure_successful", "phone_book_full"}
+
+
 def test_every_choice_of_a_form_or_action_has_a_text(english: dict[str, Any]) -> None:
     wanted: dict[str, set[str]] = {
         "wait": set(WaitFor),
@@ -186,7 +202,7 @@ def test_every_choice_of_a_form_or_action_has_a_text(english: dict[str, Any]) ->
         "mode": set(escalation.Mode),
         "confirm": {escalation.CONFIRM_ANY, escalation.CONFIRM_NONE},
     }
-    markers = dict(form.account_schema({}).schema)
+    markers = dict(form.account_schema({}).schema) | contact_flow.CONTACT_SCHEMA.schema
     for schema in OPTION_FORMS.values():
         markers |= schema.schema
     for field in list(markers.values()):

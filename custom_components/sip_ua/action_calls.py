@@ -19,7 +19,6 @@ from .const import (
     ATTR_CALL_ID,
     ATTR_MEDIA,
     ATTR_MESSAGE,
-    ATTR_NUMBER,
     ATTR_TTS_ENGINE,
     ATTR_TTS_LANGUAGE,
     ATTR_TTS_OPTIONS,
@@ -27,7 +26,6 @@ from .const import (
 )
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .net.audio import AudioSource
-from .settings import plain_target
 from .sip.events import CallSnapshot
 from .sound import media_source_of, speech_source
 
@@ -159,9 +157,9 @@ async def sound_of(hass: HomeAssistant, data: Mapping[str, Any]) -> AudioSource:
 
 
 @callback
-def target_of(call: ServiceCall) -> str:
-    """Return the number or SIP address of an action."""
-    if not (target := plain_target(call.data[ATTR_NUMBER])):
+def target_of(coordinator: SipUaCoordinator, text: str) -> str:
+    """Return the number or SIP address to dial for what an action names: one of these, a contact or a speed dial."""
+    if not (target := coordinator.contacts.target(text)):
         raise validation_error("number_missing")
     return target
 

@@ -1,17 +1,15 @@
-"""Binary sensors of an account: whether a watched line is in use."""
+"""Binary sensors of an account: whether a watched line, or that of a contact, is in use."""
 
 from collections.abc import Mapping
 from typing import Any, Final, override
 
 from homeassistant.components.binary_sensor import BinarySensorEntity, BinarySensorEntityDescription
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import ATTR_NUMBER, DOMAIN
+from .const import ATTR_NUMBER
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
-from .entity import MANUFACTURER, SipUaStateEntity, unique_id_in
+from .entity import MODEL_CONTACT, MODEL_LINE, SipUaStateEntity, subentry_device, unique_id_in
 from .lines import WatchedLine
 from .sip.events import WatchedState
 
@@ -43,18 +41,10 @@ class SipUaLine(SipUaStateEntity, BinarySensorEntity):
     def __init__(self, coordinator: SipUaCoordinator, line: WatchedLine) -> None:
         """Name the entity after the line."""
         super().__init__(coordinator, LINE)
-        entry = coordinator.config_entry
         self._line = line
-        self._attr_unique_id = unique_id_in(entry, f"{LINE.key}_{line.id}")
-        self._attr_device_info = DeviceInfo(
-            identifiers={(DOMAIN, f"{entry.entry_id}_{line.id}")},
-            entry_type=DeviceEntryType.SERVICE,
-            manufacturer=MANUFACTURER,
-            model="Watched line",
-            name=line.name,
-            via_device_id=dr.async_get_device_id_by_identifier(
-                coordinator.hass, (DOMAIN, entry.entry_id), config_entry_id=entry.entry_id
-            ),
+        self._attr_unique_id = unique_id_in(coordinator.config_entry, f"{LINE.key}_{line.id}")
+        self._attr_device_info = subentry_device(
+            coordinator, line.id, line.name, MODEL_CONTACT if line.is_contact else MODEL_LINE
         )
 
     @property

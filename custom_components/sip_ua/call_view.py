@@ -9,13 +9,13 @@ from homeassistant.util import dt as dt_util
 from .const import ATTR_CALL_ID, CallEventType
 from .sip.events import (
     CallOutcome,
-    CallReplaced,
     CallSnapshot,
     CallState,
     CallStep,
     DigitReceived,
     MediaChanged,
     MessagesWaiting,
+    Party,
     RegistrationChanged,
     TransferProgress,
 )
@@ -158,9 +158,9 @@ def media_data(event: MediaChanged) -> dict[str, Any]:
     }
 
 
-def replaced_data(event: CallReplaced) -> dict[str, Any]:
+def replaced_data(previous: Party) -> dict[str, Any]:
     """Return who was at the other side of a call before."""
-    return {"previous_name": event.previous.name, "previous_number": event.previous.number}
+    return {"previous_name": previous.name, "previous_number": previous.number}
 
 
 def transfer_data(event: TransferProgress) -> dict[str, Any]:

@@ -33,8 +33,10 @@ from .const import (
     SECTION_SECURITY,
     SECTION_SERVERS,
     SECTIONS,
+    SUBENTRY_CONTACT,
     SUBENTRY_LINE,
 )
+from .contact_flow import ContactFlow
 from .coordinator import SipUaConfigEntry
 from .form import REAUTH_SCHEMA, account_schema, reconfigure_schema
 from .line_flow import LineFlow
@@ -112,8 +114,8 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
     @callback
     @override
     def async_get_supported_subentry_types(cls, config_entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
-        """Return what can be added to an account: lines to watch."""
-        return {SUBENTRY_LINE: LineFlow}
+        """Return what can be added to an account: contacts of the phone book, and lines to watch."""
+        return {SUBENTRY_CONTACT: ContactFlow, SUBENTRY_LINE: LineFlow}
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

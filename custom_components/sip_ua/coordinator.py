@@ -45,11 +45,13 @@ from .const import (
     CallEventType,
     WaitFor,
 )
+from .contacts import ContactBook, contacts_of
 from .engine import async_acquire_engine, async_release_engine
 from .keypad import KeyPad
 from .lines import LineBook, lines_of
 from .net.audio import AudioSource
 from .net.phone import CallStatistics, MediaTimedOut, Phone, PhoneEvent, PlaybackFinished
+from .numbering import plan_of
 from .options import with_options
 from .settings import account_of, identity_of
 from .sip.account import Srtp, Transport
@@ -104,6 +106,7 @@ class SipUaCoordinator:
         self.calls = CallBook()
         self.keys = KeyPad()
         self.lines = LineBook(entry)
+        self.contacts = ContactBook(contacts_of(entry), self.account, plan_of(hass.config.country))
         self.messages: MessagesWaiting | None = None
         self.last_statistics: tuple[str, dict[str, Any]] | None = None
         self._reaching: Waiting[str, CallSnapshot] = Waiting()
@@ -111,7 +114,7 @@ class SipUaCoordinator:
         self._playing: Waiting[tuple[str, int | None], str | None] = Waiting()
         self._transferring: Waiting[str, TransferProgress] = Waiting()
         self._hangup_after: set[str] = set()
-        self._settings = (entry.options, self.lines.lines)
+        self._settings = (entry.options, self.lines.lines, self.contacts.contacts)
         self._lost = False
         self._refused_for: str | None = None
         self._stopped = False
@@ -167,10 +170,10 @@ class SipUaCoordinator:
 
     @callback
     def async_follow_settings(self, change: ConfigEntryChange, entry: ConfigEntry) -> None:
-        """Take over changed options and watched lines when the last call has ended."""
+        """Take over changed options, contacts and watched lines when the last call has ended."""
         if entry is not self.config_entry or change is not ConfigEntryChange.UPDATED:
             return
-        settings = (entry.options, lines_of(entry))
+        settings = (entry.options, lines_of(entry), contacts_of(entry))
         if settings != self._settings:
             self._settings = settings
             if not self.async_reload_when_idle():
@@ -219,8 +222,8 @@ class SipUaCoordinator:
 
     @callback
     def _handle_call_event(self, event: CallEvent) -> None:
-        """Keep the call's new state, then say what happened."""
-        call = event.call
+        """Keep the call's new state, then say what happened; the phone book names the other side."""
+        call = self.contacts.name_call(event.call)
         before = self.calls.get(call.id)
         if before is not call:
             self._keep(before, call)
@@ -235,7 +238,9 @@ class SipUaCoordinator:
             case MediaChanged():
                 self.bulletin.fire(EVENT_CALL, CALL_MEDIA, call_data(call) | media_data(event))
             case CallReplaced():
-                self.bulletin.tell(CallEventType.REPLACED, call, **replaced_data(event))
+                self.bulletin.tell(
+                    CallEventType.REPLACED, call, **replaced_data(self.contacts.name_party(event.previous))
+                )
             case CallEnded():
                 self._handle_ended(call)
 

@@ -14,6 +14,8 @@ from .coordinator import SipUaCoordinator
 
 MANUFACTURER: Final = "SIP Phone"
 MODEL: Final = "SIP account"
+MODEL_CONTACT: Final = "Contact"
+MODEL_LINE: Final = "Watched line"
 
 _SEPARATOR: Final = "-"
 """Between the account and the key of an entity; no key has it."""
@@ -54,6 +56,21 @@ def async_add_device(hass: HomeAssistant, entry: ConfigEntry) -> None:
         manufacturer=MANUFACTURER,
         model=MODEL,
         name=entry.title,
+    )
+
+
+def subentry_device(coordinator: SipUaCoordinator, subentry_id: str, name: str, model: str) -> DeviceInfo:
+    """Return the device of somebody whom a subentry lists, which hangs on the device of the account."""
+    entry = coordinator.config_entry
+    return DeviceInfo(
+        identifiers={(DOMAIN, f"{entry.entry_id}_{subentry_id}")},
+        entry_type=DeviceEntryType.SERVICE,
+        manufacturer=MANUFACTURER,
+        model=model,
+        name=name,
+        via_device_id=dr.async_get_device_id_by_identifier(
+            coordinator.hass, (DOMAIN, entry.entry_id), config_entry_id=entry.entry_id
+        ),
     )
 
 

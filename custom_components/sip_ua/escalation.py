@@ -22,8 +22,8 @@ from .action_calls import (
     calling_coordinator,
     do_work,
     optional_sound,
+    target_of,
 )
-from .action_errors import validation_error
 from .call_view import call_data, is_connected
 from .const import (
     ATTR_CALL_ID,
@@ -42,7 +42,6 @@ from .const import (
 from .coordinator import SipUaCoordinator
 from .dtmf_input import ONE_KEY
 from .net.audio import AudioSource
-from .settings import plain_target
 from .sip.errors import LocalProtocolError, SipError
 from .sip.events import CallOutcome
 
@@ -283,9 +282,7 @@ async def async_call_out(call: ServiceCall) -> ServiceResponse:
     """Call numbers until somebody accepts, and return who that was."""
     data = call.data
     coordinator = calling_coordinator(call)
-    numbers = tuple(plain_target(number) for number in data[ATTR_NUMBERS])
-    if not all(numbers):
-        raise validation_error("number_missing")
+    numbers = tuple(target_of(coordinator, number) for number in data[ATTR_NUMBERS])
 
     async def make_sound() -> AudioSource | None:
         return await optional_sound(call.hass, data)

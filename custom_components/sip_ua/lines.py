@@ -1,4 +1,4 @@
-"""The lines that the owner watches: a config subentry, a watch and a state each."""
+"""The lines that the owner watches: a watch and a state each, of a line or of a contact in the phone book."""
 
 import logging
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from homeassistant.config_entries import ConfigEntry
 
 from .const import CONF_NUMBER, SUBENTRY_LINE
+from .contacts import contacts_of
 from .net.phone import Phone
 from .sip.errors import LocalProtocolError
 from .sip.events import WatchedState, WatchedStateChanged
@@ -20,15 +21,22 @@ class WatchedLine:
     id: str
     name: str
     number: str
+    is_contact: bool = False
 
 
 def lines_of(entry: ConfigEntry) -> tuple[WatchedLine, ...]:
-    """Return the lines that an entry lists."""
-    return tuple(
+    """Return the lines that an entry lists, and those of contacts that are watched."""
+    lines = (
         WatchedLine(subentry.subentry_id, subentry.title, subentry.data[CONF_NUMBER])
         for subentry in entry.subentries.values()
         if subentry.subentry_type == SUBENTRY_LINE
     )
+    contacts = (
+        WatchedLine(contact.id, contact.name, contact.number, is_contact=True)
+        for contact in contacts_of(entry)
+        if contact.watched
+    )
+    return (*lines, *contacts)
 
 
 class LineBook:

@@ -140,7 +140,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
 async def _dial(call: ServiceCall) -> ServiceResponse:
     """Place a call, and say how it went as far as was waited for."""
     coordinator = calling_coordinator(call)
-    target = target_of(call)
+    target = target_of(coordinator, call.data[ATTR_NUMBER])
     source = await optional_sound(call.hass, call.data)
     if source is None and call.data[ATTR_HANGUP_AFTER]:
         raise validation_error("hangup_after_without_sound")
@@ -220,8 +220,8 @@ async def _transfer(call: ServiceCall) -> ServiceResponse:
     """Connect the other side with a number or with the other side of another call, and say how that went."""
     data = call.data
     other: str | None = data.get(ATTR_TO_CALL_ID)
-    target = target_of(call) if other is None else other
     coordinator, snapshot = find_call(call, lambda calls: calls.find_connected(besides=other), "no_call_to_transfer")
+    target = target_of(coordinator, data[ATTR_NUMBER]) if other is None else other
     if not is_connected(snapshot):
         raise validation_error("call_not_connected", call_id=snapshot.id)
     if other is not None and (

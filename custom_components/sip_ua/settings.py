@@ -50,6 +50,7 @@ from .const import (
     SECTIONS,
     TRANSPORT_AUTOMATIC,
 )
+from .numbering import plain_number
 from .sip.account import (
     Account,
     CertificateCheck,
@@ -98,9 +99,6 @@ NUMBER_FIELDS: Mapping[str, Mapping[str, NumberField]] = {
         CONF_RING_TIMEOUT: NumberField(default=60, minimum=5, maximum=600, unit="s"),
     },
 }
-
-_VISUAL_SEPARATORS = str.maketrans("", "", " -.()/\N{NO-BREAK SPACE}")
-"""RFC 3966 section 5.1.1, and the slash and spaces that people write."""
 
 _SCHEMES = ("sip:", "sips:", "tel:", "stun:", "http://", "https://", "udp:", "tcp:", "tls:")
 
@@ -338,5 +336,5 @@ def _server(host: str, port: int | None) -> ServerAddress | None:
 def plain_target(text: str) -> str:
     """Return what to dial: visual separators go from what is a telephone number, all else stays as it is."""
     text = text.strip()
-    digits = text.translate(_VISUAL_SEPARATORS)
+    digits = plain_number(text)
     return digits if digits.removeprefix("+").isdigit() else text

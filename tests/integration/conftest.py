@@ -1,12 +1,13 @@
 """Home Assistant with accounts whose telephones are played by the test."""
 
 import asyncio
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from homeassistant.config_entries import ConfigSubentryDataWithId
 from homeassistant.core import Event, HomeAssistant
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
@@ -37,7 +38,9 @@ def phones_fixture() -> Generator[Phones]:
         yield phones
 
 
-def make_entry(typed: Mapping[str, Any] = TYPED) -> MockConfigEntry:
+def make_entry(
+    typed: Mapping[str, Any] = TYPED, subentries: Sequence[ConfigSubentryDataWithId] | None = None
+) -> MockConfigEntry:
     data = normalize(typed)
     return MockConfigEntry(
         domain=DOMAIN,
@@ -45,6 +48,7 @@ def make_entry(typed: Mapping[str, Any] = TYPED) -> MockConfigEntry:
         data=data,
         unique_id=unique_id_of(data),
         entry_id=f"entry_{unique_id_of(data)}",
+        subentries_data=subentries,
     )
 
 

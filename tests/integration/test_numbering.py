@@ -1,0 +1,107 @@
+"""Every way to write a telephone number leads to one form, and what is no telephone number stays as it is."""
+
+import pytest
+from hypothesis import given, strategies as st
+
+from custom_components.sip_ua.numbering import PLANS, NumberPlan, is_keys, plain_number, plan_of
+from custom_components.sip_ua.settings import plain_target
+
+BERLIN = "+49301234567"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "+49301234567",
+        "+49 30 1234567",
+        "+49 (0)30 / 123-45.67",
+        "+49 ( 0 ) 30 1234567",
+        "+490301234567",
+        "0049301234567",
+        "00490301234567",
+        "49301234567",
+        "0301234567",
+        "030 123\N{NO-BREAK SPACE}4567",
+        " (030) 1234567 ",
+    ],
+)
+def test_a_german_number_has_one_form(written: str) -> None:
+    assert plan_of("DE").canonical(written) == BERLIN
+
+
+@pytest.mark.parametrize(
+    ("country", "written", "form"),
+    [
+        ("AT", "01 5880046", "+4315880046"),
+        ("AU", "0011 49 30 1234567", BERLIN),
+        ("AU", "02 9876 5432", "+61298765432"),
+        ("BY", "8 17 123 45 67", "+375171234567"),
+        ("DK", "32 12 34 56", "+4532123456"),
+        ("DK", "4532123456", "+4532123456"),
+        ("ES", "912 345 678", "+34912345678"),
+        ("FR", "01 23 45 67 89", "+33123456789"),
+        ("GB", "020 7946 0000", "+442079460000"),
+        ("HU", "06 1 234 5678", "+3612345678"),
+        ("IT", "06 1234 5678", "+390612345678"),
+        ("IT", "+39 06 1234 5678", "+390612345678"),
+        ("JP", "03-1234-5678", "+81312345678"),
+        ("NL", "020 123 4567", "+31201234567"),
+        ("RU", "8 (812) 123-45-67", "+78121234567"),
+        ("RU", "812 123 45 67", "+78121234567"),
+        ("RU", "+7 812 123 45 67", "+78121234567"),
+        ("US", "(212) 555-0100", "+12125550100"),
+        ("US", "1 212 555 0100", "+12125550100"),
+        ("US", "011 49 30 1234567", BERLIN),
+        (None, "0049301234567", BERLIN),
+        (None, "0301234567", "0301234567"),
+        ("XX", "0301234567", "0301234567"),
+    ],
+)
+def test_the_country_tells_how_its_numbers_are_written(country: str | None, written: str, form: str) -> None:
+    assert plan_of(country).canonical(written) == form
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["110", "112", "911", "0", "00", "01", "620", "**610", "*21#", "#31#0301234567", "1234567", "49301", "grandma", ""],
+)
+def test_what_is_no_full_number_stays_as_it_is(number: str) -> None:
+    assert plan_of("DE").canonical(number) == number
+
+
+@given(st.sampled_from([NumberPlan(), *PLANS.values()]), st.text("0123456789+ -/()*#a", max_size=20))
+def test_the_form_of_a_form_is_itself(plan: NumberPlan, text: str) -> None:
+    form = plan.canonical(text)
+    assert plan.canonical(form) == form
+
+
+@given(
+    st.sampled_from([plan for plan in PLANS.values() if plan.trunk and not plan.lengths]),
+    st.text("123456789", min_size=8, max_size=11),
+)
+def test_national_and_international_numbers_agree(plan: NumberPlan, subscriber: str) -> None:
+    international = f"+{plan.calling_code}{subscriber}"
+    assert plan.canonical(plan.trunk + subscriber) == international
+    assert plan.canonical(f"{plan.international}{plan.calling_code}{subscriber}") == international
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("112", True),
+        ("+49 30 1", True),
+        ("*21*0301#", True),
+        ("#01", True),
+        ("Anna", False),
+        ("4a", False),
+        ("", False),
+    ],
+)
+def test_keys_are_told_from_names(text: str, keys: bool) -> None:
+    assert is_keys(text) is keys
+
+
+def test_the_zero_in_brackets_is_for_the_eye() -> None:
+    assert plain_number("+49 (0)30 1") == "+49301"
+    assert plain_number("(0)30 1") == "0301"
+    assert plain_target("+49 (0)30 1") == "+49301"
