@@ -26,11 +26,12 @@ from custom_components.sip_ua import (
     validation,
 )
 from custom_components.sip_ua.binary_sensor import LINE
-from custom_components.sip_ua.button import BUTTONS
+from custom_components.sip_ua.button import BUTTONS, CALL_CONTACT, DIAL, OPEN_THE_DOOR
 from custom_components.sip_ua.condition import CALL_STATES, CONDITIONS
 from custom_components.sip_ua.const import WaitFor
-from custom_components.sip_ua.event import CALL, VOICE_MAIL
+from custom_components.sip_ua.event import CALL, DOORBELL, VOICE_MAIL
 from custom_components.sip_ua.net.av_codecs import working_codecs
+from custom_components.sip_ua.notify import SPEAK_MESSAGE
 from custom_components.sip_ua.sensor import MAIL_BOX_SENSORS, REGISTRATION_SENSORS, SENSORS
 from custom_components.sip_ua.sip.events import (
     CallDirection,
@@ -39,16 +40,21 @@ from custom_components.sip_ua.sip.events import (
     TransferState,
     WatchedState,
 )
+from custom_components.sip_ua.switch import SWITCHES
 from custom_components.sip_ua.templates import FACTS
+from custom_components.sip_ua.text import NUMBER_TO_DIAL
 from custom_components.sip_ua.trigger import TRIGGERS
 
 ROOT = Path(__file__).parents[1] / "custom_components" / "sip_ua"
 LANGUAGES = sorted(path.stem for path in (ROOT / "translations").glob("*.json"))
 ENTITIES = {
     "binary_sensor": (LINE,),
-    "button": BUTTONS,
-    "event": (CALL, VOICE_MAIL),
+    "button": (*BUTTONS, DIAL, CALL_CONTACT, OPEN_THE_DOOR),
+    "event": (CALL, VOICE_MAIL, DOORBELL),
+    "notify": (SPEAK_MESSAGE,),
     "sensor": (*SENSORS, *REGISTRATION_SENSORS, *MAIL_BOX_SENSORS),
+    "switch": SWITCHES,
+    "text": (NUMBER_TO_DIAL,),
 }
 OPTION_FORMS = {
     "calls": options_flow.calls_schema(),

@@ -9,6 +9,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
 from .const import CONF_LOCAL_PORT, DOMAIN, KEY_MESSAGES_WAITING, KEY_VOICE_MAIL, SECTION_NETWORK
+from .contact_entity import unwanted
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .entity import async_add_device, async_follow_identity, async_forget
 from .issues import async_remind_of_missing_check
@@ -17,7 +18,15 @@ from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
-PLATFORMS = (Platform.BINARY_SENSOR, Platform.BUTTON, Platform.EVENT, Platform.SENSOR)
+PLATFORMS = (
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.EVENT,
+    Platform.NOTIFY,
+    Platform.SENSOR,
+    Platform.SWITCH,
+    Platform.TEXT,
+)
 
 MAIL_BOX_ENTITIES = ((Platform.SENSOR, KEY_MESSAGES_WAITING), (Platform.EVENT, KEY_VOICE_MAIL))
 
@@ -57,6 +66,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> boo
     await async_follow_identity(hass, entry)
     if not coordinator.has_mail_box:
         async_forget(hass, entry, MAIL_BOX_ENTITIES)
+    async_forget(hass, entry, unwanted(coordinator.contacts))
     async_add_device(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True

@@ -89,7 +89,13 @@ def calling_coordinator(call: ServiceCall) -> SipUaCoordinator:
     coordinators = loaded_coordinators(call)
     if len(coordinators) > 1:
         raise validation_error("account_required")
-    coordinator = coordinators[0]
+    require_reachable(coordinators[0])
+    return coordinators[0]
+
+
+@callback
+def require_reachable(coordinator: SipUaCoordinator) -> None:
+    """Raise an error where an account is not registered, and so cannot place a call."""
     if not coordinator.reachable:
         status = coordinator.registration
         raise HomeAssistantError(
@@ -100,7 +106,6 @@ def calling_coordinator(call: ServiceCall) -> SipUaCoordinator:
                 "answer": f"{status.code} {status.reason}".strip() if status.code else status.state.value,
             },
         )
-    return coordinator
 
 
 @callback

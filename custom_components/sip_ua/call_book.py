@@ -1,7 +1,10 @@
 """The calls of one account that go on or ended lately, and which of them a person means."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final, override
+
+from homeassistant.util import dt as dt_util
 
 from .call_view import is_audible, is_connected, most_relevant, newest, outcome_data
 from .const import ATTR_PLAYBACK_ERROR
@@ -23,6 +26,7 @@ class CallBook(Mapping[str, CallSnapshot]):
         self._alive: dict[str, CallSnapshot] = {}
         self._ended: dict[str, CallSnapshot] = {}
         self._playback_errors: dict[str, str] = {}
+        self._answered_at: dict[str, datetime] = {}
 
     @override
     def __getitem__(self, call_id: str) -> CallSnapshot:
@@ -42,10 +46,13 @@ class CallBook(Mapping[str, CallSnapshot]):
         """Take the new state of a call; return whether it could be news: the end of a call is so once."""
         if call.state is not CallState.ENDED:
             self._alive[call.id] = call
+            if is_connected(call):
+                self._answered_at.setdefault(call.id, dt_util.utcnow())
         elif call.id in self._ended:
             return False
         else:
             self._alive.pop(call.id, None)
+            self._answered_at.pop(call.id, None)
             self.last = self._ended[call.id] = call
             if len(self._ended) > ENDED_CALLS_KEPT:
                 oldest = next(iter(self._ended))
@@ -92,6 +99,11 @@ class CallBook(Mapping[str, CallSnapshot]):
     def find_held(self) -> CallSnapshot | None:
         """Return the newest call that is on hold by us."""
         return newest(call for call in self._alive.values() if call.state is CallState.HELD)
+
+    @property
+    def talking_since(self) -> datetime | None:
+        """Return the time of day since which the call that a person wants to see is answered."""
+        return self._answered_at.get(self.shown.id) if self.shown is not None else None
 
     def outcome(self, call: CallSnapshot) -> dict[str, Any]:
         """Return how a call went so far, and why its last sound that failed was not heard (None: none failed)."""

@@ -1,4 +1,4 @@
-"""Conditions: whether an account is registered, and whether a call goes on."""
+"""Conditions: whether an account is registered, whether a call goes on, whether nothing rings."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -71,7 +71,20 @@ class CallActive(SipUaCondition):
         return any(not states or call.state in states for call in account.calls.values())
 
 
-CONDITIONS: dict[str, type[Condition]] = {"registered": Registered, "call_active": CallActive}
+class DoNotDisturb(SipUaCondition):
+    """Nothing rings, since the owner does not want to be disturbed."""
+
+    @override
+    def holds(self, account: SipUaCoordinator) -> bool:
+        """Return whether the switch of the account is on."""
+        return account.reception.do_not_disturb
+
+
+CONDITIONS: dict[str, type[Condition]] = {
+    "registered": Registered,
+    "call_active": CallActive,
+    "do_not_disturb": DoNotDisturb,
+}
 
 
 async def async_get_conditions(_hass: HomeAssistant) -> dict[str, type[Condition]]:

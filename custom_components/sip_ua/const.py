@@ -49,6 +49,7 @@ SECTIONS: Final = (SECTION_SERVERS, SECTION_NETWORK, SECTION_SECURITY, SECTION_T
 
 OPTIONS_CALLS: Final = "calls"
 CONF_ALLOWED_NUMBERS: Final = "allowed_numbers"
+CONF_AUTO_ANSWER_DELAY: Final = "auto_answer_delay"
 CONF_DISPLAY_NAME: Final = "display_name"
 CONF_MWI: Final = "mwi"
 CONF_MWI_EXPIRATION: Final = "mwi_expiration"
@@ -89,6 +90,11 @@ EVENT_CALL: Final = "sip_ua_call"
 EVENT_LINE: Final = "sip_ua_line"
 EVENT_MESSAGES: Final = "sip_ua_messages"
 EVENT_REGISTRATION: Final = "sip_ua_registration"
+
+KEY_AUTO_ANSWER: Final = "auto_answer"
+KEY_DIAL: Final = "dial"
+KEY_DO_NOT_DISTURB: Final = "do_not_disturb"
+KEY_NUMBER_TO_DIAL: Final = "number_to_dial"
 
 STATE_IDLE: Final = "idle"
 PROBLEM_NONE: Final = "none"

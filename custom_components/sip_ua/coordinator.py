@@ -36,12 +36,14 @@ from .const import (
     CALL_MEDIA,
     CALL_STATISTICS,
     CALL_STEP,
+    CONF_AUTO_ANSWER_DELAY,
     EVENT_CALL,
     EVENT_LINE,
     EVENT_MESSAGES,
     EVENT_REGISTRATION,
     MESSAGES_CHANGED,
     NEW_MESSAGE,
+    OPTIONS_CALLS,
     CallEventType,
     WaitFor,
 )
@@ -52,10 +54,11 @@ from .lines import LineBook, lines_of
 from .net.audio import AudioSource
 from .net.phone import CallStatistics, MediaTimedOut, Phone, PhoneEvent, PlaybackFinished
 from .numbering import plan_of
-from .options import with_options
+from .options import options_of, with_options
+from .reception import Reception
 from .settings import account_of, identity_of
 from .sip.account import Srtp, Transport
-from .sip.errors import LocalProtocolError
+from .sip.errors import LocalProtocolError, SipError
 from .sip.events import (
     CallEnded,
     CallEvent,
@@ -107,6 +110,8 @@ class SipUaCoordinator:
         self.keys = KeyPad()
         self.lines = LineBook(entry)
         self.contacts = ContactBook(contacts_of(entry), self.account, plan_of(hass.config.country))
+        self.reception = Reception(self.contacts)
+        self.number_to_dial = ""
         self.messages: MessagesWaiting | None = None
         self.last_statistics: tuple[str, dict[str, Any]] | None = None
         self._reaching: Waiting[str, CallSnapshot] = Waiting()
@@ -114,6 +119,8 @@ class SipUaCoordinator:
         self._playing: Waiting[tuple[str, int | None], str | None] = Waiting()
         self._transferring: Waiting[str, TransferProgress] = Waiting()
         self._hangup_after: set[str] = set()
+        self._turned_away: set[str] = set()
+        self._auto_answer_delay: int = options_of(entry.options, OPTIONS_CALLS)[CONF_AUTO_ANSWER_DELAY]
         self._settings = (entry.options, self.lines.lines, self.contacts.contacts)
         self._lost = False
         self._refused_for: str | None = None
@@ -224,14 +231,20 @@ class SipUaCoordinator:
     def _handle_call_event(self, event: CallEvent) -> None:
         """Keep the call's new state, then say what happened; the phone book names the other side."""
         call = self.contacts.name_call(event.call)
+        if isinstance(event, IncomingCall) and self._turn_away(call):
+            return
         before = self.calls.get(call.id)
-        if before is not call:
+        if before is not call and (call.id not in self._turned_away or call.state is CallState.ENDED):
             self._keep(before, call)
         match event:
             case CallStep():
                 self.bulletin.fire(EVENT_CALL, CALL_STEP, call_data(call) | step_data(event))
             case IncomingCall():
                 self.bulletin.tell(CallEventType.INCOMING, call, headers=dict(event.headers))
+                if self.reception.answers(call):
+                    _ = self.config_entry.async_create_background_task(
+                        self.hass, self._async_answer_later(call.id), f"sip_ua answer {self.identity}"
+                    )
             case DigitReceived():
                 self.keys.press(call.id, event.digit)
                 self.bulletin.tell(CallEventType.DTMF, call, **digit_data(event))
@@ -243,6 +256,28 @@ class SipUaCoordinator:
                 )
             case CallEnded():
                 self._handle_ended(call)
+
+    @callback
+    def _turn_away(self, call: CallSnapshot) -> bool:
+        """Refuse a call that may not ring; nobody but history hears of it."""
+        if (refusal := self.reception.refusal(call)) is None:
+            return False
+        self._turned_away.add(call.id)
+        self.phone.turn_away(call.id, refusal.code, missed=refusal.missed)
+        return True
+
+    async def _async_answer_later(self, call_id: str) -> None:
+        """Answer a call by itself, unless somebody else was quicker, or talks on this account meanwhile."""
+        await asyncio.sleep(self._auto_answer_delay)
+        call = self.calls.get(call_id)
+        if call is None or call.state is not CallState.RINGING:
+            return
+        if not self.reception.answers(call) or self.calls.find_connected() is not None:
+            return
+        try:
+            await self.async_answer(call_id)
+        except SipError as error:
+            _LOGGER.warning("A call of %s could not be answered by itself: %s", self.identity, error)
 
     @callback
     def _keep(self, before: CallSnapshot | None, call: CallSnapshot) -> None:
@@ -264,6 +299,7 @@ class SipUaCoordinator:
     def _handle_ended(self, call: CallSnapshot) -> None:
         """Tell how a call ended."""
         self._hangup_after.discard(call.id)
+        self._turned_away.discard(call.id)
         self.keys.end(call.id)
         outcome = self.calls.outcome(call)
         if call.outcome is CallOutcome.MISSED:
@@ -312,6 +348,7 @@ class SipUaCoordinator:
         if figures is None or (call := self.calls.find_ended(event.call_id)) is None:
             return
         self.last_statistics = (event.call_id, figures)
+        self.bulletin.update_entities()
         self.bulletin.fire(EVENT_CALL, CALL_STATISTICS, call_data(call) | {CALL_STATISTICS: figures})
 
     @callback

@@ -34,7 +34,7 @@ LAST_CALL_TO_REDACT = {"answered_by", "reason"}
 
 
 async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SipUaConfigEntry) -> dict[str, Any]:
-    """Return settings, registration, calls, messages and watched lines."""
+    """Return settings, registration, calls, messages, contacts and watched lines, and name nobody."""
     coordinator = entry.runtime_data
     status = coordinator.registration
     last_call = coordinator.calls.last
@@ -57,6 +57,19 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SipUaCo
         "messages": (
             async_redact_data(messages_data(coordinator.messages), TO_REDACT) if coordinator.messages else None
         ),
+        "contacts": [
+            {
+                "numbers": len(contact.numbers),
+                "speed_dial": contact.speed_dial,
+                "on_call": contact.on_call.value,
+                "watched": contact.watched,
+                "exposed": contact.exposed,
+                "is_door_station": contact.is_door_station,
+            }
+            for contact in coordinator.contacts
+        ],
+        "do_not_disturb": coordinator.reception.do_not_disturb,
+        "auto_answer": coordinator.reception.auto_answer,
         "lines": [coordinator.lines.state(line).value for line in coordinator.lines.lines],
         "last_call": async_redact_data(outcome_data(last_call), LAST_CALL_TO_REDACT) if last_call else None,
         "last_call_statistics": coordinator.last_statistics[1] if coordinator.last_statistics else None,

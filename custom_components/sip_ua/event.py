@@ -1,12 +1,18 @@
-"""The event entities of an account: every event of every call, and new messages, for automations without YAML."""
+"""The event entities of an account: events of calls, new messages, and the bells of door stations."""
 
 from typing import Any, override
 
-from homeassistant.components.event import EventEntity, EventEntityDescription
+from homeassistant.components.event import (
+    DoorbellEventType,
+    EventDeviceClass,
+    EventEntity,
+    EventEntityDescription,
+)
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import KEY_VOICE_MAIL, NEW_MESSAGE, CallEventType
+from .const import ATTR_CALL_ID, KEY_VOICE_MAIL, NEW_MESSAGE, CallEventType
+from .contact_entity import DOORBELL as DOORBELL_FEATURE, ContactEntity
 from .coordinator import SipUaConfigEntry
 from .entity import SipUaEntity
 
@@ -16,15 +22,26 @@ CALL = EventEntityDescription(
     key="call", translation_key="call", event_types=[event_type.value for event_type in CallEventType]
 )
 VOICE_MAIL = EventEntityDescription(key=KEY_VOICE_MAIL, translation_key=KEY_VOICE_MAIL, event_types=[NEW_MESSAGE])
+DOORBELL = EventEntityDescription(
+    key=DOORBELL_FEATURE.key,
+    translation_key=DOORBELL_FEATURE.key,
+    device_class=EventDeviceClass.DOORBELL,
+    event_types=[DoorbellEventType.RING],
+)
 
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: SipUaConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add the events of an account; those of the voice mail box only where it is asked."""
+    """Add the events of an account, and of its door stations; the voice mail box has some where it is asked."""
     coordinator = entry.runtime_data
     descriptions = (CALL, VOICE_MAIL) if coordinator.has_mail_box else (CALL,)
     async_add_entities(SipUaEvents(coordinator, description) for description in descriptions)
+    for contact in coordinator.contacts:
+        if DOORBELL_FEATURE.is_wanted(contact):
+            async_add_entities(
+                [Doorbell(coordinator, DOORBELL_FEATURE, DOORBELL, contact)], config_subentry_id=contact.id
+            )
 
 
 class SipUaEvents(SipUaEntity, EventEntity):
@@ -51,4 +68,24 @@ class SipUaEvents(SipUaEntity, EventEntity):
         """Show whether there can be events; the state itself changes with events only."""
         if self.available != self._was_available:
             self._was_available = self.available
+            self.async_write_ha_state()
+
+
+class Doorbell(ContactEntity, EventEntity):
+    """The bell of a door station: it rings when the door station calls."""
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the calls."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self.coordinator.bulletin.async_subscribe_events(self._handle_event))
+
+    @callback
+    def _handle_event(self, event_type: str, data: dict[str, Any]) -> None:
+        """Ring where it is this door station that calls."""
+        if (
+            event_type == CallEventType.INCOMING
+            and self.coordinator.contacts.by_number(data["number"], data["uri"]) is self.contact
+        ):
+            self._trigger_event(DoorbellEventType.RING, {ATTR_CALL_ID: data[ATTR_CALL_ID]})
             self.async_write_ha_state()

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from .const import (
     CONF_ALLOWED_NUMBERS,
+    CONF_AUTO_ANSWER_DELAY,
     CONF_CODECS,
     CONF_DISPLAY_NAME,
     CONF_DTMF,
@@ -25,6 +26,7 @@ from .validation import Rule
 
 DISPLAY_NAME_LENGTH_MAX: Final = 64
 ALLOWED_NUMBERS_MAX: Final = 64
+AUTO_ANSWER_DELAY: Final = NumberField(default=2, minimum=0, maximum=30, unit="s")
 MWI_EXPIRATION: Final = NumberField(default=3600, minimum=120, maximum=86400, unit="s")
 
 _ACCOUNT: Final = Account(number="", domain="")
@@ -33,6 +35,7 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
         CONF_DISPLAY_NAME: _ACCOUNT.display_name,
         CONF_REFER_POLICY: _ACCOUNT.refer_policy.value,
         CONF_ALLOWED_NUMBERS: list(_ACCOUNT.allowed_numbers),
+        CONF_AUTO_ANSWER_DELAY: AUTO_ANSWER_DELAY.default,
         CONF_MWI: _ACCOUNT.mwi,
         CONF_MWI_EXPIRATION: MWI_EXPIRATION.default,
     },

@@ -16,6 +16,7 @@ from homeassistant.helpers.selector import (
 
 from .const import (
     CONF_ALLOWED_NUMBERS,
+    CONF_AUTO_ANSWER_DELAY,
     CONF_CODECS,
     CONF_DISPLAY_NAME,
     CONF_DTMF,
@@ -30,7 +31,7 @@ from .const import (
 )
 from .form import TEXT, choice, number
 from .net.av_codecs import working_codecs
-from .options import MWI_EXPIRATION, find_option_mistakes, normalize_options, options_of
+from .options import AUTO_ANSWER_DELAY, MWI_EXPIRATION, find_option_mistakes, normalize_options, options_of
 from .settings import is_direct
 from .sip.account import DtmfMethod, ReferPolicy, ReliableProvisional
 
@@ -48,6 +49,7 @@ def calls_schema(*, direct: bool = False) -> vol.Schema:
             vol.Optional(CONF_DISPLAY_NAME): TEXT,
             vol.Required(CONF_REFER_POLICY): choice(CONF_REFER_POLICY, policies),
             vol.Optional(CONF_ALLOWED_NUMBERS, default=[]): TextSelector(TextSelectorConfig(multiple=True)),
+            vol.Required(CONF_AUTO_ANSWER_DELAY, default=AUTO_ANSWER_DELAY.default): number(AUTO_ANSWER_DELAY),
             **({} if direct else _MWI),
         }
     )

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, override
+from typing import Any, cast, override
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorEntityDescription
-from homeassistant.const import EntityCategory
+from homeassistant.const import EntityCategory, UnitOfTime
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
@@ -128,6 +128,25 @@ def _messages_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
     return {} if coordinator.messages is None else messages_data(coordinator.messages)
 
 
+def _last_call_duration(coordinator: SipUaCoordinator) -> float | None:
+    """Return the seconds that the last call was answered; one that was not took none."""
+    if (call := coordinator.calls.last) is None:
+        return None
+    return cast("float", outcome_data(call)["talk_duration"] or 0.0)
+
+
+def _audio_quality(coordinator: SipUaCoordinator) -> float | None:
+    """Return how the last call sounded here, as an estimated mean opinion score (1 to 4.5)."""
+    return None if coordinator.last_statistics is None else coordinator.last_statistics[1]["mos"]
+
+
+def _audio_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
+    if coordinator.last_statistics is None:
+        return {}
+    figures = coordinator.last_statistics[1]
+    return {key: figures[key] for key in ("receive_codec", "loss", "jitter_ms", "round_trip_ms", "remote_loss")}
+
+
 CALL_STATE = SipUaSensorDescription(
     key="call_state",
     translation_key="call_state",
@@ -168,6 +187,13 @@ SENSORS: tuple[SipUaSensorDescription, ...] = (
         value=lambda coordinator: len(coordinator.calls),
     ),
     SipUaSensorDescription(
+        key="talking_since",
+        translation_key="talking_since",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        source=lambda coordinator: coordinator.calls.talking_since,
+        value=lambda coordinator: coordinator.calls.talking_since,
+    ),
+    SipUaSensorDescription(
         key="last_call",
         translation_key="last_call",
         device_class=SensorDeviceClass.ENUM,
@@ -175,6 +201,27 @@ SENSORS: tuple[SipUaSensorDescription, ...] = (
         source=_last_call,
         value=_last_call_outcome,
         attributes=_last_call_attributes,
+        always=True,
+    ),
+    SipUaSensorDescription(
+        key="last_call_duration",
+        translation_key="last_call_duration",
+        device_class=SensorDeviceClass.DURATION,
+        native_unit_of_measurement=UnitOfTime.SECONDS,
+        suggested_display_precision=0,
+        source=_last_call,
+        value=_last_call_duration,
+        always=True,
+    ),
+    SipUaSensorDescription(
+        key="audio_quality",
+        translation_key="audio_quality",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        suggested_display_precision=1,
+        source=lambda coordinator: coordinator.last_statistics,
+        value=_audio_quality,
+        attributes=_audio_attributes,
         always=True,
     ),
 )

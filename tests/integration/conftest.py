@@ -39,7 +39,9 @@ def phones_fixture() -> Generator[Phones]:
 
 
 def make_entry(
-    typed: Mapping[str, Any] = TYPED, subentries: Sequence[ConfigSubentryDataWithId] | None = None
+    typed: Mapping[str, Any] = TYPED,
+    subentries: Sequence[ConfigSubentryDataWithId] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> MockConfigEntry:
     data = normalize(typed)
     return MockConfigEntry(
@@ -49,6 +51,18 @@ def make_entry(
         unique_id=unique_id_of(data),
         entry_id=f"entry_{unique_id_of(data)}",
         subentries_data=subentries,
+        options=options,
+    )
+
+
+def contact(name: str, number: str, **more: Any) -> ConfigSubentryDataWithId:
+    """Return a contact as the form makes it."""
+    return ConfigSubentryDataWithId(
+        subentry_id=name.casefold().replace(" ", "_"),
+        subentry_type="contact",
+        title=name,
+        unique_id=f"contact {name.casefold()}",
+        data={"number": number, **more},
     )
 
 

@@ -59,6 +59,7 @@ class FakePhone:
         self.answers_at_once = False
         self.agrees = True
         self.watched: dict[str, str] = {}
+        self.playback_id = 0
         self._numbers = iter(range(1, 1000))
 
     # The methods of the real one
@@ -88,6 +89,12 @@ class FakePhone:
     async def reject(self, call_id: str, code: int = 486) -> None:
         self._ask("reject", call_id, code)
         self.end(call_id, CallOutcome.DECLINED, code=code, by=EndedBy.LOCAL)
+
+    def turn_away(self, call_id: str, code: int, *, missed: bool) -> None:
+        self._ask("turn_away", call_id, code)
+        self.step(call_id, LadderStep.INVITE, sent=False)
+        self.step(call_id, LadderStep.REJECTED, sent=True, code=code)
+        self.end(call_id, CallOutcome.MISSED if missed else CallOutcome.DECLINED, code=code, by=EndedBy.LOCAL)
 
     async def hangup(self, call_id: str) -> None:
         self._ask("hangup", call_id)
@@ -123,7 +130,8 @@ class FakePhone:
 
     def play(self, call_id: str, source: AudioSource, *, loop: bool = False, volume_db: float = 0.0) -> int:
         self._ask("play", call_id, source, loop, volume_db)
-        return next(self._numbers)
+        self.playback_id = next(self._numbers)
+        return self.playback_id
 
     def stop_playback(self, call_id: str, playback_id: int | None = None) -> None:
         self._ask("stop_playback", call_id, playback_id)
@@ -170,6 +178,8 @@ class FakePhone:
     def ring(self, party: Party = GRANDMA, headers: tuple[tuple[str, str], ...] = ()) -> str:
         call = self._new(CallDirection.INCOMING, CallState.RINGING, party, ringing_at=self.now)
         self.listener(IncomingCall(at=self.now, call=call, headers=headers))
+        if call.id not in self.calls:
+            return call.id
         self.step(call.id, LadderStep.INVITE, sent=False)
         self.step(call.id, LadderStep.RINGING, sent=True, code=180, reason="Ringing")
         return call.id

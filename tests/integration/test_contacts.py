@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from homeassistant.config_entries import SOURCE_USER, ConfigSubentryDataWithId, SubentryFlowResult
+from homeassistant.config_entries import SOURCE_USER, SubentryFlowResult
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import ServiceValidationError
@@ -17,7 +17,7 @@ from custom_components.sip_ua.numbering import plan_of
 from custom_components.sip_ua.settings import account_of, normalize
 from custom_components.sip_ua.sip.events import CallState, Party, WatchedState
 
-from .conftest import TYPED, make_entry
+from .conftest import TYPED, contact, make_entry
 from .phone import FakePhone, Phones
 
 ANNA = Contact(id="anna", name="Anna Schmidt", number="+49301234567", speed_dial=1, aliases=("Mum",), exposed=True)
@@ -130,17 +130,6 @@ def test_a_door_code_is_not_written_out() -> None:
 
 
 # In Home Assistant
-
-
-def contact(name: str, number: str, **more: Any) -> ConfigSubentryDataWithId:
-    """Return a subentry as the form makes it."""
-    return ConfigSubentryDataWithId(
-        subentry_id=name.casefold().replace(" ", "_"),
-        subentry_type="contact",
-        title=name,
-        unique_id=f"contact {name.casefold()}",
-        data={"number": number, **more},
-    )
 
 
 @pytest.fixture(name="entry")

@@ -10,6 +10,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.sip_ua.const import CALL_MEDIA, DOMAIN, EVENT_CALL, CallEventType
+from custom_components.sip_ua.rtp.figures import RtpStatistics
 from custom_components.sip_ua.sip.codecs import Codec
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import (
@@ -27,6 +28,31 @@ from .conftest import make_entry
 from .phone import GRANDMA, NEIGHBOUR, FakePhone, Phones
 
 SENDONLY = MediaDirection.SENDONLY
+STATISTICS = RtpStatistics(
+    packets_sent=1500,
+    octets_sent=240_000,
+    packets_received=1485,
+    octets_received=237_600,
+    lost=15,
+    loss=0.01,
+    late=0,
+    duplicate=0,
+    reordered=0,
+    discarded=0,
+    concealed_ms=300,
+    malformed=0,
+    strangers=0,
+    jitter_ms=4.0,
+    delay_ms=60.0,
+    round_trip_ms=20.0,
+    remote_lost=0,
+    remote_loss=0.0,
+    remote_jitter_ms=3.0,
+    silent_ms=0.0,
+    mos=4.1,
+    send_codec="PCMA",
+    receive_codec="PCMA",
+)
 NOW = "2026-11-22 12:00:00+00:00"
 
 
@@ -39,6 +65,7 @@ class Shown:
         self.ids = {
             str(entity.translation_key): entity.entity_id
             for entity in er.async_entries_for_config_entry(registry, entry.entry_id)
+            if entity.disabled_by is None
         }
 
     def state(self, key: str) -> State:
@@ -194,6 +221,57 @@ async def test_last_call_says_how_it_went(phone: FakePhone, shown: Shown) -> Non
         }
         == shown.state("last_call").attributes
     )
+
+
+@pytest.mark.freeze_time(NOW)
+async def test_a_call_shows_since_when_it_is_answered_and_how_long_it_was(
+    phone: FakePhone, shown: Shown, freezer: FrozenDateTimeFactory
+) -> None:
+    assert shown["talking_since"] == shown["last_call_duration"] == STATE_UNKNOWN
+    first = phone.ring()
+    assert shown["talking_since"] == STATE_UNKNOWN
+    phone.enter(first, CallState.TALKING)
+    freezer.tick(60)
+    phone.now += 60
+    phone.enter(first, CallState.HELD)
+    assert shown["talking_since"] == "2026-11-22T12:00:00+00:00"
+    second = phone.ring(NEIGHBOUR)
+    assert shown["talking_since"] == STATE_UNKNOWN, "the call that rings is shown"
+    phone.enter(second, CallState.TALKING)
+    assert shown["talking_since"] == "2026-11-22T12:01:00+00:00"
+    phone.end(second)
+    assert (shown["talking_since"], shown["last_call_duration"]) == ("2026-11-22T12:00:00+00:00", "0.0")
+    phone.end(first)
+    assert (shown["talking_since"], shown["last_call_duration"]) == (STATE_UNKNOWN, "60.0")
+    phone.end(phone.ring(), CallOutcome.MISSED)
+    assert shown["last_call_duration"] == "0.0"
+
+
+async def test_audio_quality_is_there_for_those_who_want_it(
+    hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry
+) -> None:
+    registry = er.async_get(hass)
+    entity_id = "sensor.620_fritz_box_audio_quality"
+    found = registry.async_get(entity_id)
+    assert found is not None
+    assert found.disabled_by is er.RegistryEntryDisabler.INTEGRATION
+    registry.async_update_entity(entity_id, disabled_by=None)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    phone = phones[-1]
+    phone.register()
+    state = hass.states.get(entity_id)
+    assert state is not None
+    assert state.state == STATE_UNKNOWN
+    call_id = phone.ring()
+    phone.enter(call_id, CallState.TALKING)
+    phone.end(call_id)
+    phone.tell_statistics(call_id, STATISTICS)
+    state = hass.states.get(entity_id)
+    assert state is not None
+    assert state.state == "4.1"
+    assert state.attributes["loss"] == 0.01
+    assert state.attributes["receive_codec"] == "PCMA"
 
 
 async def test_without_registration_calls_are_unavailable_and_the_reason_is_not(phone: FakePhone, shown: Shown) -> None:

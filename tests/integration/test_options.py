@@ -258,7 +258,12 @@ async def test_an_account_without_a_server_has_no_voice_mail_box_and_no_domain(
     form = await choose(hass, entry, "calls")
     assert form["data_schema"] is not None
     schema = form["data_schema"].schema
-    assert [str(marker) for marker in schema] == ["display_name", "refer_policy", "allowed_numbers"]
+    assert [str(marker) for marker in schema] == [
+        "display_name",
+        "refer_policy",
+        "allowed_numbers",
+        "auto_answer_delay",
+    ]
     assert schema["refer_policy"].config["options"] == ["off", "anywhere"]
     result = await hass.config_entries.options.async_configure(
         form["flow_id"], {"refer_policy": "anywhere", "allowed_numbers": ["*"]}

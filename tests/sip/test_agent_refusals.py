@@ -4,12 +4,13 @@ import pytest
 
 from custom_components.sip_ua.sip.account import Account, ServerAddress
 from custom_components.sip_ua.sip.address import Address
-from custom_components.sip_ua.sip.events import IncomingCall, Party
+from custom_components.sip_ua.sip.errors import LocalProtocolError
+from custom_components.sip_ua.sip.events import CallEnded, IncomingCall, Party
 from custom_components.sip_ua.sip.headers import Headers, parse_name_addr
 from custom_components.sip_ua.sip.message import Request, Response, parse_message
 from custom_components.sip_ua.sip.party import ANONYMOUS, caller_of, party_of
 
-from .agents import ALICE, BOB, direct_account, join
+from .agents import ALICE, BOB, AgentEnd, direct_account, join
 from .link import Link
 from .registrar import NAME, SERVER, Registrar
 from .responder import SDP, Responder
@@ -202,3 +203,54 @@ def private_request(privacy: str) -> Request:
 def test_a_password_in_an_address_is_shown_to_nobody() -> None:
     party = party_of(parse_name_addr('"Alice" <sip:alice:secret@alice.example;transport=tcp>'))
     assert party == Party("Alice", "alice", "sip:alice@alice.example;transport=tcp")
+
+
+# Calls that nobody is to hear
+
+
+@pytest.mark.parametrize(("code", "missed", "outcome"), [(480, True, "missed"), (486, False, "declined")])
+def test_a_call_that_is_turned_away_never_rings(code: int, missed: bool, outcome: str) -> None:
+    def turn_away(end: AgentEnd, event: object, now: float) -> None:
+        if isinstance(event, IncomingCall):
+            end.agent.turn_away(event.call.id, code, now, missed=missed)
+
+    link = Link()
+    bob = join(link, direct_account("bob"), BOB, on_event=turn_away)
+    alice = join(link, direct_account("alice"), ALICE, seed=2)
+    alice.dial(BOB_URI)
+    link.run_until_quiet()
+    assert link.labels(BOB) == [str(code)]
+    assert (bob.ended.code, bob.ended.outcome) == (code, outcome)
+    assert bob.ladder == ["<invite", ">rejected"]
+    assert alice.ended.code == code
+    assert dict(bob.agent.calls) == dict(alice.agent.calls) == {}
+
+
+def test_a_call_that_rings_may_still_be_turned_away_and_no_other() -> None:
+    link = Link()
+    bob = join(link, direct_account("bob"), BOB)
+    alice = join(link, direct_account("alice"), ALICE, seed=2)
+    alice.dial(BOB_URI)
+    link.run_until(lambda: bool(link.sent("180", BOB)))
+    bob.agent.turn_away(bob.incoming.id, 486, link.now, missed=False)
+    link.run_until_quiet()
+    assert bob.ladder == ["<invite", ">ringing", ">rejected"]
+    assert alice.ended.code == 486
+    with pytest.raises(LocalProtocolError):
+        bob.agent.turn_away(bob.incoming.id, 486, link.now, missed=False)
+
+
+def test_a_caller_who_gives_up_as_the_call_is_turned_away_hears_of_it_once() -> None:
+    def turn_away(end: AgentEnd, event: object, now: float) -> None:
+        if isinstance(event, IncomingCall):
+            end.agent.turn_away(event.call.id, 480, now, missed=True)
+
+    link = Link()
+    bob = join(link, direct_account("bob"), BOB, on_event=turn_away)
+    alice = join(link, direct_account("alice"), ALICE, seed=2)
+    link.lose("480", times=2)
+    call_id = alice.dial(BOB_URI)
+    link.after(0.1, lambda now: alice.agent.hangup(call_id, now))
+    link.run_until_quiet()
+    assert len(bob.events(CallEnded)) == len(alice.events(CallEnded)) == 1
+    assert bob.ended.outcome == "missed"

@@ -194,6 +194,11 @@ class Phone:
         self._agent.reject(call_id, code, self._driver.now)
         self._driver.pump()
 
+    def turn_away(self, call_id: str, code: int, *, missed: bool) -> None:
+        """Refuse a call as soon as `IncomingCall` tells of it: nothing rings, neither here nor at the caller."""
+        self._agent.turn_away(call_id, code, self._driver.now, missed=missed)
+        self._driver.pump()
+
     async def hangup(self, call_id: str) -> None:
         """End a call in whatever state it is."""
         self._agent.hangup(call_id, self._driver.now)

@@ -302,6 +302,11 @@ class UserAgent:
         self._ringing(call_id).reject(code, now)
         self._work(now)
 
+    def turn_away(self, call_id: str, code: int, now: float, *, missed: bool) -> None:
+        """Refuse a call that has just come in, before it rings."""
+        self._ringing(call_id).turn_away(code, now, missed=missed)
+        self._work(now)
+
     def hangup(self, call_id: str, now: float) -> None:
         """End a call in whatever state it is."""
         self._calls.find(call_id).hangup(now)

@@ -230,6 +230,14 @@ class ReceivedCall(DialogCall):
         self._ring(now)
         self._refuse(code, CallOutcome.BUSY if code == STATUS_BUSY else CallOutcome.DECLINED, EndedBy.LOCAL, now)
 
+    def turn_away(self, code: int, now: float, *, missed: bool) -> None:
+        """Refuse the call before the caller hears that it rings; `missed` where its owner would have wanted it."""
+        if self._accepted or self.ended:
+            raise LocalProtocolError("the call does not ring any more")
+        if self.peer is None:
+            self.step(LadderStep.INVITE, now, sent=False)
+        self._refuse(code, CallOutcome.MISSED if missed else CallOutcome.DECLINED, EndedBy.LOCAL, now)
+
     @override
     def hangup(self, now: float) -> None:
         if self.ended:
