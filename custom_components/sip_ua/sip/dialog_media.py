@@ -81,6 +81,11 @@ class MediaCall(Call, ABC):
     def fail(self, now: float, code: int, reason: str) -> None:
         """Hang up a call that cannot go on, and say why."""
 
+    @property
+    @override
+    def holds(self) -> bool:
+        return self.agreement is not None and self.agreement.direction is not MediaDirection.SENDRECV
+
     # Hold and resume: a re-INVITE of ours, or an UPDATE before the answer
 
     def hold(self, now: float) -> None:
@@ -111,6 +116,8 @@ class MediaCall(Call, ABC):
         if self._offering is not None or agreement.has_local_offer or self._unsettled:
             self._set_retry(now, GLARE_RETRY_OTHER, self._renegotiate)
             return
+        if self._retry is not None:
+            self._retry.cancel()
         body = agreement.create_offer(MediaDirection.SENDONLY if self.held else MediaDirection.SENDRECV)
         handlers = Handlers(final=self._offer_answered, failed=self._offer_failed)
         if self.established:
@@ -147,7 +154,7 @@ class MediaCall(Call, ABC):
         elif self._longer_session(response):
             self._renegotiate(now)
         else:
-            self.held = agreement is not None and agreement.direction is not MediaDirection.SENDRECV
+            self.held = self.holds
 
     def _take_answer(self, agreement: OfferAnswer, response: Response, now: float) -> None:
         try:
@@ -157,6 +164,9 @@ class MediaCall(Call, ABC):
             return
         self.set_media(media, now)
         self._settle(response, now, uac=True)
+        if self.held is not self.holds:
+            # What we want by now is not what we asked for then.
+            self._renegotiate(now)
 
     def _settle(self, message: Request | Response, now: float, *, uac: bool) -> None:
         """Show who holds the call and run its session timer; before the answer there is neither."""
