@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from ..rtp.codecs import G711, SAMPLE_BYTES, USUAL_PTIME, CodecType
 from ..rtp.errors import PacketError, RtpError, RtpUsageError
 from .opus_format import encoder_options
-from .resample import frame_pcm, pcm_frame
+from .resample import frame_pcm, load_pyav, pcm_frame
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
@@ -117,6 +117,7 @@ def _works(name: str) -> bool:
     codec_type = AV_CODECS[name]
     size = SAMPLE_BYTES * codec_type.samples(USUAL_PTIME)
     try:
+        load_pyav()
         codec = codec_type.create()
         return len(codec.decode(codec.encode(bytes(size)))) == size
     except (ImportError, OSError, ValueError, RtpError) as error:

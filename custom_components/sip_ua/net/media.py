@@ -15,10 +15,11 @@ from .media_messages import AskClock, Notice, OpenStream
 from .media_stream import MediaStream
 from .ports import PortPair, PortPool, PortRange
 from .recorder import RecordedSides
+from .rooms import Room
 from .stream_events import StreamEvent
 from .worker_threads import WorkerThreads
 
-__all__ = ["MediaEngine", "MediaStream", "PortRange", "RecordedSides"]
+__all__ = ["MediaEngine", "MediaStream", "PortRange", "RecordedSides", "Room"]
 
 WORKER_TIMEOUT: Final = 2.0
 
@@ -31,6 +32,7 @@ class MediaEngine:
         self._config = config or RtpConfig(codecs=ALL_CODECS)
         self._ports = PortPool()
         self._numbers = count(1)
+        self._rooms = count(1)
         self._streams: dict[int, MediaStream] = {}
         self._link: MediaLink | None = None
         self._workers: WorkerThreads | None = None
@@ -109,6 +111,10 @@ class MediaEngine:
         """
         _, workers = self._settle()
         return prepare(source, workers, rate=rate, loop=loop)
+
+    def open_room(self, *, shared: bool) -> Room:
+        """Return a room for streams to be joined in; with `shared` all hear what we play to one of them."""
+        return Room(next(self._rooms), shared)
 
     async def clock_statistics(self) -> ClockStatistics:
         """Return how punctual the media thread is; raises `MediaStoppedError` when none runs."""

@@ -16,6 +16,8 @@ from .media_messages import (
     AskStatistics,
     CloseStream,
     Command,
+    EnterRoom,
+    LeaveRoom,
     Notice,
     OpenStream,
     Reply,
@@ -26,11 +28,14 @@ from .media_messages import (
     discard,
 )
 from .media_socket import MediaSocket, create_reader
+from .rooms import Rooms
 from .stream import CallStream
 from .stream_events import PlaybackFinished, StreamFailed
 
 _LOGGER = logging.getLogger(__name__)
 _ENDED = "the media thread ended"
+
+type Due = tuple[CallStream, Ticks]
 
 
 @dataclass(slots=True)
@@ -52,6 +57,7 @@ class MediaLoop:
         self._reports: list[Report] = []
         self._reader = create_reader()
         self._streams: dict[int, CallStream] = {}
+        self._rooms = Rooms()
         self._groups: dict[int, _Group] = {}
         self._epoch = time.monotonic_ns()
         self._stop: StopThread | None = None
@@ -126,6 +132,10 @@ class MediaLoop:
                     if stream is not None:
                         self._drop(stream)
                     self._reports.append(Reply(command.token, statistics))
+                case EnterRoom() if stream is not None:
+                    stream.seat = self._rooms.enter(stream.id, command.room)
+                case LeaveRoom() if stream is not None:
+                    self._leave_room(stream)
                 case _ if stream is not None:
                     stream.obey(command, now)
                     self._regroup(stream)
@@ -160,6 +170,11 @@ class MediaLoop:
             if group.streams.pop(stream.id, None) is not None and not group.streams:
                 del self._groups[period]
 
+    def _leave_room(self, stream: CallStream) -> None:
+        """Part a stream from those that it is joined with."""
+        stream.seat = None
+        self._rooms.leave(stream.id)
+
     def _fail(self, stream: CallStream, error: Exception) -> None:
         """Close a stream that met an error of ours, so that it harms no other call."""
         _LOGGER.error("A media stream failed", exc_info=error)
@@ -169,6 +184,7 @@ class MediaLoop:
     def _drop(self, stream: CallStream) -> None:
         """Close a stream and forget it."""
         self._leave_group(stream)
+        self._leave_room(stream)
         del self._streams[stream.id]
         try:
             stream.close(time.monotonic())
@@ -179,7 +195,7 @@ class MediaLoop:
 
     def _tick(self, now: int) -> None:
         """Serve the streams whose tick has come."""
-        due: list[tuple[CallStream, Ticks]] = []
+        due: list[Due] = []
         for group in tuple(self._groups.values()):
             late = now - group.schedule.next
             if late < 0:
@@ -189,11 +205,11 @@ class MediaLoop:
             self._skipped += ticks.skipped
             self._latest = max(self._latest, late)
             due += [(stream, ticks) for stream in group.streams.values()]
-        if due:
-            self._send(due, now / 1e9)
-            self._hear(due)
+        for part in in_turns(due):
+            self._send(part, now / 1e9)
+            self._hear(part)
 
-    def _send(self, due: list[tuple[CallStream, Ticks]], now: float) -> None:
+    def _send(self, due: list[Due], now: float) -> None:
         """Make the packets of all streams, then send them in one go."""
         batch: list[tuple[MediaSocket, bytes, tuple[str, int]]] = []
         for stream, ticks in due:
@@ -206,7 +222,7 @@ class MediaLoop:
         for endpoint, data, address in batch:
             endpoint.send(data, address)
 
-    def _hear(self, due: list[tuple[CallStream, Ticks]]) -> None:
+    def _hear(self, due: list[Due]) -> None:
         """Read what has arrived for each stream, play it out, and let it report."""
         now, wall = time.monotonic(), time.time_ns()
         for stream, ticks in due:
@@ -217,3 +233,17 @@ class MediaLoop:
                 stream.play_out(ticks.due, now)
             except Exception as error:  # noqa: BLE001 - as in _send
                 self._fail(stream, error)
+
+
+def in_turns(due: list[Due]) -> list[list[Due]]:
+    """Return what is to be served one after the other: a tick that is late, tick by tick where voices are joined.
+
+    What one of them says in a tick is what another one is sent in the next.
+    """
+    most = max((ticks.due for _, ticks in due), default=0)
+    if most <= 1 or all(stream.seat is None for stream, _ in due):
+        return [due] if due else []
+    return [
+        [(stream, Ticks(1, 0 if turn else ticks.skipped)) for stream, ticks in due if turn < ticks.due]
+        for turn in range(most)
+    ]

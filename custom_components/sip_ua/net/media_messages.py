@@ -11,6 +11,7 @@ from .audio_pipe import AudioReader
 from .media_clock import ClockStatistics
 from .ports import PortPair
 from .recorder import RecordingPipe
+from .rooms import Room
 from .stream_events import RtpStatistics, StreamEvent, VoiceHeard
 
 
@@ -102,6 +103,21 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True)
+class EnterRoom:
+    """Join the voice with those of the streams that are in the room."""
+
+    stream: int
+    room: Room
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveRoom:
+    """Part the voice from the others."""
+
+    stream: int
+
+
+@dataclass(frozen=True, slots=True)
 class AskStatistics:
     """Answer with the figures so far under this token."""
 
@@ -142,6 +158,8 @@ type StreamCommand = (
     | StartRecording
     | StopRecording
     | Listen
+    | EnterRoom
+    | LeaveRoom
     | AskStatistics
     | CloseStream
 )

@@ -22,6 +22,8 @@ from .media_messages import (
     CloseStream,
     Command,
     ConfigureStream,
+    EnterRoom,
+    LeaveRoom,
     Listen,
     Notice,
     SendDigits,
@@ -32,6 +34,7 @@ from .media_messages import (
 )
 from .media_socket import is_numeric
 from .recorder import RecordedSides, Recorder, RecordingPipe
+from .rooms import Room
 from .stream_events import RecordingFinished, RtpStatistics, StreamEvent, StreamFailed, VoiceHeard
 from .worker_threads import WorkerThreads
 
@@ -175,6 +178,15 @@ class MediaStream:
                     self._post(Listen(self._number, listening=False))
 
         return leave
+
+    def enter(self, room: Room) -> None:
+        """Join the voice with those of the other streams in a room; it leaves the one where it is."""
+        self._post(EnterRoom(self._number, room))
+
+    def leave_room(self) -> None:
+        """Part the voice from the others; a closed stream is out already."""
+        with contextlib.suppress(MediaStoppedError):
+            self._post(LeaveRoom(self._number))
 
     def stop_recording(self) -> None:
         """End the recording; on a closed stream there is none."""

@@ -26,7 +26,7 @@ from ..sip.party import target_uri
 from ..sip.transaction import Timers
 from .audio import AudioSource
 from .driver import Driver
-from .media import MediaEngine, RecordedSides
+from .media import MediaEngine, RecordedSides, Room
 from .phone_events import CallStatistics, MediaTimedOut, PhoneEvent, PlaybackFinished
 from .ports import PortPair
 from .resolver import Resolver
@@ -288,6 +288,17 @@ class Phone:
     def stop_recording(self, call_id: str) -> None:
         """End the recording of a call."""
         self._voices.connected(call_id).stream.stop_recording()
+
+    def join(self, call_id: str, room: Room) -> None:
+        """Join the voice of a call with those in a room, of this telephone or of others with the same media engine.
+
+        Raises LocalProtocolError without a connected call. The room is left at the end of the call.
+        """
+        self._voices.connected(call_id).stream.enter(room)
+
+    def part(self, call_id: str) -> None:
+        """Part the voice of a call from those that it is joined with; raises LocalProtocolError as `join` does."""
+        self._voices.connected(call_id).stream.leave_room()
 
     async def _ask_outside(self, voice: Voice, hop: Hop, pair: PortPair) -> None:
         """Learn where a peer sees the sockets of a voice; raises LocalProtocolError where we are stopped meanwhile."""

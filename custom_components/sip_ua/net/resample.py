@@ -11,9 +11,18 @@ if TYPE_CHECKING:
     from av.audio.resampler import AudioResampler
 
 
+def load_pyav() -> None:
+    """Load PyAV as a whole, before any part of it.
+
+    Threads that load different parts at the same time would wait for each other's, and one of them would fail.
+    """
+    import av  # noqa: F401, PLC0415 - loaded by worker threads, as `audio` says
+
+
 def pcm_resampler(rate: int) -> AudioResampler:
     """Return a converter of any sound to mono PCM of 16 bits at `rate` Hz."""
-    from av.audio.resampler import AudioResampler  # noqa: PLC0415 - loaded by worker threads, as `audio` says
+    load_pyav()
+    from av.audio.resampler import AudioResampler  # noqa: PLC0415 - as above
 
     return AudioResampler(format="s16", layout="mono", rate=rate)
 

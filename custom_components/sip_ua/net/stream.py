@@ -25,6 +25,7 @@ from .media_messages import (
 from .media_socket import MediaSocket, Reader
 from .playlist import Playlist
 from .recorder import RecordingTap
+from .rooms import Seat
 from .srtp import MediaCipher
 from .stream_events import StreamEvent, VoiceHeard
 from .turns import SHORT_TURNS
@@ -62,6 +63,7 @@ class CallStream:
         self._read_at = time.monotonic()
         self._until_rtcp = 0
         self._short_turns = False
+        self.seat: Seat | None = None
 
     @property
     def period(self) -> int | None:
@@ -119,9 +121,11 @@ class CallStream:
 
     def _next_frame(self, now: float) -> bytes | None:
         """Return our voice of the next ptime, None for silence; a sound waits while we may not be heard."""
-        if not self._playlist or self._media is None or not self._media.direction.sends:
+        if self._media is None or not self._media.direction.sends:
             return None
-        return self._playlist.frame(self._session.frame_bytes, self._session.send_codec.sample_rate, now)
+        size, rate = self._session.frame_bytes, self._session.send_codec.sample_rate
+        played = self._playlist.frame(size, rate, now) if self._playlist else None
+        return played if self.seat is None else self.seat.hear(played, size, rate)
 
     def receive(self, reader: Reader, now: float, wall: int) -> None:
         """Take what has arrived since the last tick; `now` and `wall` are as in `MediaSocket.receive`."""
@@ -148,6 +152,9 @@ class CallStream:
         recording = self._recording
         for tick in range(ticks):
             pcm = session.play_out(now)
+            # One who holds us may give us music, which is not for the others.
+            if self.seat is not None and self._media is not None and self._media.direction.sends:
+                self.seat.speak(pcm, session.receive_rate)
             if self._listening:
                 self._tell(VoiceHeard(pcm, session.receive_rate))
             if recording is not None:
