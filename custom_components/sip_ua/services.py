@@ -1,9 +1,5 @@
 """The actions: dial, answer, hang up, hold, resume, transfer, send DTMF digits, play or speak, and more."""
 
-import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
-
 import voluptuous as vol
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -60,12 +56,11 @@ from .const import (
 from .coordinator import SipUaCoordinator
 from .dtmf_input import WAIT_FOR_DTMF_SCHEMA, async_wait_for_dtmf
 from .escalation import CALL_OUT_SCHEMA, async_call_out
+from .holding import async_change_hold
 from .menu import MENU_SCHEMA, async_menu
 from .sip.events import CallSnapshot, CallState
 
 DIGITS = rf"^[{DTMF_KEYS}a-d,]{{1,64}}$"
-HOLD_TIMEOUT = 5.0
-
 
 DIAL_SCHEMA = vol.Schema(
     {
@@ -184,35 +179,22 @@ async def _hangup(call: ServiceCall) -> ServiceResponse:
 async def _hold(call: ServiceCall) -> ServiceResponse:
     """Put the other side on hold."""
     coordinator, snapshot = find_call(call, CallBook.find_unheld, "no_call_to_hold")
-    return await _change_hold(call, coordinator, snapshot, SipUaCoordinator.async_hold)
+    return await _change_hold(call, coordinator, snapshot, held=True)
 
 
 async def _resume(call: ServiceCall) -> ServiceResponse:
     """Talk again to a side that is on hold."""
     coordinator, snapshot = find_call(call, CallBook.find_held, "no_held_call")
-    return await _change_hold(call, coordinator, snapshot, SipUaCoordinator.async_resume)
+    return await _change_hold(call, coordinator, snapshot, held=False)
 
 
 async def _change_hold(
-    call: ServiceCall,
-    coordinator: SipUaCoordinator,
-    snapshot: CallSnapshot,
-    change: Callable[[SipUaCoordinator, str], Coroutine[Any, Any, CallSnapshot]],
+    call: ServiceCall, coordinator: SipUaCoordinator, snapshot: CallSnapshot, *, held: bool
 ) -> ServiceResponse:
-    """Hold or resume a call; the other side has a moment to agree, and may refuse."""
+    """Hold or resume a call."""
     if not is_connected(snapshot):
         raise validation_error("call_not_connected", call_id=snapshot.id)
-    try:
-        with unless_stopped(coordinator):
-            async with asyncio.timeout(HOLD_TIMEOUT):
-                with translated_errors():
-                    changed = await change(coordinator, snapshot.id)
-    except TimeoutError as error:
-        raise HomeAssistantError(
-            translation_domain=DOMAIN,
-            translation_key="hold_not_agreed",
-            translation_placeholders={"call_id": snapshot.id},
-        ) from error
+    changed = await async_change_hold(coordinator, snapshot.id, held=held)
     return response_of(call, coordinator, snapshot.id, changed)
 
 

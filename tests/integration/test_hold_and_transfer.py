@@ -77,10 +77,12 @@ async def test_what_cannot_be_held_or_resumed_says_why(hass: HomeAssistant, phon
 async def test_another_side_that_does_not_agree_is_told(
     hass: HomeAssistant, phone: FakePhone, monkeypatch: pytest.MonkeyPatch, action: str, state: CallState
 ) -> None:
-    monkeypatch.setattr("custom_components.sip_ua.services.HOLD_TIMEOUT", 0)
-    talk(phone, state)
+    monkeypatch.setattr("custom_components.sip_ua.holding.HOLD_TIMEOUT", 0)
+    call_id = talk(phone, state)
     phone.agrees = False
     assert await refusal(hass, action) == "hold_not_agreed"
+    # Asked to be as before again, so that an answer that comes later changes nothing.
+    assert phone.did == [(action, call_id), ("resume" if action == "hold" else "hold", call_id)]
 
 
 async def test_a_call_that_ends_while_it_is_to_be_held_has_ended(hass: HomeAssistant, phone: FakePhone) -> None:
