@@ -93,7 +93,8 @@ class Asterisk(ControlledPeer):
 
     With a `certificate`, a file that holds the key too, it listens for TLS on the next port.
     `qualify` is how many seconds lie between its OPTIONS to registered telephones, 0 for none. A registration for
-    less than `shortest_registration` seconds is made one for so long. Modules in `without` are not loaded.
+    less than `shortest_registration` seconds is made one for so long. Modules in `without` are not loaded. There are
+    telephones of `further` users as well.
     """
 
     program = "asterisk"
@@ -106,6 +107,7 @@ class Asterisk(ControlledPeer):
         shortest_registration: int = 2,
         certificate: Path | None = None,
         without: tuple[str, ...] = (),
+        further: tuple[User, ...] = (),
     ) -> None:
         """Choose ports; the configuration is written by `start`."""
         super().__init__("asterisk", folder)
@@ -117,13 +119,14 @@ class Asterisk(ControlledPeer):
         self._shortest = shortest_registration
         self._certificate = certificate
         self._without = without
+        self._users = (*USERS, *further)
         self._ids = itertools.count(1)
         self._answers: dict[str, asyncio.Future[Mapping[str, str]]] = {}
 
     @property
     def users(self) -> Mapping[str, str]:
         """Return the passwords by user name."""
-        return PASSWORDS
+        return {user.name: user.password for user in self._users}
 
     @property
     def address(self) -> str:
@@ -172,7 +175,7 @@ class Asterisk(ControlledPeer):
             "QUALIFY": str(self._qualify),
             "SHORTEST": str(self._shortest),
             "TLS": self._tls_section(),
-            "USERS": "\n".join(user.sections for user in USERS),
+            "USERS": "\n".join(user.sections for user in self._users),
         }
         for template in CONFIGURATION.glob("*.conf"):
             text = template.read_text()
