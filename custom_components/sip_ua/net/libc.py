@@ -22,6 +22,9 @@ BATCH: Final = 16
 
 MAX_ADDRESSES: Final = 256
 
+# As plain numbers: what belongs to an enumeration goes through a dozen functions for one `&`.
+_TRUNCATED: Final = int(socket.MSG_TRUNC)
+_SOCKET_LEVEL: Final = int(socket.SOL_SOCKET)
 _POLLIN: Final = 1
 _MSG_DONTWAIT: Final = 0x40
 _NAME_SIZE: Final = 32
@@ -155,10 +158,10 @@ class BatchReader:
         stamp: int | None = None
         if control_size >= _STAMP.size:
             _, level, kind, seconds, nanoseconds = _STAMP.unpack_from(self._controls, index * _CONTROL_SIZE)
-            if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
+            if level == _SOCKET_LEVEL and kind == SO_TIMESTAMPNS:
                 stamp = seconds * _SECOND + nanoseconds
         start = index * MAX_DATAGRAM
-        data = b"" if flags & socket.MSG_TRUNC else self._view[start : start + size].tobytes()
+        data = b"" if flags & _TRUNCATED else self._view[start : start + size].tobytes()
         return data, address, stamp
 
     def _remember(self, name: bytes) -> Address:

@@ -71,7 +71,7 @@ class Alarm:
         self._receiver, self._sender = socket.socketpair()
         self._receiver.settimeout(0.0)
         self._sender.settimeout(0.0)
-        self._sleeper = libc.Sleeper(self._receiver.fileno()) if libc.AVAILABLE else None
+        self._sleep = libc.Sleeper(self._receiver.fileno()).sleep if libc.AVAILABLE else self._select
 
     def wait(self, moment: int | None) -> None:
         """Return at `moment`, or when woken; None waits to be woken."""
@@ -79,10 +79,8 @@ class Alarm:
             with contextlib.suppress(BlockingIOError):
                 self._receiver.recv(4096)
 
-    def _sleep(self, timeout: int | None) -> bool:
+    def _select(self, timeout: int | None) -> bool:
         """Tell whether there was a wake-up within so many ns."""
-        if self._sleeper is not None:
-            return self._sleeper.sleep(timeout)
         seconds = None if timeout is None else max(0, timeout) / 1e9
         return bool(select.select([self._receiver], [], [], seconds)[0])
 

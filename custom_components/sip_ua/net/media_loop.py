@@ -69,11 +69,12 @@ class MediaLoop:
         """Serve until told to stop."""
         try:
             while self._stop is None:
-                self._alarm.wait(min((group.schedule.next for group in self._groups.values()), default=None))
+                self._alarm.wait(min([group.schedule.next for group in self._groups.values()], default=None))
                 self._tick(time.monotonic_ns())
                 while self._commands:
                     self._obey(self._commands.popleft())
-                self._flush()
+                if self._reports:
+                    self._flush()
         except Exception:
             _LOGGER.exception("The media thread failed")
         finally:

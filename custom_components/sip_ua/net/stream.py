@@ -161,8 +161,9 @@ class CallStream:
                 recording.write(pcm, session.receive_rate, self._sent[tick], session.send_codec.sample_rate)
                 if not recording.open:
                     self._recording = recording = None
-        for data, address in self._cipher.protect_rtcp(session.rtcp_due(now)):
-            self.rtcp.send(data, address)
+        if reports := session.rtcp_due(now):
+            for data, address in self._cipher.protect_rtcp(reports):
+                self.rtcp.send(data, address)
         for event in session.events():
             self._tell(event)
 

@@ -69,21 +69,16 @@ class _Lateness:
         self._samples: deque[float] = deque(maxlen=_SAMPLES)
         self._count = 0
 
-    def add(self, transit: float, now: float) -> float:
-        """Take in the transit of one packet; gives its lateness in seconds."""
+    def add(self, transit: float, now: float) -> float | None:
+        """Take in the transit of one packet; gives now and then the lateness that `QUANTILE` of the packets keep."""
         if now >= self._window_end:
             self._previous, self._minimum = self._minimum, transit
             self._window_end = now + _WINDOW_SECONDS
         elif transit < self._minimum:
             self._minimum = transit
         self.base = min(self._minimum, self._previous)
-        lateness = transit - self.base
-        self._samples.append(lateness)
+        self._samples.append(transit - self.base)
         self._count += 1
-        return lateness
-
-    def quantile(self) -> float | None:
-        """Give the lateness that `QUANTILE` of the packets keep; None between two computations."""
         if self._count % _RECOMPUTE_EVERY:
             return None
         ordered = sorted(self._samples)
@@ -160,8 +155,7 @@ class JitterBuffer:
             return self._resync(Waiting(sequence, extended, payload_type, payload), transit, now)
         if self._lateness is None:
             self._lateness = _Lateness(transit, now)
-        self._lateness.add(transit, now)
-        quantile = self._lateness.quantile()
+        quantile = self._lateness.add(transit, now)
         if quantile is not None:
             self.target = min(max(quantile + MARGIN, self._minimum), self._maximum)
         if self._next_sequence is not None and sequence < self._next_sequence:

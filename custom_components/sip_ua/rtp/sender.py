@@ -35,6 +35,7 @@ class VoiceSender:
         "frame_bytes",
         "octets",
         "packets",
+        "pressing",
         "ssrc",
     )
 
@@ -52,6 +53,8 @@ class VoiceSender:
         self._silent_frames = 0
         self._digits = DigitSender(media.dtmf_clock_rate)
         self._tones = ToneSender()
+        self.pressing = False
+        """Whether digits are under way or wait."""
         self._media = media
         self._take_codec(media, codec)
 
@@ -59,6 +62,7 @@ class VoiceSender:
         """Go on with other parameters; numbers and timestamps run on."""
         if media.dtmf_clock_rate != self._media.dtmf_clock_rate:
             self._digits = DigitSender(media.dtmf_clock_rate)
+            self._look_at_keys()
         before = self._media
         if (codec.name, media.ptime, media.fmtp) != (self.codec_type.name, before.ptime, before.fmtp):
             self._take_codec(media, codec)
@@ -71,24 +75,26 @@ class VoiceSender:
         self._codec: Codec = codec.create(media.ptime, media.fmtp)
         self._silence = None if codec.stateful else self._codec.encode(bytes(self.frame_bytes))
 
-    @property
-    def digits_active(self) -> bool:
-        """Whether digits are under way or wait."""
-        return self._digits.active or self._tones.active
+    def _look_at_keys(self) -> None:
+        """Note whether digits are under way or wait."""
+        self.pressing = self._digits.active or self._tones.active
 
     def queue_digits(self, digits: str, duration_ms: int, gap_ms: int, *, inband: bool = False) -> None:
         """Queue digits; raises `RtpUsageError`."""
         if inband:
             self._tones.queue(digits, duration_ms, gap_ms)
+            self._look_at_keys()
             return
         if self._media.dtmf_send is None:
             raise RtpUsageError("telephone events were not negotiated")
         self._digits.queue(digits, duration_ms, gap_ms)
+        self._look_at_keys()
 
     def cancel_digits(self) -> None:
         """Drop the digits not yet begun."""
         self._digits.cancel()
         self._tones.cancel()
+        self._look_at_keys()
 
     def timestamp_at(self, now: float) -> int:
         """Give the RTP timestamp of this very moment, as a sender report wants it (section 6.4.1)."""
@@ -106,12 +112,15 @@ class VoiceSender:
         if not media.direction.sends:
             self._gap = True
             return None
-        if media.dtmf_send is not None and self._digits.active:
-            event = self._digits.packet(timestamp, media.ptime)
-            if event is not None:
-                return self._packet(media.dtmf_send, event.timestamp, event.payload, marker=event.marker)
-        if self._tones.active:
-            pcm = self._tones.frame(self.frame_bytes // SAMPLE_BYTES, self.codec_type.sample_rate)
+        if self.pressing:
+            if media.dtmf_send is not None and self._digits.active:
+                event = self._digits.packet(timestamp, media.ptime)
+                self._look_at_keys()
+                if event is not None:
+                    return self._packet(media.dtmf_send, event.timestamp, event.payload, marker=event.marker)
+            if self._tones.active:
+                pcm = self._tones.frame(self.frame_bytes // SAMPLE_BYTES, self.codec_type.sample_rate)
+                self._look_at_keys()
         if pcm is None:
             return self._silent(timestamp)
         if len(pcm) != self.frame_bytes:

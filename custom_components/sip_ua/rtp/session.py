@@ -206,7 +206,9 @@ class RtpSession:
             return
         if verdict is not Verdict.ACCEPTED:
             self._new_source(packet, source, moved_from)
-        self._hear(now)
+        self._heard = now
+        if self._timed_out:
+            self._resume()
         for digit in receiver.receive(packet, now):
             self._tell_digit(digit)
 
@@ -219,7 +221,9 @@ class RtpSession:
         packets = self._control.receive(data, self._sender.ssrc, remote, now)
         if not packets:
             return
-        self._hear(now)
+        self._heard = now
+        if self._timed_out:
+            self._resume()
         if source[0] == self._lock.address[0]:
             self._rtcp_target = source[:2]
         for packet in packets:
@@ -256,11 +260,9 @@ class RtpSession:
         sender.change_source(int.from_bytes(self._entropy(4)))
         self._events.append(SsrcCollision(old, sender.ssrc))
 
-    def _hear(self, now: float) -> None:
-        self._heard = now
-        if self._timed_out:
-            self._timed_out = False
-            self._events.append(MediaResumed())
+    def _resume(self) -> None:
+        self._timed_out = False
+        self._events.append(MediaResumed())
 
     def _tell_digit(self, digit: ReceivedDigit) -> None:
         self._events.append(DigitReceived(digit.digit, digit.duration_ms))
@@ -274,9 +276,9 @@ class RtpSession:
         """
         self._require()
         sender = self._sender
-        had_digits = sender.digits_active
+        pressing = sender.pressing
         packet = sender.frame(pcm, now)
-        if had_digits and not sender.digits_active:
+        if pressing and not sender.pressing:
             self._events.append(DigitsSent())
         if packet is None or self._unreachable:
             return []
