@@ -1,5 +1,6 @@
 """Diagnostics of an account, without anything that names a person or opens a door."""
 
+from dataclasses import asdict
 from typing import Any
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
@@ -34,7 +35,7 @@ LAST_CALL_TO_REDACT = {"answered_by", "reason"}
 
 
 async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SipUaConfigEntry) -> dict[str, Any]:
-    """Return settings, registration, calls, messages, contacts and watched lines, and name nobody."""
+    """Return settings, registration, what was refused, calls, messages, contacts and watched lines, and name nobody."""
     coordinator = entry.runtime_data
     status = coordinator.registration
     last_call = coordinator.calls.last
@@ -51,6 +52,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SipUaCo
             "expires_at": coordinator.registered_until,
             "next_attempt_at": coordinator.next_attempt,
         },
+        "refused": asdict(coordinator.phone.counters),
         "calls": [
             {"direction": call.direction.value, "state": call.state.value} for call in coordinator.calls.values()
         ],

@@ -58,7 +58,7 @@ class Registrar:
         """Answer a REGISTER, or an INVITE from somebody who did not log in; None lets a request pass."""
         if request.method not in {"REGISTER", "INVITE"} or request.to.tag:
             return None
-        key = server_key(request)
+        key = server_key(request, source.transport)
         if key not in self._answered:
             note_source(request, source)
             self._answered[key] = self._decide(request, source, now)

@@ -9,6 +9,7 @@ from custom_components.sip_ua.net.errors import NoPortError
 from custom_components.sip_ua.net.media import MediaEngine
 from custom_components.sip_ua.net.phone import CallStatistics, MediaTimedOut, PhoneEvent, PlaybackFinished
 from custom_components.sip_ua.sip.account import Account
+from custom_components.sip_ua.sip.admission import Counters
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import (
     CallDirection,
@@ -60,6 +61,7 @@ class FakePhone:
         self.agrees = True
         self.watched: dict[str, str] = {}
         self.playback_id = 0
+        self.counters = Counters(strangers=7, overloads=2)
         self._numbers = iter(range(1, 1000))
 
     # The methods of the real one

@@ -1,6 +1,9 @@
 """The telephone as a whole: two of them on loopback that share the media engine, as the accounts of one machine do."""
 
 import asyncio
+import logging
+import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -16,6 +19,7 @@ from custom_components.sip_ua.net.transport import Transports
 from custom_components.sip_ua.rtp.tones import ToneSender
 from custom_components.sip_ua.sip.account import Account, DtmfMethod, NetworkSettings, ServerAddress, Transport
 from custom_components.sip_ua.sip.address import Address
+from custom_components.sip_ua.sip.admission import STRANGER_CALL_BURST
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import (
     CallEnded,
@@ -31,6 +35,7 @@ from custom_components.sip_ua.sip.events import (
     RegistrationFailure,
 )
 from custom_components.sip_ua.sip.message import Request, Response, parse_message
+from custom_components.sip_ua.sip.overload import PACES
 from custom_components.sip_ua.sip.sdp import parse_sdp
 from custom_components.sip_ua.sip.transaction import Timers
 from custom_components.sip_ua.sip.uri import SipUri
@@ -396,3 +401,40 @@ async def test_a_telephone_that_listens_at_every_address_names_the_one_that_it_i
     # Offer and answer of the call, and of the hold.
     assert len([message for message in sent if message.body]) >= 4
     assert {message.via.port for message in sent} == ports
+
+
+async def test_calls_that_are_refused_for_too_much_to_do_are_told_once(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    bob = await start()
+    calls, (late, most) = STRANGER_CALL_BURST, PACES[2]
+    with caplog.at_level(logging.WARNING), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller:
+        port = bob.account.network.local_port
+        for number in range(calls):
+            caller.sendto(invite(number, f"{HOME}:{port}"), (HOME, port))
+        hold_up(late + 0.05)
+        await eventually(lambda: len(bob.heard(IncomingCall)) + bob.phone.counters.overloads == calls)
+    assert 0 < len(bob.heard(IncomingCall)) <= most
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("custom_components")] == [
+        "home.example: too much to do, new calls are refused for the moment"
+    ]
+
+
+def hold_up(seconds: float) -> None:
+    """Keep the event loop from turning."""
+    time.sleep(seconds)
+
+
+def invite(number: int, target: str) -> bytes:
+    lines = (
+        f"INVITE sip:bob@{target} SIP/2.0",
+        f"Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK{number};rport",
+        "Max-Forwards: 70",
+        "From: <sip:caller@caller.example>;tag=c",
+        f"To: <sip:bob@{target}>",
+        f"Call-ID: {number}",
+        "CSeq: 1 INVITE",
+        "Contact: <sip:caller@127.0.0.1:9>",
+        "Content-Length: 0",
+    )
+    return "\r\n".join((*lines, "", "")).encode()

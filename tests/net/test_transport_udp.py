@@ -3,6 +3,8 @@
 import asyncio
 import errno
 import socket
+import struct
+import time
 from dataclasses import replace
 
 import pytest
@@ -47,6 +49,53 @@ async def test_what_arrives_in_a_rush_waits_for_a_busy_event_loop(open_side: Ope
         for _ in range(130):
             peer.sendto(request, (HOME, side.transports.port))
     await side.inbox.until(lambda: len(side.inbox.messages) == 130)
+
+
+def hold_up(seconds: float) -> None:
+    """Keep the event loop from turning."""
+    time.sleep(seconds)
+
+
+async def test_it_is_known_how_long_a_datagram_waited_for_a_busy_event_loop(open_side: Open) -> None:
+    side = await open_side()
+    waited: list[float | None] = []
+    side.inbox.on_message = lambda: waited.append(side.transports.waited)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.sendto(MESSAGE, (HOME, side.transports.port))
+        began = time.monotonic()
+        hold_up(0.05)
+        await side.inbox.until(lambda: waited)
+        read_after = time.monotonic() - began
+        peer.sendto(MESSAGE, (HOME, side.transports.port))
+        await side.inbox.until(lambda: len(waited) == 2)
+    first, second = waited
+    assert first is not None
+    assert second is not None
+    assert 0.05 <= first <= read_after + 0.05
+    assert 0 <= second < first + read_after
+
+
+async def test_a_message_of_a_connection_does_not_tell_how_long_it_waited(open_side: Open) -> None:
+    one, other = await open_side(), await open_side()
+    one.transports.send(other.address(TCP), MESSAGE)
+    await other.inbox.until(lambda: other.inbox.messages)
+    assert other.transports.waited is None
+
+
+@pytest.mark.parametrize(
+    "told",
+    [[], [(socket.SOL_SOCKET, 35, b"short")], [(socket.SOL_SOCKET, 99, bytes(16))], [(0, 35, bytes(16))]],
+    ids=["nothing", "too short", "another kind", "another level"],
+)
+def test_a_system_that_does_not_tell_when_a_datagram_came_is_believed_to_be_on_time(
+    told: list[tuple[int, int, bytes]],
+) -> None:
+    assert udp.seconds_waited(told) == 0
+
+
+def test_a_clock_that_was_set_back_makes_nobody_late() -> None:
+    tomorrow = struct.pack("=qq", int(time.time()) + 86_400, 0)
+    assert udp.seconds_waited([(socket.SOL_SOCKET, 35, tomorrow)]) == 0
 
 
 async def test_keep_alives_and_empty_datagrams_are_nobodys_business(open_side: Open) -> None:

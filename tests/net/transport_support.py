@@ -36,9 +36,12 @@ class Inbox:
     expected: set[str] = field(default_factory=lambda: {HOME, "127.0.0.2", "127.0.0.3"})
     servers: set[str] = field(default_factory=set)
     told: asyncio.Event = field(default_factory=asyncio.Event)
+    on_message: Callable[[], None] | None = None
 
     def message(self, data: bytes, hop: Hop) -> None:
         self.messages.append((data, hop))
+        if self.on_message is not None:
+            self.on_message()
         self.told.set()
 
     def failed(self, address: Address, failure: RegistrationFailure, text: str) -> None:

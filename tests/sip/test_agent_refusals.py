@@ -4,6 +4,7 @@ import pytest
 
 from custom_components.sip_ua.sip.account import Account, ServerAddress
 from custom_components.sip_ua.sip.address import Address
+from custom_components.sip_ua.sip.calls import MAX_STRANGERS
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import CallEnded, IncomingCall, Party
 from custom_components.sip_ua.sip.headers import Headers, parse_name_addr
@@ -101,6 +102,33 @@ def test_options_is_answered_with_what_we_can_do() -> None:
     assert "INVITE" in answer.headers.split("Allow")
     assert answer.headers.split("Accept") == ["application/sdp"]
     assert "timer" in answer.headers.split("Supported")
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "INVITE"])
+@pytest.mark.parametrize(("full", "status"), [(False, 480), (True, 486)], ids=["switched off", "as many as may be"])
+def test_who_asks_hears_what_a_caller_would(method: str, full: bool, status: int) -> None:
+    link = Link()
+    bob = join(link, direct_account("bob"), BOB)
+    asker = Responder(link, ALICE, lambda _request: [])
+    bob.agent.refuses_calls = not full
+    before = [("INVITE", number) for number in range(MAX_STRANGERS)] if full else []
+    for kind, number in (*before, (method, 100)):
+        request = Request(kind, BOB_URI, Headers())
+        for name, value in (
+            ("Via", f"SIP/2.0/UDP {ALICE.host}:5060;branch=z9hG4bK{kind}{number}"),
+            ("From", "<sip:alice@alice.example>;tag=a"),
+            ("To", f"<{BOB_URI}>"),
+            ("Call-ID", f"{kind}{number}"),
+            ("CSeq", f"1 {kind}"),
+            ("Contact", f"<sip:{ALICE.host}>"),
+        ):
+            request.headers.add(name, value)
+        asker.send(BOB, request.to_bytes())
+        link.run_for(0.1)
+    (answer,) = [parse_message(passage.data) for passage in link.sent(str(status), BOB)]
+    assert isinstance(answer, Response)
+    assert answer.cseq.method == method
+    assert method == "INVITE" or "INVITE" in answer.headers.split("Allow"), "what we can do is told all the same"
 
 
 @pytest.mark.parametrize(("method", "status"), [("OPTIONS", 200), ("INVITE", 180)])

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
+from custom_components.sip_ua.sip.address import Hop
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import DigitMethod, DigitReceived, DigitsRefused
 from custom_components.sip_ua.sip.info import DIGITS, DTMF, DTMF_RELAY, check_digits, parse_dtmf, write_dtmf
@@ -54,13 +55,13 @@ def answer_info_by(pair: Pair, status: int, *, only: str | None = None) -> None:
     """Have Bob refuse INFO, or those of one content type only."""
     deliver = pair.bob.agent.receive
 
-    def receive(data: bytes, hop: object, now: float) -> None:
+    def receive(data: bytes, hop: Hop, now: float, *, late: float | None = None) -> None:
         message = parse_message(data)
         if isinstance(message, Request) and message.method == "INFO" and only in (None, message.content_type):
             answer = message.create_response(status, "No").to_bytes()
             pair.link.after(0.001, lambda later: pair.alice.deliver(answer, BOB, later))
             return
-        deliver(data, hop, now)  # type: ignore[arg-type]
+        deliver(data, hop, now, late=late)
 
     pair.bob.agent.receive = receive  # type: ignore[method-assign]
 

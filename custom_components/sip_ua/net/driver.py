@@ -25,6 +25,8 @@ from .transport import TransportHandlers, Transports
 _LOGGER = logging.getLogger(__name__)
 
 GOODBYE_TIMEOUT = 2.0
+OVERLOAD_QUIET = 60.0
+"""Seconds without a refused call after which the next one is told anew."""
 
 
 class Driver:
@@ -44,6 +46,8 @@ class Driver:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._pumping = False
+        self._overloads = 0
+        self._quiet_at = 0.0
         self._idle = asyncio.Event()
 
     @property
@@ -115,8 +119,20 @@ class Driver:
     # What happens
 
     def _receive(self, data: bytes, hop: Hop) -> None:
-        self._agent.receive(data, hop, self.now)
+        now = self.now
+        self._agent.receive(data, hop, now, late=self.transports.waited)
+        self._tell_overload(now)
         self.pump()
+
+    def _tell_overload(self, now: float) -> None:
+        """Say once that calls are refused since there is too much to do, and again after some quiet."""
+        overloads = self._agent.counters.overloads
+        if overloads == self._overloads:
+            return
+        self._overloads = overloads
+        if now >= self._quiet_at:
+            _LOGGER.warning("%s: too much to do, new calls are refused for the moment", self._account.domain)
+        self._quiet_at = now + OVERLOAD_QUIET
 
     def _transport_failed(self, address: Address, failure: RegistrationFailure, text: str) -> None:
         self._agent.transport_failed(address, failure, text, self.now)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..sip.account import Account
 from ..sip.address import Hop
+from ..sip.admission import Counters
 from ..sip.agent import UserAgent
 from ..sip.core import Failure
 from ..sip.errors import LocalProtocolError, SipError
@@ -114,6 +115,11 @@ class Phone:
     def registration(self) -> RegistrationChanged:
         """Return the present state of the registration."""
         return self._agent.registration
+
+    @property
+    def counters(self) -> Counters:
+        """Return how many messages were dropped, or refused since there was too much to do."""
+        return self._agent.counters
 
     @property
     def calls(self) -> Mapping[str, CallSnapshot]:

@@ -60,6 +60,7 @@ class Transports:
         self._sockets: dict[bool, UdpSocket] = {}
         self._connections: Connections | None = None
         self._port = 0
+        self._waited: float | None = None
         self._hops: dict[tuple[Transport, str, int], tuple[float, Hop]] = {}
         self._routes: dict[str, tuple[float, str | None]] = {}
         self._names: dict[Address, tuple[str, ...]] = {}
@@ -93,6 +94,11 @@ class Transports:
         if connections is not None:
             await connections.close()
         self._close_sockets()
+
+    @property
+    def waited(self) -> float | None:
+        """Seconds that the message waited to be read which is being delivered; None for one of a connection."""
+        return self._waited
 
     def send(self, address: Address, data: bytes) -> None:
         """Send one message; never waits, never raises. What fails is told by the handler `failed`."""
@@ -200,6 +206,7 @@ class Transports:
         if data[:1] < _FIRST_OF_TEXT and is_stun(data):
             self._public.receive(data, host, port)
         elif data.strip(_LINE_END_OCTETS):
+            self._waited = self._sockets[":" in host].waited
             self._deliver(data, Transport.UDP, host, port)
 
     def _datagram_failed(self, host: str, port: int, number: int) -> None:
@@ -211,6 +218,7 @@ class Transports:
             self._handlers.failed(address, failure, text)
 
     def _received(self, data: bytes, source: Address) -> None:
+        self._waited = None
         self._deliver(data, source.transport, source.host, source.port)
 
     def _deliver(self, data: bytes, transport: Transport, host: str, port: int) -> None:

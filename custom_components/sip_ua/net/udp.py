@@ -6,6 +6,7 @@ import errno
 import socket
 import struct
 import sys
+import time
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Final
@@ -22,6 +23,9 @@ BATCH: Final = 64
 _IN_USE: Final = frozenset({errno.EADDRINUSE, errno.EACCES, errno.EPERM})
 _LATER: Final = frozenset({errno.EAGAIN, errno.ENOBUFS, errno.EINTR})
 _SO_RCVBUFFORCE: Final = 33
+_SO_TIMESTAMPNS: Final = 35
+_TIMESTAMP: Final = struct.Struct("=qq")
+_TIMESTAMP_SPACE: Final = socket.CMSG_SPACE(_TIMESTAMP.size)
 _IP_RECVERR: Final = 11
 _IPV6_RECVERR: Final = 25
 _ERROR_KINDS: Final = frozenset({(socket.IPPROTO_IP, _IP_RECVERR), (socket.IPPROTO_IPV6, _IPV6_RECVERR)})
@@ -82,6 +86,9 @@ class UdpSocket:
         self._view = memoryview(self._buffer)
         self._closed = False
         self.dropped = 0
+        self.waited = 0.0
+        """Seconds that the datagram waited which is being delivered, 0 where the system does not tell."""
+        _mark(bound, socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         if bound.family == socket.AF_INET:
             _mark(bound, socket.IPPROTO_IP, _IP_RECVERR, 1)
         else:
@@ -124,7 +131,7 @@ class UdpSocket:
             if self._closed:
                 return
             try:
-                size, source = self._socket.recvfrom_into(self._buffer)
+                size, told, _flags, source = self._socket.recvmsg_into((self._buffer,), _TIMESTAMP_SPACE)
             except BlockingIOError:
                 self._take_errors()
                 return
@@ -132,6 +139,7 @@ class UdpSocket:
                 if not self._take_errors():
                     return
             else:
+                self.waited = seconds_waited(told)
                 self._received(bytes(self._view[:size]), source[0], source[1])
 
     def _take_errors(self) -> bool:
@@ -152,6 +160,17 @@ class UdpSocket:
                     if number != errno.EMSGSIZE:
                         self._loop.call_soon(self._failed, peer[0], peer[1], number)
         return taken
+
+
+def seconds_waited(told: list[tuple[int, int, bytes]]) -> float:
+    """Return how long a datagram was in the system's hands, by the clock that says when it came."""
+    for level, kind, value in told:
+        if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS) and len(value) == _TIMESTAMP.size:
+            seconds, nanoseconds = _TIMESTAMP.unpack(value)
+            came_at: float = seconds + nanoseconds / 1e9
+            # Where that clock was set meanwhile, nothing is known.
+            return max(0.0, time.time() - came_at)
+    return 0.0
 
 
 def _mark(target: socket.socket, level: int, option: int, value: int) -> None:

@@ -2,16 +2,17 @@
 
 Theory of operation: whoever drives it gives it what came in (`receive`), clock readings (`handle_timer` no later than
 `next_timer`) and commands, and drains `sends`, `lookups` and `events` after each of them. Servers are located by the
-driver: it answers each lookup by `looked_up` or `lookup_failed`. Who may reach us stands here, requests of others in
-`inbound`, the registration in `registration`, calls in `call_outgoing` and `call_incoming`.
+driver: it answers each lookup by `looked_up` or `lookup_failed`. Who may reach us stands in `admission`, requests of
+others in `inbound`, the registration in `registration`, calls in `call_outgoing` and `call_incoming`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from types import MappingProxyType
 
 from .account import Account
 from .address import Address, Hop, Lookup, Send
+from .admission import Admission, Counters
 from .better_server import BetterServer
 from .call_incoming import ReceivedCall
 from .call_outgoing import OutgoingCall
@@ -24,7 +25,7 @@ from .errors import LocalProtocolError, MessageError
 from .events import CallSnapshot, Event, RegistrationChanged, RegistrationFailure, RegistrationState
 from .inbound import Inbound
 from .keep_alive import KeepAlive
-from .message import Request, parse_message
+from .message import Response, parse_message
 from .offer_answer import LocalMedia
 from .party import dial_number, target_uri
 from .rate_limit import RateLimit
@@ -47,23 +48,10 @@ from .transaction import (
 )
 from .uri import SipUri
 
-STRANGER_RATE = 50.0
-STRANGER_BURST = 100
 MALFORMED_RATE = 5.0
 MALFORMED_BURST = 10
 MOVE_RATE = 0.1
 MOVE_BURST = 5
-_RESPONSE_START = b"SIP/2.0 "
-_NO_ANSWER_OF_OURS = frozenset({"ACK", "CANCEL"})
-
-
-@dataclass(slots=True)
-class Counters:
-    """What was dropped without an answer, or refused as unreadable."""
-
-    strangers: int = 0
-    malformed: int = 0
-    limited: int = 0
 
 
 class UserAgent:
@@ -72,16 +60,15 @@ class UserAgent:
     def __init__(self, account: Account, *, entropy: Entropy, timers: Timers | None = None) -> None:
         """Start silent: nothing is sent before `register` or `dial`; `refuses_calls` lets no new call ring here."""
         core = Core(account, entropy, timers or Timers())
-        self.counters = Counters()
         self._core = core
         self._calls = Calls(core)
         self.subscriptions = Subscriptions(core)
         self._inbound = Inbound(core, self._calls, self.subscriptions)
+        self._admission = Admission(core, self._calls, self.subscriptions)
         self._registration = Registration(core, self._registered)
         self._keep_alive = KeepAlive(core, self._is_quiet, self._server_lost)
         self._better_server = BetterServer(core, self._keep_alive.build, self._registration.refresh)
         self._malformed_limit = RateLimit(MALFORMED_RATE, MALFORMED_BURST)
-        self._stranger_limit = RateLimit(STRANGER_RATE, STRANGER_BURST)
         self._failure_kind = RegistrationFailure.NO_ANSWER
         self._move_limit = RateLimit(MOVE_RATE, MOVE_BURST)
         self._moves = 0
@@ -144,6 +131,11 @@ class UserAgent:
         self._calls.refused = refused
 
     @property
+    def counters(self) -> Counters:
+        """Return what was dropped or refused so far."""
+        return replace(self._admission.counters, overloads=self._core.layer.overloads)
+
+    @property
     def idle(self) -> bool:
         """Whether nothing waits for an answer that matters: no call, no dialog, no REGISTER, no last NOTIFY."""
         calls = self._calls
@@ -151,25 +143,26 @@ class UserAgent:
 
     # The five methods
 
-    def receive(self, data: bytes, hop: Hop, now: float) -> None:
+    def receive(self, data: bytes, hop: Hop, now: float, *, late: float | None = None) -> None:
         """Take one datagram, or one message framed from a stream; `hop` is its source and our address towards it.
 
-        Whatever the bytes are, nothing is raised.
+        `late` is how many seconds it waited to be read, where that is known. Whatever the bytes are, nothing is raised.
         """
-        known = self._takes_all or self._core.is_server(hop.remote)
-        if not known and not self._calls.dialogs and not data.startswith(_RESPONSE_START):
-            self.counters.strangers += 1
+        core, admission, source = self._core, self._admission, hop.remote
+        if not admission.reads(data, source):
             return
-        core = self._core
+        if late is not None:
+            core.overload.tell(late, now)
         core.arrival = hop
         try:
             message = parse_message(data)
-            if isinstance(message, Request) and not self._admitted(message, hop, now, known=known):
-                return
-            core.layer.receive(message, hop.remote, now)
+            if isinstance(message, Response):
+                core.layer.receive(message, source, now)
+            elif admission.admits(message, source, now):
+                core.layer.receive(message, source, now, admission.terms(message, source, len(data), now))
         except MessageError as error:
-            self.counters.malformed += 1
-            if known and error.request is not None and self._malformed_limit.allow(now):
+            admission.counters.malformed += 1
+            if admission.knows(source) and error.request is not None and self._malformed_limit.allow(now):
                 response = error.request.create_response(error.status, to_tag=core.token())
                 core.sends.append(Send(hop.remote, response.to_bytes()))
             return
@@ -177,6 +170,9 @@ class UserAgent:
 
     def handle_timer(self, now: float) -> None:
         """Do what is due."""
+        due = self.next_timer()
+        if due is not None and due <= now:
+            self._core.overload.tell(now - due, now)
         self._core.layer.handle_timer(now)
         self._work(now)
         self._core.alarms.run(now)
@@ -432,27 +428,7 @@ class UserAgent:
 
     def expects(self, host: str) -> bool:
         """Whether anything that a numeric host may send would be read."""
-        return bool(self._calls.dialogs) or self._takes_all or self.is_server(host)
-
-    @property
-    def _takes_all(self) -> bool:
-        account = self._core.account
-        return account.allow_direct_calls or not account.registers
-
-    def _admitted(self, request: Request, hop: Hop, now: float, *, known: bool) -> bool:
-        """Whether to deal with a request: the server's all, the far end's of a dialog, few of anybody else."""
-        if self._core.is_server(hop.remote):
-            return True
-        dialog = request.call_id, request.to.tag or ""
-        if dialog in self._calls.dialogs or dialog in self.subscriptions.dialogs:
-            return True
-        if not known:
-            self.counters.strangers += 1
-            return False
-        if request.method in _NO_ANSWER_OF_OURS or self._stranger_limit.allow(now):
-            return True
-        self.counters.limited += 1
-        return False
+        return self._admission.expects(host)
 
     # What the transactions tell
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar, override
 
+from .account import Transport
 from .alarm import Alarm
 from .core import Core
 from .dialog import Dialog, wants_sips
@@ -66,6 +67,7 @@ class ReceivedCall(DialogCall):
         self._invite = transaction
         transaction.context = self
         self.hop = core.arrival
+        self.of_stranger = not core.from_server
         self._tag = core.token()
         self._description = b""
         self._answer_held = False
@@ -74,6 +76,11 @@ class ReceivedCall(DialogCall):
         self._hang_up_when_acked = False
         self._ring_alarm: Alarm | None = None
         self._expiry: Alarm | None = None
+
+    @property
+    @override
+    def secure(self) -> bool:
+        return self.hop.remote.transport is Transport.TLS
 
     @property
     @override
@@ -276,6 +283,7 @@ class ReceivedCall(DialogCall):
         if rack is None:
             self.core.respond(transaction, 400, now)
             return
+        self._invite.prove()
         described = self._reliable.holds_description
         if not self._reliable.acknowledge(rack):
             self.core.respond(transaction, 481, now)

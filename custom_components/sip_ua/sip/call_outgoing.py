@@ -104,6 +104,11 @@ class OutgoingCall(DialogCall):
 
     @property
     @override
+    def secure(self) -> bool:
+        return self._invite is not None and self._invite.secure
+
+    @property
+    @override
     def places(self) -> frozenset[str]:
         hops = () if self._invite is None else self._invite.hops
         return self.core.server_hosts.union(hop.remote.host for hop in hops)

@@ -10,6 +10,8 @@ from .stray import StrayAnswers
 from .transfer import ReceivedTransfer
 
 MAX_CALLS = 512
+MAX_STRANGERS = 20
+"""Most calls of strangers that ring at once."""
 
 
 class Calls:
@@ -30,6 +32,11 @@ class Calls:
     def full(self) -> bool:
         """Whether there are as many calls as may be at once."""
         return len(self.alive) >= MAX_CALLS
+
+    @property
+    def full_of_strangers(self) -> bool:
+        """Whether there ring as many calls of strangers as may."""
+        return sum(call.of_stranger and not call.established for call in self.alive.values()) >= MAX_STRANGERS
 
     def find(self, call_id: str) -> DialogCall:
         """Return a call by our name of it; raises LocalProtocolError where it is over."""

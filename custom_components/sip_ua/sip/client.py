@@ -7,6 +7,7 @@ for another server).
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .account import Transport
 from .address import Hop
 from .core import NOWHERE, Core, Failure
 from .errors import AuthenticationError
@@ -65,6 +66,11 @@ class ClientRequest:
     def hop(self) -> Hop:
         """The server that the request went to last, as it was located."""
         return self._hops[self._index]
+
+    @property
+    def secure(self) -> bool:
+        """Whether what was sent last went by TLS."""
+        return self._way.remote.transport is Transport.TLS
 
     def is_answered_by(self, response: Response) -> bool:
         """Whether an answer belongs to what was sent last."""

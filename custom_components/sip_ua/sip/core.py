@@ -20,6 +20,7 @@ from .headers import CSeq, Headers, NameAddr, Via
 from .key_rules import KeyRules
 from .large_requests import LargeRequests
 from .message import Request, Response
+from .overload import Overload
 from .params import NO_PARAMS, Params
 from .transaction import ServerTransaction, Timers, TransactionLayer
 from .uri import SipUri, Uri
@@ -71,6 +72,7 @@ class Core:
         self.alarms = AlarmQueue()
         self.digest = DigestClient(Credentials(account.login, account.password), entropy)
         self.large_requests = LargeRequests(account.transport)
+        self.overload = Overload()
         self.lookups: list[Lookup] = []
         self.events: list[Event] = []
         self.sends: list[Send] = []

@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, override
 
-from .address import Hop
+from .account import Transport
+from .address import Address, Hop
 from .alarm import Alarm
 from .call import nobody
 from .client import Handlers
@@ -47,6 +48,8 @@ class DialogCall(MediaCall, ABC):
 
     released: Callable[[DialogCall], None] | None = None
     asked: Callable[[ReceivedTransfer], None] | None = None
+    of_stranger = False
+    """Whether it came from somebody else than a server of ours."""
     _guard: Alarm | None = None
     _sent_transfer: SentTransfer | None = None
     _received_transfer: ReceivedTransfer | None = None
@@ -66,6 +69,20 @@ class DialogCall(MediaCall, ABC):
     def peer_of(self, key: DialogKey) -> DialogPeer | None:
         """Return the far end that a request of this dialog comes from, None where there is no such dialog."""
         return self.peer if self.peer is not None and self.peer.dialog.key == key else None
+
+    @property
+    @abstractmethod
+    def secure(self) -> bool:
+        """Return whether the INVITE came or went by TLS."""
+
+    def takes_from(self, source: Address) -> bool:
+        """Whether a request in the dialog may come from there: one that began by TLS goes on by TLS (section 26.2).
+
+        That nobody takes part who has only seen, or guessed, what it is known by. Where the far end is reached by
+        another transport, its requests come by that too.
+        """
+        told_otherwise = self.peer is not None and self.peer.told_otherwise
+        return source.transport is Transport.TLS or told_otherwise or not self.secure
 
     # Hang-up
 

@@ -6,6 +6,7 @@ RFC 3261 sections 12.2.1 and 13.2.2.4.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .account import Transport
 from .address import Address, Hop
 from .client import ClientRequest, Handlers
 from .core import SDP_TYPE, Core, Failure
@@ -29,12 +30,16 @@ class _Ack:
 
 
 class DialogPeer:
-    """The far end of a dialog as the receiver of our requests."""
+    """The far end of a dialog as the receiver of our requests.
+
+    `told_otherwise` says that one of them went by another transport than TLS: its Contact asks for answers in kind.
+    """
 
     def __init__(self, core: Core, dialog: Dialog) -> None:
         """Send through `core` in `dialog`."""
         self.dialog = dialog
         self.allowed: frozenset[str] = frozenset()
+        self.told_otherwise = False
         self._core = core
         self._ack: _Ack | None = None
 
@@ -67,6 +72,7 @@ class DialogPeer:
         core = self._core
 
         def build(hop: Hop) -> Request:
+            self._note_way(hop)
             request = self.dialog.create_request(method)
             if method in _TARGET_REFRESH:
                 request.headers.add("Contact", str(core.contact(hop, secure=wants_sips(request))))
@@ -110,6 +116,7 @@ class DialogPeer:
                     for name in _LOGIN_FIELDS:
                         for value in invite.headers.get_all(name):
                             request.headers.add(name, value)
+                self._note_way(outcome[0])
                 self._core.complete(request, outcome[0])
                 self._ack = _Ack(cseq, request, outcome[0].remote)
                 self._core.layer.send_ack(request, outcome[0].remote)
@@ -124,6 +131,9 @@ class DialogPeer:
             return False
         self._core.layer.send_ack(ack.request, ack.address)
         return True
+
+    def _note_way(self, hop: Hop) -> None:
+        self.told_otherwise = self.told_otherwise or hop.remote.transport is not Transport.TLS
 
     def _locate(self, callback: Callable[[tuple[Hop, ...] | Failure, float], None], now: float) -> None:
         uri = self.dialog.next_hop_uri

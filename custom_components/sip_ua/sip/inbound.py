@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from .account import ReliableProvisional
-from .call_incoming import ReceivedCall
+from .call_incoming import STATUS_BUSY, STATUS_NOT_NOW, ReceivedCall
 from .calls import Calls
 from .core import RELIABLE_TAG, SDP_TYPE, Core
 from .dialog import DialogKey, check_targets
@@ -76,9 +76,18 @@ class Inbound:
         """Return the option tags of extensions that a request requires and we do not have."""
         return [tag for tag in request.headers.split("Require") if tag.lower() not in self._core.extensions]
 
+    def _refusal(self) -> int | None:
+        """Return the status that refuses a call at this moment whatever is in its INVITE, None where it may ring."""
+        calls = self._calls
+        if calls.refused:
+            return STATUS_NOT_NOW
+        strangers = not self._core.from_server and calls.full_of_strangers
+        return STATUS_BUSY if strangers or calls.full else None
+
     def _on_options(self, transaction: ServerTransaction, _request: Request, now: float) -> None:
+        """Tell what we can do, by the status that an INVITE would meet (section 11.2)."""
         headers = (("Allow", self._core.allow), ("Accept", SDP_TYPE), ("Supported", self._core.supported))
-        self._core.respond(transaction, 200, now, headers=headers)
+        self._core.respond(transaction, self._refusal() or 200, now, headers=headers)
 
     def _on_refer(self, transaction: ServerTransaction, _request: Request, now: float) -> None:
         """Call nobody for somebody who is in no call with us."""
@@ -102,9 +111,11 @@ class Inbound:
         except RemoteProtocolError as error:
             self._refuse(transaction, error.status, now)
             return
-        if old is None and (self._calls.refused or self._calls.full):
-            self._refuse(transaction, 480 if self._calls.refused else 486, now)
+        refusal = self._refusal() if old is None else None
+        if refusal is not None:
+            self._refuse(transaction, refusal, now)
             return
+        core.overload.call_begins(now)
         call = ReceivedCall(core, transaction, now)
         if "Session-Expires" in headers and call.session_too_short(transaction, now):
             return

@@ -11,7 +11,8 @@ from enum import Enum, auto
 from functools import partial
 from typing import Final, Protocol
 
-from .address import Hop
+from .account import Transport
+from .address import Address, Hop
 from .alarm import Alarm
 from .client import ClientRequest, Handlers
 from .core import Core, Failure
@@ -114,6 +115,10 @@ class Subscription:
         self._refused = 0
         self._again = False
         self._over_while_asking: tuple[float | None] | None = None
+
+    def takes_from(self, source: Address) -> bool:
+        """Whether a NOTIFY may come from there: what was asked for by TLS is told by TLS (RFC 3261 section 26.2)."""
+        return source.transport is Transport.TLS or not self._dialog.secure
 
     # Commands
 

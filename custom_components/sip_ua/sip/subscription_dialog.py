@@ -1,5 +1,6 @@
 """The dialog of one subscription and the SUBSCRIBEs in it (RFC 6665 sections 3.1 and 4.4.1)."""
 
+from .account import Transport
 from .address import Hop
 from .core import Core, NextHop
 from .dialog import Dialog, DialogKey, wants_sips
@@ -17,7 +18,8 @@ type DialogId = tuple[str, str]
 class SubscriptionDialog:
     """Nothing at first, then what the 2xx tells, and from the first NOTIFY on what that tells.
 
-    `id` is Call-ID and our tag, by which a NOTIFY finds its subscription.
+    `id` is Call-ID and our tag, by which a NOTIFY finds its subscription; `secure` tells that the latest SUBSCRIBE
+    went by TLS.
     """
 
     def __init__(self, core: Core, package: EventPackage, target: Uri) -> None:
@@ -29,6 +31,7 @@ class SubscriptionDialog:
         self._dialog: Dialog | None = None
         self._settled = False
         self._cseq = 0
+        self.secure = False
 
     @property
     def established(self) -> bool:
@@ -48,6 +51,7 @@ class SubscriptionDialog:
     def subscribe(self, hop: Hop, expires: int) -> Request:
         """Return a new SUBSCRIBE."""
         core = self._core
+        self.secure = hop.remote.transport is Transport.TLS
         request = self._first_request() if self._dialog is None else self._dialog.create_request("SUBSCRIBE")
         headers = request.headers
         headers.add("Contact", str(core.contact(hop, secure=wants_sips(request))))

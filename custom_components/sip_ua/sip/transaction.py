@@ -35,7 +35,7 @@ from .transaction_matching import (
     stateless_tag,
 )
 from .transaction_requests import create_cancel
-from .transaction_server import ServerTransaction
+from .transaction_server import ANY_TERMS, ServerTransaction, Terms
 from .transaction_tables import Command, State
 from .transaction_timers import Timers
 
@@ -50,20 +50,21 @@ __all__ = [
     "ServerTransaction",
     "State",
     "StrayResponse",
+    "Terms",
     "Timers",
     "TransactionLayer",
     "TransactionTimedOut",
     "TransportFailed",
 ]
 
-MAX_UNANSWERED: Final = 1024
+MAX_UNANSWERED: Final = 256
 """Most requests of peers that may wait for our final answer at once."""
 MAX_SERVER_TRANSACTIONS: Final = 16384
 """Most requests of peers that are remembered at once, the answered ones for as long as they may be repeated."""
-MAX_OVERLOAD_ANSWERS: Final = 20
+MAX_OVERLOAD_ANSWERS: Final = 200
 """Most 503 answers a second beyond that; the rest gets none."""
-OVERLOAD_RETRY_AFTER: Final = 10
-"""Seconds after which a request may be tried again that met an overload."""
+OVERLOAD_RETRY_AFTER: Final = 2
+"""Seconds after which a request may be tried again that met an overload: a proxy may send nothing at all till then."""
 
 
 class TransactionLayer:
@@ -100,13 +101,13 @@ class TransactionLayer:
 
     # In
 
-    def receive(self, message: Request | Response, source: Address, now: float) -> None:
-        """Take a message that was parsed and has all mandatory header fields.
+    def receive(self, message: Request | Response, source: Address, now: float, terms: Terms = ANY_TERMS) -> None:
+        """Take a message that was parsed and has all mandatory header fields; `terms` are those of a request.
 
         Raises MessageError where one of those that identify its transaction is malformed.
         """
         if isinstance(message, Request):
-            self._receive_request(message, source, now)
+            self._receive_request(message, source, now, terms)
         else:
             self._receive_response(message, source, now)
         if self._exchange.terminated:
@@ -226,20 +227,20 @@ class TransactionLayer:
 
     # Requests
 
-    def _receive_request(self, request: Request, source: Address, now: float) -> None:
+    def _receive_request(self, request: Request, source: Address, now: float, terms: Terms) -> None:
         if request.method == "ACK":
             self._receive_ack(request, source, now)
             return
-        key = server_key(request)
+        key = server_key(request, source.transport)
         known = self._servers.get(key)
         if known is not None:
-            known.repeat(now)
+            known.repeat(now, terms.allowance)
             return
         request.before_answer = lambda answered: note_source(answered, source)
-        if self._overloaded(request.method):
+        if self._overloaded(request.method) or (terms.no_calls and _begins_call(request)):
             self._refuse(request, source, now)
             return
-        transaction = ServerTransaction(key, request, source, self._exchange)
+        transaction = ServerTransaction(key, request, source, self._exchange, terms.allowance)
         self._servers[key] = transaction
         if request.method == "INVITE":
             self._new_invites.append((transaction, now))
@@ -256,7 +257,7 @@ class TransactionLayer:
 
     def _receive_ack(self, ack: Request, source: Address, now: float) -> None:
         to_tag = ack.to.tag or ""
-        transaction = self._servers.get(server_key(ack))
+        transaction = self._servers.get(server_key(ack, source.transport))
         if transaction is not None and (has_unique_branch(ack) or to_tag == transaction.to_tag):
             transaction.acknowledge(ack, source, now)
             return
@@ -266,7 +267,7 @@ class TransactionLayer:
     def _answer_cancel(self, transaction: ServerTransaction, now: float) -> None:
         """Answer a CANCEL, with the To tag of the INVITE's answers (RFC 3261 section 9.2)."""
         cancel = transaction.request
-        invite = self._servers.get(server_key(cancel, "INVITE"))
+        invite = self._servers.get(server_key(cancel, transaction.source.transport, "INVITE"))
         if invite is None:
             self._answer(transaction, 481, now)
             return
@@ -315,6 +316,11 @@ class TransactionLayer:
                 _forget(self._merged, transaction.merge_key, transaction)
             else:
                 del self._clients[transaction.key]
+
+
+def _begins_call(request: Request) -> bool:
+    """Whether a request begins a call, and does not change one or go on in the place of one."""
+    return request.method == "INVITE" and not request.to.tag and "Replaces" not in request.headers
 
 
 def _forget(table: dict[Key, ServerTransaction], key: Key | None, transaction: ServerTransaction) -> None:

@@ -24,19 +24,20 @@ def client_key(message: Request | Response) -> Key:
     return via.branch, via.host, via.port, message.cseq.method
 
 
-def server_key(request: Request, method: str | None = None) -> Key:
+def server_key(request: Request, transport: Transport, method: str | None = None) -> Key:
     """Return what a request of a peer, its repetitions, its ACK and, as `method` INVITE, its CANCEL have in common.
 
     Branch, sent-by and method would do (section 17.2.3), but some proxies put one constant branch into whatever they
     forward without state, so Call-ID and sequence number count as well. Peers of RFC 2543 send no branch that could
     be relied upon: there From tag and Request-URI are compared too. The To tag is left out, since an ACK carries the
-    one of our answer.
+    one of our answer. The transport that they came by counts as well, that a datagram cancels nothing which came by
+    TLS: all of them take the same hop.
     """
     if method is None:
         method = "INVITE" if request.method == "ACK" else request.method
     via = request.via
     branch = via.branch
-    key = (branch, via.host, via.port, method, request.call_id, request.cseq.number)
+    key = (transport, branch, via.host, via.port, method, request.call_id, request.cseq.number)
     return key if _is_unique(branch) else (*key, request.from_.tag, request.uri)
 
 

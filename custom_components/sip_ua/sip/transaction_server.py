@@ -1,5 +1,6 @@
 """Server transactions: a request of a peer and what we answer (RFC 3261 sections 9.2, 17.2 and 18.2; RFC 6026)."""
 
+from dataclasses import dataclass
 from typing import Final, override
 
 from .address import Address
@@ -10,6 +11,20 @@ from .transaction_machine import Exchange, Transaction
 from .transaction_matching import Key, answer_key, merge_key, response_destination
 from .transaction_tables import SERVER_INVITE, SERVER_NON_INVITE, Action, Command, Received, State, Transition
 
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a request is taken in.
+
+    `allowance` is how many octets all that we send in answer may come to before repetitions of it are left out, None
+    for any number: of a datagram nobody knows who sent it. `no_calls` refuses an INVITE that begins a call.
+    """
+
+    allowance: int | None = None
+    no_calls: bool = False
+
+
+ANY_TERMS: Final = Terms()
 _UNANSWERED: Final = frozenset({State.TRYING, State.PROCEEDING})
 
 
@@ -20,16 +35,33 @@ class ServerTransaction(Transaction):
     "" before the first that has one. `answer_key` is what the ACK of our 2xx is matched by, known with that tag.
     """
 
-    __slots__ = ("_answer", "_followed_by", "_followed_from", "answer_key", "merge_key", "source", "to_tag")
+    __slots__ = (
+        "_allowance",
+        "_answer",
+        "_followed_by",
+        "_followed_from",
+        "_is_due",
+        "answer_key",
+        "merge_key",
+        "source",
+        "to_tag",
+    )
 
-    def __init__(self, key: Key, request: Request, source: Address, exchange: Exchange) -> None:
-        """Prepare; `key` is the `server_key` of the request. Nothing happens before `start`."""
+    def __init__(
+        self, key: Key, request: Request, source: Address, exchange: Exchange, allowance: int | None = None
+    ) -> None:
+        """Prepare; `key` is the `server_key` of the request, `allowance` as in `Terms`.
+
+        Nothing happens before `start`.
+        """
         table = SERVER_INVITE if request.method == "INVITE" else SERVER_NON_INVITE
         super().__init__(table, key, request, response_destination(request, source), exchange)
         self.source = source
         self.merge_key = merge_key(request)
         self.to_tag = ""
         self.answer_key: Key | None = None
+        self._allowance = allowance
+        self._is_due = True
         self._answer = b""
         self._followed_by = request
         self._followed_from = source
@@ -40,9 +72,16 @@ class ServerTransaction(Transaction):
         """Whether an answer of any kind was sent."""
         return bool(self._answer)
 
-    def repeat(self, now: float) -> None:
-        """Take the same request once more."""
+    def repeat(self, now: float, allowance: int | None = None) -> None:
+        """Take the same request once more; it is answered once more, and adds its `allowance`."""
+        if self._allowance is not None:
+            self._allowance += allowance or 0
+        self._is_due = True
         self.process(Received.REQUEST, now)
+
+    def prove(self) -> None:
+        """Learn that our answers reach the peer: they may be repeated as often as the standard says."""
+        self._allowance = None
 
     def acknowledge(self, ack: Request, source: Address, now: float) -> None:
         """Take an ACK that belongs to this INVITE."""
@@ -58,7 +97,9 @@ class ServerTransaction(Transaction):
     def respond(self, response: Response, now: float) -> None:
         """Send an answer; raises LocalProtocolError where the final one is sent already or nobody waits any more."""
         transition = self._find(_command(response))
-        self._answer = response.to_bytes()
+        answer = response.to_bytes()
+        self._is_due = answer != self._answer
+        self._answer = answer
         self.to_tag = response.to.tag or self.to_tag
         if transition.state is State.ACCEPTED:
             self.answer_key = answer_key(self.request, self.to_tag)
@@ -76,11 +117,12 @@ class ServerTransaction(Transaction):
     def _perform(self, action: Action, now: float) -> None:
         match action:
             case Action.SEND:
-                if self._answer:
+                if self._answer and self._is_affordable():
                     self._send(self._answer)
             case Action.SEND_TRYING:
                 self._answer = self.request.create_response(100).to_bytes()
-                self._send(self._answer)
+                if self._is_affordable():
+                    self._send(self._answer)
             case Action.REPORT_ACK:
                 self._report(AckReceived(self._followed_by, self, self._followed_from))
             case Action.REPORT_ACK_MISSING:
@@ -91,6 +133,19 @@ class ServerTransaction(Transaction):
                 self._report(TransportFailed(self, self._failure))
             case _:
                 raise LocalProtocolError(f"a server transaction cannot {action!r}")
+
+    def _is_affordable(self) -> bool:
+        """Whether to send the answer: once in any case, again as far as the allowance goes.
+
+        A 2xx is what somebody decided on, and few calls of strangers are rung for: it is repeated until its ACK.
+        """
+        if self._allowance is None:
+            return True
+        is_due, self._is_due = self._is_due or self.state is State.ACCEPTED, False
+        if not is_due and len(self._answer) > self._allowance:
+            return False
+        self._allowance -= len(self._answer)
+        return True
 
 
 def _command(response: Response) -> Command:

@@ -1,0 +1,104 @@
+"""Who may reach us, and how much strangers may make us do (RFC 3261 sections 26.1 and 26.2).
+
+With a server, requests come from it, or belong to a dialog; from others only where the account takes direct calls.
+What a stranger gets from us stays a small multiple of what he sent, for a datagram may name anybody as its sender.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from .account import Transport
+from .address import Address
+from .calls import Calls
+from .core import Core
+from .dialog_call import DialogCall
+from .message import Request
+from .rate_limit import RateLimit
+from .subscription import Subscription
+from .subscriptions import Subscriptions
+from .transaction import Terms
+
+STRANGER_RATE: Final = 50.0
+STRANGER_BURST: Final = 100
+STRANGER_CALL_RATE: Final = 10.0
+STRANGER_CALL_BURST: Final = 30
+ALLOWANCE: Final = 2
+"""How many times as much as a stranger sent our answers may come to before they are repeated no more.
+
+With the final one, which goes out once in any case, it stays below three times (as in RFC 9000 section 8.1).
+"""
+_RESPONSE_START = b"SIP/2.0 "
+_NO_ANSWER_OF_OURS = frozenset({"ACK", "CANCEL"})
+
+
+@dataclass(slots=True)
+class Counters:
+    """What was dropped without an answer, refused as unreadable, or refused since there was too much to do."""
+
+    strangers: int = 0
+    malformed: int = 0
+    limited: int = 0
+    overloads: int = 0
+
+
+class Admission:
+    """Decides on each message before it is dealt with."""
+
+    def __init__(self, core: Core, calls: Calls, subscriptions: Subscriptions) -> None:
+        """Know the servers of `core` and the dialogs of the others."""
+        self.counters = Counters()
+        self._core = core
+        self._calls = calls
+        self._subscriptions = subscriptions
+        self._limits = {
+            "INVITE": RateLimit(STRANGER_CALL_RATE, STRANGER_CALL_BURST),
+            "": RateLimit(STRANGER_RATE, STRANGER_BURST),
+        }
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether anybody may call."""
+        account = self._core.account
+        return account.allow_direct_calls or not account.registers
+
+    def expects(self, host: str) -> bool:
+        """Whether anything that a numeric host may send would be read."""
+        return bool(self._calls.dialogs) or self.takes_all or host in self._core.server_hosts
+
+    def knows(self, source: Address) -> bool:
+        """Whether an address may send us what belongs to nothing yet."""
+        return self.takes_all or self._core.is_server(source)
+
+    def reads(self, data: bytes, source: Address) -> bool:
+        """Whether to look at a message at all."""
+        if self.knows(source) or self._calls.dialogs or data.startswith(_RESPONSE_START):
+            return True
+        self.counters.strangers += 1
+        return False
+
+    def admits(self, request: Request, source: Address, now: float) -> bool:
+        """Whether to deal with a request: the server's all, the far end's of a dialog, few of anybody else."""
+        dialog = self._dialog(request)
+        if self._core.is_server(source) if dialog is None else dialog.takes_from(source):
+            return True
+        if dialog is not None or not self.takes_all:
+            # What was said by TLS alone is known to nobody else: in such a dialog it gets no answer, whoever may call.
+            self.counters.strangers += 1
+            return False
+        if request.method in _NO_ANSWER_OF_OURS:
+            return True
+        if self._limits.get(request.method, self._limits[""]).allow(now):
+            return True
+        self.counters.limited += 1
+        return False
+
+    def terms(self, request: Request, source: Address, size: int, now: float) -> Terms:
+        """Return the terms on which to take in a request of `size` octets."""
+        proven = source.transport is not Transport.UDP or self._core.is_server(source)
+        unlimited = proven or self._dialog(request) is not None
+        calls = request.method == "INVITE"
+        return Terms(None if unlimited else ALLOWANCE * size, calls and self._core.overload.refuses_calls(now))
+
+    def _dialog(self, request: Request) -> DialogCall | Subscription | None:
+        key = request.call_id, request.to.tag or ""
+        return self._calls.dialogs.get(key) or self._subscriptions.dialogs.get(key)
