@@ -25,7 +25,7 @@ from .responder import SDP, Responder
 FORGED = Address(Transport.UDP, "203.0.113.66", 5060)
 """An address that never sent anything, whatever the datagrams say."""
 TLS_SERVER = replace(SERVER, transport=Transport.TLS, port=5061)
-AMPLIFICATION = 3
+AMPLIFICATION = 4
 """How many times as much as came may go there at most."""
 SETTLED = 80.0
 """Seconds after which nothing is repeated any more."""

@@ -88,9 +88,22 @@ class Connections:
             connection = Connection(
                 address, received=self._received, closed=self._lost, check=partial(self._tls.check, expected=names)
             )
+            connection.names = frozenset(names)
             self._open[address] = connection
             self._tasks[address] = self._loop.create_task(self._connect(connection, names))
         connection.send(data)
+
+    def recheck(self, host: str) -> None:
+        """Close what was made to a host whose certificate is expected to bear other names by now.
+
+        The next message opens a new connection, which is checked for these.
+        """
+        for address, connection in list(self._open.items()):
+            if address.host == host and not connection.names.issubset(self._names(address)):
+                del self._open[address]
+                if (task := self._tasks.pop(address, None)) is not None:
+                    task.cancel()
+                connection.close()
 
     def close_all(self) -> None:
         """Say goodbye on every connection; the next message opens a new one."""

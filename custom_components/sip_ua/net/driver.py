@@ -109,7 +109,7 @@ class Driver:
     async def locate(self, target: str) -> list[Hop] | Failure:
         """Return the first hops towards `target`, best first, with our address as it is reached from there."""
         hop = self._agent.first_hop(target)
-        lookup = Lookup(0, hop.host, hop.port, hop.transport, hop.srv)
+        lookup = Lookup(0, hop.host, hop.port, hop.transport, hop.srv, hop.ours)
         try:
             hops = self.transports.locate_numeric(lookup)
             return await self.transports.locate(lookup) if hops is None else hops

@@ -56,6 +56,8 @@ class Connection(asyncio.Protocol):
         self._pong_timer: asyncio.TimerHandle | None = None
         self._address = address
         self.incoming = address is None
+        self.names: frozenset[str] = frozenset()
+        """What the certificate of the other side was to bear, one of these names."""
         self.last_received = self._loop.time()
         self.gone = self._loop.create_future()
 

@@ -64,6 +64,7 @@ class Transports:
         self._hops: dict[tuple[Transport, str, int], tuple[float, Hop]] = {}
         self._routes: dict[str, tuple[float, str | None]] = {}
         self._names: dict[Address, tuple[str, ...]] = {}
+        self._our_names: dict[str, tuple[str, ...]] = {}
         self._public = PublicAddress(account.network, resolver, self._send_stun, self._mapping_changed)
 
     @property
@@ -129,7 +130,7 @@ class Transports:
     def _hops_to(self, lookup: Lookup, addresses: list[Address]) -> list[Hop]:
         for address in addresses:
             if address.transport is Transport.TLS:
-                self._expect(address, lookup.host)
+                self._expect(address, lookup.host, ours=lookup.ours)
         hops = [Hop(address, local) for address in addresses if (local := self.local_for(address)) is not None]
         if not hops:
             raise NoRouteError(lookup.host, addresses[0].host)
@@ -264,14 +265,24 @@ class Transports:
 
     # Names on certificates
 
-    def _expect(self, address: Address, host: str) -> None:
+    def _expect(self, address: Address, host: str, *, ours: bool) -> None:
+        """Note the name that an address was found by.
+
+        What is at the address of a server of ours must be that server, at whatever port and whoever leads us there:
+        a far end may name any host, and have it found anywhere.
+        """
+        names = tuple(dict.fromkeys(_on_certificates(name) for name in (host, self._account.domain) if name))
+        if ours:
+            names = tuple(dict.fromkeys((*self._our_names.get(address.host, ()), *names)))
+            _put(self._our_names, address.host, names, MAX_NAMED)
         # A recorded route mostly has the numeric address of a server that we know by a better name.
-        if address not in self._names or numeric_host(host) is None:
-            names = (host, self._account.domain) if self._account.domain else (host,)
-            _put(self._names, address, tuple(dict.fromkeys(_on_certificates(name) for name in names)), MAX_NAMED)
+        elif address not in self._names or numeric_host(host) is None:
+            _put(self._names, address, names, MAX_NAMED)
+        if self._connections is not None:
+            self._connections.recheck(address.host)
 
     def _expected_names(self, address: Address) -> tuple[str, ...]:
-        return self._names.get(address, (address.host,))
+        return self._our_names.get(address.host) or self._names.get(address, (address.host,))
 
 
 def _on_certificates(name: str) -> str:

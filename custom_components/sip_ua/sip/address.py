@@ -68,7 +68,8 @@ class Lookup:
     """A server to be located by the network layer (RFC 3263).
 
     `port` None means "by SRV or the transport's default", `transport` None means "by NAPTR, then SRV, then UDP".
-    `srv` asks for SRV records even where the transport is given. `host` may be numeric.
+    `srv` asks for SRV records even where the transport is given. `host` may be numeric. `ours` tells that it is a
+    server of the account, as the owner or that server itself named it; any other host may be a far end's word.
     """
 
     token: int
@@ -76,3 +77,4 @@ class Lookup:
     port: int | None
     transport: Transport | None
     srv: bool = False
+    ours: bool = False

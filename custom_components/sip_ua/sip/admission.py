@@ -22,10 +22,10 @@ STRANGER_RATE: Final = 50.0
 STRANGER_BURST: Final = 100
 STRANGER_CALL_RATE: Final = 10.0
 STRANGER_CALL_BURST: Final = 30
-ALLOWANCE: Final = 2
+ALLOWANCE: Final = 3
 """How many times as much as a stranger sent our answers may come to before they are repeated no more.
 
-With the final one, which goes out once in any case, it stays below three times (as in RFC 9000 section 8.1).
+So much may go to an address that proved nothing in RFC 9000 section 8.1. The final answer goes out once in any case.
 """
 _RESPONSE_START = b"SIP/2.0 "
 _NO_ANSWER_OF_OURS = frozenset({"ACK", "CANCEL"})

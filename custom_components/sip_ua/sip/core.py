@@ -5,7 +5,7 @@ RFC 3608 for the way that the registrar wants requests to take.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
 
@@ -49,12 +49,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class NextHop:
-    """Where a request is to go before any address is known."""
+    """Where a request is to go before any address is known; `ours` as in `Lookup`."""
 
     host: str
     port: int | None
     transport: Transport | None
     srv: bool = False
+    ours: bool = field(default=False, compare=False)
 
 
 type LocatedCallback = Callable[[tuple[Hop, ...] | Failure, float], None]
@@ -114,7 +115,7 @@ class Core:
         """Ask the network layer where `hop` is; the answer comes through `located`."""
         token = next(self._tokens)
         self._waiting[token] = callback
-        self.lookups.append(Lookup(token, hop.host, hop.port, hop.transport, hop.srv))
+        self.lookups.append(Lookup(token, hop.host, hop.port, hop.transport, hop.srv, hop.ours))
 
     def located(self, token: int, outcome: Sequence[Hop] | Failure, now: float) -> None:
         """Take the answer to one lookup; answers nobody waits for are ignored."""
@@ -160,9 +161,9 @@ class Core:
             uri = self.service_route[0].uri
             if isinstance(uri, SipUri):
                 # A route that names no transport means the one that the account registers over.
-                hop = replace(self.uri_hop(uri, transport), srv=srv)
+                hop = replace(self.uri_hop(uri, transport), srv=srv, ours=True)
                 return replace(hop, transport=transport) if secure else hop
-        return NextHop(server.host, server.port, transport, srv)
+        return NextHop(server.host, server.port, transport, srv, ours=True)
 
     def note_servers(self, server: NextHop, hops: tuple[Hop, ...]) -> None:
         """Note the addresses of one of our servers: only they may reach us."""

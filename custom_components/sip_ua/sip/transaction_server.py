@@ -24,6 +24,7 @@ class Terms:
     no_calls: bool = False
 
 
+_SESSION_PROGRESS: Final = b"SIP/2.0 183 "
 ANY_TERMS: Final = Terms()
 _UNANSWERED: Final = frozenset({State.TRYING, State.PROCEEDING})
 
@@ -137,12 +138,14 @@ class ServerTransaction(Transaction):
     def _is_affordable(self) -> bool:
         """Whether to send the answer: once in any case, again as far as the allowance goes.
 
-        A 2xx is what somebody decided on, and few calls of strangers are rung for: it is repeated until its ACK.
+        A 2xx, and a voice before it, is what somebody decided on, and few calls of strangers are rung for: that is
+        repeated as the standard says.
         """
         if self._allowance is None:
             return True
-        is_due, self._is_due = self._is_due or self.state is State.ACCEPTED, False
-        if not is_due and len(self._answer) > self._allowance:
+        is_due, self._is_due = self._is_due, False
+        is_decided = self.state is State.ACCEPTED or self._answer.startswith(_SESSION_PROGRESS)
+        if not (is_due or is_decided) and len(self._answer) > self._allowance:
             return False
         self._allowance -= len(self._answer)
         return True
