@@ -14,6 +14,7 @@ from custom_components.sip_ua.sip.sdes import SUITES
 
 from .agent import Agent, direct_account
 from .conftest import Peers
+from .new_keys import begin_late, change_keys
 from .peers import Pjsua
 from .pjsua_calls import be_called, connect
 from .voices import THEIR_HZ, assert_voice_both_ways
@@ -81,6 +82,22 @@ async def test_voice_is_encrypted_both_ways_and_stays_so_over_a_hold(
         found = ours.told(CallStatistics)[-1].statistics
         assert found is not None
         assert (found.encrypted, found.replayed, found.unauthenticated) == (True, 0, 0)
+
+
+@pytest.mark.parametrize("suite", [LONG_TAG, SHORT_TAG])
+async def test_a_new_key_of_ours_is_heard_after_the_sequence_has_wrapped(
+    peers: Peers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suite: str
+) -> None:
+    begin_late(monkeypatch)
+    bob = await peers.pjsua(tone_hz=THEIR_HZ, options=REQUIRED)
+    account = replace(direct_account(), srtp=Srtp.REQUIRED, srtp_without_tls=True, srtp_suites=(suite,))
+    async with Agent(account) as ours:
+        call_id = await connect(ours, bob)
+        await change_keys(ours, call_id, monkeypatch)
+        await bob.speak()
+        await assert_voice_both_ways(ours, call_id, bob, tmp_path)
+        assert ours.phone.calls[call_id].encrypted
+        assert len({key for message in bob.answers("INVITE", 200, sent=True) for key in KEY.findall(message.text)}) == 1
 
 
 @pytest.mark.parametrize(("srtp", "theirs"), [(Srtp.REQUIRED, ()), (Srtp.OFF, REQUIRED)])

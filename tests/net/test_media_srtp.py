@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from custom_components.sip_ua.net import stream as stream_module
 from custom_components.sip_ua.net.audio import ToneSource
 from custom_components.sip_ua.net.media import MediaEngine, MediaStream
 from custom_components.sip_ua.net.srtp import Unprotector
@@ -17,6 +18,7 @@ from custom_components.sip_ua.net.stream_events import (
     MediaTimedOut,
     PlaybackFinished,
     RtpStatistics,
+    SsrcChanged,
 )
 from custom_components.sip_ua.rtp.packet import RtpPacket, parse_packet
 from custom_components.sip_ua.rtp.parameters import RtpConfig
@@ -109,6 +111,24 @@ async def test_reports_cross_encrypted(engine: MediaEngine) -> None:
     found = await until(ours, lambda figures: figures.remote_loss is not None)
 
     assert found.unauthenticated == 0
+
+
+@pytest.mark.parametrize("suite", SUITES)
+async def test_a_new_key_in_a_call_makes_a_new_source_and_the_voice_goes_on(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, suite: str
+) -> None:
+    monkeypatch.setattr(stream_module, "first_sequence", lambda _entropy: 65_530)
+    encrypt(pair, suite)
+    before = await until(pair.theirs, lambda figures: figures.packets_received >= 20)
+    connect(pair.theirs, pair.ours.port, keys(suite, 2, 3))
+    connect(pair.ours, pair.theirs.port, keys(suite, 3, 2))
+    found = await until(pair.theirs, lambda figures: figures.packets_received >= before.packets_received + 20)
+    changed = await pair.heard_there.wait_for(SsrcChanged)
+    assert changed.old != changed.new
+    assert found.replayed == 0
+    other = await figures(pair.ours)
+    assert (other.unauthenticated, other.replayed) == (0, 0)
+    assert not pair.heard.of(SsrcChanged), "their key has stayed"
 
 
 async def test_nothing_plain_is_sent_and_numbers_begin_in_the_lower_half(engine: MediaEngine) -> None:

@@ -255,6 +255,84 @@ def test_with_keys_nothing_plain_is_sent_or_read() -> None:
     assert here.refused == 2
 
 
+def seal(key: bytes, index: int, ssrc: int = 0xCAFEBABE) -> bytes:
+    """Encrypt a packet as RFC 3711 says, without any library for it: CM80, the whole index known."""
+    plain = rtp(index, ssrc)
+    session_key, session_salt, tag_key = (
+        derive(key[:16], key[16:], label, size) for label, size in ((0, 16), (2, 14), (1, 20))
+    )
+    block = int.from_bytes(session_salt) << 16 ^ ssrc << 64 ^ index << 16
+    encrypted = plain[:12] + counter_mode(session_key, block, plain[12:])
+    return encrypted + hmac(tag_key, encrypted + (index >> 16).to_bytes(4), TAGS[CM80])
+
+
+def test_the_packets_of_the_standard_are_read_at_every_roll_over() -> None:
+    key = MASTER_KEY + MASTER_SALT
+    assert seal(key, 0x1234) == protect(Protector(CM80, key), rtp(0x1234))
+    receiver = Unprotector(CM80, key, b"")
+    for index in range(65_000, 5 * 65_536, 15_000):
+        assert receiver.unprotect(seal(key, index)) == rtp(index)
+
+
+@pytest.mark.parametrize("wraps_at_the_change", [False, True])
+@pytest.mark.parametrize("roll_overs", [0, 1, 2, 7, 200])
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_source_with_a_new_key_is_heard_whether_its_roll_overs_go_on_or_begin_anew(
+    roll_overs: int, goes_on: bool, wraps_at_the_change: bool
+) -> None:
+    before, after = key_of(CM80, 2), key_of(CM80, 3)
+    last = (roll_overs + 1) * 65_536 - (10 if wraps_at_the_change else 30_000)
+    cipher = MediaCipher()
+    cipher.configure(security(1, 2))
+    for index in range(100, last, 20_000):
+        assert cipher.unprotect(seal(before, index)) is not None
+    assert cipher.unprotect(seal(before, last)) is not None
+    cipher.configure(security(1, 3))
+    first = last + 20
+    anew = first if goes_on else first % 65_536
+    for ahead in (3, 0, 1, 30_000, 60_000, 90_000, 150_000, 149_500):
+        number = ahead if ahead < 100_000 else ahead - 30_000
+        packet = seal(after, anew + number)
+        assert cipher.unprotect(packet) == rtp(anew + number), ahead
+        assert cipher.unprotect(packet) is None, "a replay"
+    assert cipher.refused == 0
+    assert cipher.unprotect(seal(before, first + 40)) is None
+    assert cipher.refused == 1
+
+
+def test_keys_that_change_again_before_anything_was_heard_go_on_too() -> None:
+    cipher = MediaCipher()
+    cipher.configure(security(1, 2))
+    for index in range(100, 3 * 65_536, 20_000):
+        assert cipher.unprotect(seal(key_of(CM80, 2), index)) is not None
+    cipher.configure(security(1, 3))
+    cipher.configure(security(1, 4))
+    assert cipher.unprotect(seal(key_of(CM80, 4), 3 * 65_536 + 100)) is not None
+
+
+def test_forgeries_after_a_change_of_key_decide_nothing() -> None:
+    cipher = MediaCipher()
+    cipher.configure(security(1, 2))
+    for index in range(100, 3 * 65_536, 20_000):
+        assert cipher.unprotect(seal(key_of(CM80, 2), index)) is not None
+    cipher.configure(security(1, 3))
+    for index in range(3 * 65_536, 3 * 65_536 + 50):
+        assert cipher.unprotect(seal(key_of(CM80, 9), index)) is None
+    assert cipher.refused == 50
+    assert cipher.unprotect(seal(key_of(CM80, 3), 3 * 65_536 + 60)) is not None
+    assert cipher.unprotect_rtcp(protect_rtcp(Protector(CM80, key_of(CM80, 3)), RTCP)) == RTCP
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_key_of_ours_that_is_new_wants_a_new_source_and_one_that_stays_does_not(suite: str) -> None:
+    cipher = MediaCipher()
+    assert cipher.configure(security(1, 2, suite))
+    assert not cipher.configure(security(1, 3, suite))
+    assert not cipher.configure(None)
+    assert not cipher.configure(security(1, 3, suite))
+    assert cipher.configure(security(4, 3, suite))
+
+
 def test_keys_that_stay_go_on_counting_and_keys_that_change_begin_anew() -> None:
     here, there = MediaCipher(), MediaCipher()
     here.configure(security(1, 2))

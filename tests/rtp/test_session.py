@@ -141,6 +141,24 @@ def test_a_far_end_with_our_ssrc_makes_us_take_another_and_say_goodbye_for_the_o
     assert (report.ssrc, report.packets, report.octets) == (collision.new, 1, 160)
 
 
+def test_a_new_source_says_goodbye_for_the_old_and_counts_from_the_lower_half() -> None:
+    bob = session(2, sequence=65_530)
+    bob.configure(parameters(ALICE), 0.0)
+    bob.begin_source(0.0)
+    assert parse_packet(bob.send_frame(None, 0.0)[0][0]).ssrc == 2, "nothing was sent before: it is new as it is"
+    for number in range(1, 20):
+        bob.send_frame(None, number * PTIME)
+    before = parse_packet(bob.send_frame(None, 0.4)[0][0])
+    bob.begin_source(0.41)
+    after = parse_packet(bob.send_frame(None, 0.42)[0][0])
+    assert after.ssrc != 2
+    assert after.sequence < 1 << 15
+    assert (after.timestamp - before.timestamp, after.marker) == (160, True)
+    (farewell, _), *_ = bob.rtcp_due(0.42)
+    assert any(isinstance(packet, Goodbye) and packet.sources == (2,) for packet in parse_compound(farewell))
+    assert bob.events() == []
+
+
 def test_a_far_end_that_mirrors_our_packets_is_heard_and_changes_our_ssrc_only_once() -> None:
     bob = bob_session()
     tone, heard = Tone(), b""

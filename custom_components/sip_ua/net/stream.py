@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from ..rtp.parameters import Address, MediaParameters, Outgoing
+from ..rtp.sender import first_sequence
 from ..rtp.session import RtpSession, RtpStatistics
 from .av_codecs import AV_CODECS
 from .media_messages import (
@@ -45,8 +46,7 @@ class CallStream:
         self._session = RtpSession(
             order.config,
             ssrc=int.from_bytes(os.urandom(4)),
-            # The upper half would make it doubtful to whom the first packets are lost how often the number has wrapped.
-            first_sequence=int.from_bytes(os.urandom(2)) >> 1,
+            first_sequence=first_sequence(os.urandom),
             first_timestamp=int.from_bytes(os.urandom(4)),
             cname=order.cname,
             wallclock_offset=time.time() - time.monotonic(),
@@ -75,7 +75,8 @@ class CallStream:
         match command:
             case ConfigureStream():
                 self._session.configure(command.media, now)
-                self._cipher.configure(command.security)
+                if self._cipher.configure(command.security):
+                    self._session.begin_source(now)
                 self._media = command.media
                 self._take_turns(command.media)
             case StartPlayback():

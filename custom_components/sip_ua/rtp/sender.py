@@ -7,11 +7,20 @@ from .dtmf import DigitSender
 from .errors import RtpUsageError
 from .noise import DEFAULT_LEVEL
 from .packet import SEQUENCE_MODULUS, TIMESTAMP_MODULUS, write_packet
-from .parameters import MediaParameters
+from .parameters import Entropy, MediaParameters
 from .tones import ToneSender
 
 COMFORT_NOISE_EVERY: Final = 10
 """Silent frames from one comfort-noise packet to the next."""
+
+
+def first_sequence(entropy: Entropy) -> int:
+    """Return where a source begins to count.
+
+    The upper half of the numbers would make it doubtful, to whom the first packets are lost, how often the number has
+    wrapped (RFC 4568 section 6.4).
+    """
+    return int.from_bytes(entropy(2)) % (SEQUENCE_MODULUS // 2)
 
 
 class VoiceSender:
@@ -134,9 +143,11 @@ class VoiceSender:
         packets, octets = self._before_source
         return self.packets - packets & 0xFFFF_FFFF, self.octets - octets & 0xFFFF_FFFF
 
-    def change_source(self, ssrc: int) -> None:
-        """Go on under another SSRC, whose counts begin at nothing."""
+    def change_source(self, ssrc: int, sequence: int) -> None:
+        """Go on under another SSRC, whose counts begin at nothing and its numbers at `sequence`."""
         self.ssrc = ssrc
+        self._sequence = sequence
+        self._gap = True
         self._before_source = (self.packets, self.octets)
 
     def skip(self, frames: int) -> None:

@@ -25,7 +25,7 @@ from .packet import RtpPacket, is_rtcp, parse_packet
 from .parameters import Address, Direction, Entropy, MediaParameters, Outgoing, RtpConfig
 from .receiver import VoiceReceiver
 from .rtcp import Goodbye
-from .sender import VoiceSender
+from .sender import VoiceSender, first_sequence
 from .source import SourceLock, Verdict
 from .tone_detector import ToneDetector
 
@@ -253,12 +253,21 @@ class RtpSession:
         if source in self._mirrors or len(self._mirrors) >= MAX_MIRRORS:
             return
         self._mirrors.add(source)
+        old = self._sender.ssrc
+        self._change_source(now, "SSRC collision")
+        self._events.append(SsrcCollision(old, self._sender.ssrc))
+
+    def begin_source(self, now: float) -> None:
+        """Be a new source from now on, where anything was sent: our voice is encrypted anew."""
+        self._require()
+        if self._sender.packets:
+            self._change_source(now, "new key")
+
+    def _change_source(self, now: float, reason: str) -> None:
         sender = self._sender
-        old = sender.ssrc
-        farewell = self._control.goodbye(sender, self._receiver.reception, now, "SSRC collision")
+        farewell = self._control.goodbye(sender, self._receiver.reception, now, reason)
         self._farewells.append((farewell, self._rtcp_target))
-        sender.change_source(int.from_bytes(self._entropy(4)))
-        self._events.append(SsrcCollision(old, sender.ssrc))
+        sender.change_source(int.from_bytes(self._entropy(4)), first_sequence(self._entropy))
 
     def _resume(self) -> None:
         self._timed_out = False
