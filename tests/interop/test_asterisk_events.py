@@ -1,5 +1,6 @@
 """What Asterisk tells without a call: messages waiting in the voice mail box, and what watched lines do."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from .tone import sine, write_wav
 pytestmark = [pytest.mark.interop, pytest.mark.peer("asterisk")]
 
 MESSAGE_PACKETS = 125
+KEEP_ALIVE = 10
 STATES: Mapping[str, WatchedState] = {
     "RINGING": WatchedState.RINGING,
     "INUSE": WatchedState.TALKING,
@@ -56,7 +58,7 @@ async def until_messages(ours: Agent, new: int) -> MessagesWaiting:
 @pytest.mark.parametrize("user", ["mailed", "told"])
 async def test_messages_in_the_mail_box_are_told(peers: Peers, tmp_path: Path, user: str) -> None:
     asterisk = await peers.asterisk()
-    account = replace(account_at(asterisk, user), mwi=True)
+    account = replace(account_at(asterisk, user, timing=Timing(keep_alive=0)), mwi=True)
     async with Agent(account) as ours:
         await ours.until_registered()
         await until_messages(ours, 0)
@@ -141,3 +143,32 @@ async def test_watching_goes_on_after_asterisk_was_away(peers: Peers) -> None:
         await asterisk.start()
         await asterisk.switch_lamp("INUSE")
         await until_shown(ours, watch_id, WatchedState.TALKING)
+
+
+def begun(asterisk: Asterisk) -> set[str]:
+    """Return the Call-IDs of the subscriptions that it accepted."""
+    return {message.header("Call-ID") for message in asterisk.messages("SUBSCRIBE", status=200)}
+
+
+async def test_what_asterisk_lost_in_a_restart_that_nobody_noticed_is_asked_for_again(peers: Peers) -> None:
+    asterisk = await peers.asterisk()
+    await asterisk.switch_lamp("NOT_INUSE")
+    account = replace(account_at(asterisk, "mailed", timing=Timing(keep_alive=KEEP_ALIVE)), mwi=True)
+    async with Agent(account) as ours, Agent(account_at(asterisk, "bob")):
+        await ours.until_registered()
+        lamp, bob = ours.phone.watch("lamp"), ours.phone.watch("bob")
+        await until_messages(ours, 0)
+        await until_shown(ours, lamp, WatchedState.IDLE)
+        await until_shown(ours, bob, WatchedState.IDLE)
+        before = len(asterisk.messages("SUBSCRIBE", sent=False))
+        asterisk.kill()
+        await asterisk.stop()
+        await asterisk.start()
+        await asterisk.switch_lamp("INUSE")
+        restarted = asyncio.get_running_loop().time()
+        await until_shown(ours, lamp, WatchedState.TALKING)
+        assert asyncio.get_running_loop().time() - restarted < KEEP_ALIVE + 5
+        await asterisk.until(lambda: len(begun(asterisk)) >= 6, "three subscriptions are begun anew")
+        assert RegistrationState.FAILED not in {event.state for event in ours.registrations}
+        await asterisk.settled()
+        assert len(asterisk.messages("SUBSCRIBE", sent=False)) - before < 20

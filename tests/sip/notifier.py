@@ -13,9 +13,8 @@ from custom_components.sip_ua.sip.transaction import RequestReceived, ResponseRe
 from custom_components.sip_ua.sip.uri import SipUri
 
 from .agents import ALICE
-from .registrar import SERVER, Registrar
+from .registrar import Registrar
 
-CONTACT = NameAddr("", SipUri("sip", "server", None, SERVER.host, SERVER.port))
 TYPES = {
     "message-summary": "application/simple-message-summary",
     "dialog": "application/dialog-info+xml",
@@ -78,6 +77,11 @@ class Notifier(Registrar):
     answers: list[tuple[float, int]] = field(default_factory=list)
     _branches: int = 0
 
+    @property
+    def contact(self) -> NameAddr:
+        """Return where requests of a subscription reach us."""
+        return NameAddr("", SipUri("sip", "server", None, self.address.host, self.address.port))
+
     @override
     def react(self, now: float) -> None:
         """Answer every request, and tell the state after each SUBSCRIBE."""
@@ -120,7 +124,7 @@ class Notifier(Registrar):
         if state.startswith("terminated") and told in self.told:
             self.told.remove(told)
         request.headers.add("Event", told.event)
-        request.headers.add("Contact", str(CONTACT))
+        request.headers.add("Contact", str(self.contact))
         request.headers.add("Subscription-State", state)
         self._send(request, self.bodies.get(told.event, b"") if body is None else body, kind or TYPES[told.event], now)
 
@@ -135,7 +139,7 @@ class Notifier(Registrar):
                 ("To", f"<sip:alice@{ALICE.host}>{f';tag={tag}' if tag else ''}"),
                 ("Call-ID", call_id),
                 ("CSeq", f"{number} NOTIFY"),
-                ("Contact", str(CONTACT)),
+                ("Contact", str(self.contact)),
                 ("Subscription-State", "terminated"),
             ]
         )
@@ -146,14 +150,14 @@ class Notifier(Registrar):
 
     def _send(self, request: Request, body: bytes, kind: str, now: float) -> None:
         self._branches += 1
-        via = Via("UDP", SERVER.host, SERVER.port, Params({"branch": f"z9hG4bKn{self._branches}"}))
+        via = Via("UDP", self.address.host, self.address.port, Params({"branch": f"z9hG4bKn{self._branches}"}))
         request.headers.insert_first("Via", str(via))
         if body:
             request.headers.add("Content-Type", kind)
             request.body = body
         uri = request.request_uri
         assert isinstance(uri, SipUri)
-        self.layer.request(request, Address(SERVER.transport, uri.host, uri.port or 5060), now)
+        self.layer.request(request, Address(self.address.transport, uri.host, uri.port or 5060), now)
 
     def _subscribed(self, request: Request, now: float) -> tuple[Response, Told | None]:
         if self.subscribe_script:
@@ -182,7 +186,7 @@ class Notifier(Registrar):
         if request.to.tag and told is None:
             return request.create_response(481), None
         response = request.create_response(200, to_tag=f"n{len(self.asked)}")
-        response.headers.add("Contact", str(CONTACT))
+        response.headers.add("Contact", str(self.contact))
         response.headers.add("Expires", str(expires))
         if told is None:
             answered = request.create_response(200, to_tag=self.fork_tag) if self.fork_tag else response

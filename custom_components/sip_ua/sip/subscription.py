@@ -6,6 +6,7 @@ comes, timer N runs. What ends a subscription also says when the next one may be
 lasted takes the pause between attempts back to its start.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
@@ -63,11 +64,15 @@ class Subscriber(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all subscriptions of an account share; `dialogs` finds them by Call-ID and our tag."""
+    """What all subscriptions of an account share; `dialogs` finds them by Call-ID and our tag.
+
+    `forgotten` hears of a notifier that does not know a subscription of ours any more.
+    """
 
     core: Core
     dialogs: dict[DialogId, Subscription]
     pace: Pace
+    forgotten: Callable[[float], None]
 
 
 class Phase(Enum):
@@ -97,6 +102,7 @@ class Subscription:
         self._core = surroundings.core
         self._dialogs = surroundings.dialogs
         self._pace = surroundings.pace
+        self._tell_forgotten = surroundings.forgotten
         self._package = package
         self._target = target
         self._dialog = SubscriptionDialog(surroundings.core, package, target)
@@ -110,6 +116,8 @@ class Subscription:
         self._expires_at = 0.0
         self._not_before = 0.0
         self._stale = False
+        self._early = False
+        self._takes_early = True
         self._pauses = Pauses(surroundings.core.entropy)
         self._too_brief = 0
         self._refused = 0
@@ -151,6 +159,21 @@ class Subscription:
         if not self._stale and self.phase in {Phase.WAITING, Phase.SUBSCRIBED} and now >= self._not_before:
             self._wait_until(self._pace.moment(now))
 
+    def confirm(self, now: float) -> bool:
+        """Refresh ahead of time, to learn whether the notifier still knows us; False where that is of no use now."""
+        if not (self._is_quiet(now) and self._heard and self._takes_early):
+            return False
+        self._ask(now, early=True)
+        return True
+
+    def suspect(self, now: float) -> None:
+        """Refresh in our turn: the notifier has forgotten another subscription of ours."""
+        if self._is_quiet(now):
+            self._wait_until(self._pace.moment(now))
+
+    def _is_quiet(self, now: float) -> bool:
+        return self.phase is Phase.SUBSCRIBED and self._client is None and now >= self._not_before
+
     # One SUBSCRIBE
 
     def _due(self, now: float) -> None:
@@ -159,9 +182,10 @@ class Subscription:
             self._subscriber.lost(now)
         self._ask(now)
 
-    def _ask(self, now: float) -> None:
+    def _ask(self, now: float, *, early: bool = False) -> None:
         """Send a SUBSCRIBE: in the dialog where there is one, else the first of a new one."""
         self._cancel_alarm()
+        self._early = early
         self._stale = False
         if not self._dialog.established:
             self._forget_dialog()
@@ -220,6 +244,7 @@ class Subscription:
             self._refresh_refused(response, now)
         elif self._dialog.established and status == STATUS_GONE:
             self._over_by(_FORGOTTEN, now)
+            self._tell_forgotten(now)
         else:
             self._over(self._pauses.after_refusal(response), now)
 
@@ -276,6 +301,7 @@ class Subscription:
 
     def _unheard(self, now: float) -> None:
         """No NOTIFY came although the SUBSCRIBE was accepted (timer N)."""
+        self._takes_early = self._takes_early and not self._early
         self._over_by(_FORGOTTEN, now)
 
     # NOTIFY
@@ -388,6 +414,11 @@ class Subscription:
 
     def _refresh_refused(self, response: Response, now: float) -> None:
         """Try again, and then anew: there are notifiers that keep a dialog and lose the subscription in it."""
+        if self._early:
+            # There was no need of it, and there will be none: it goes on as if it had not been asked for.
+            self._takes_early = False
+            self._set_expiry(self._expires_at - now, now)
+            return
         pause = self._pauses.after_refusal(response)
         self._refused += 1
         if self._refused < REFUSED_LIMIT or self._pauses.told:

@@ -18,6 +18,13 @@ STABLE: Final = 60.0
 """Seconds after which a subscription counts as one that lasted."""
 RESYNC_PAUSE: Final = 5.0
 """Seconds between two SUBSCRIBEs that ask for the full state again, twice as long each time in a row."""
+CONFIRM_PAUSE: Final = 5.0
+"""Seconds between two looks whether a notifier in our own home still knows us, at least."""
+CONFIRM_PAUSE_ELSEWHERE: Final = 300.0
+"""Seconds between two looks at a notifier that has many customers."""
+FORGOTTEN_PAUSE: Final = 300.0
+"""Seconds between two times that all subscriptions are renewed as one was forgotten."""
+SPREAD: Final = 1.0
 _MAX_DOUBLINGS: Final = 16
 
 # Refusals that the same question will meet again.
@@ -29,9 +36,14 @@ class Pace:
 
     INTERVAL: Final = 0.05
 
-    def __init__(self) -> None:
+    def __init__(self, entropy: Entropy) -> None:
         """Start with a free moment."""
+        self._entropy = entropy
         self._free = 0.0
+
+    def spread(self, now: float) -> None:
+        """Leave a while free: whoever lost our subscriptions lost those of others, who notice as we do."""
+        self._free = max(self._free, now + SPREAD * self._entropy(1)[0] / 255)
 
     def moment(self, now: float) -> float:
         """Return the next free moment, and take it."""

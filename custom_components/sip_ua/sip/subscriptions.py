@@ -14,7 +14,7 @@ from .message_waiting import MESSAGE_SUMMARY, MessageWaiting
 from .party import target_uri
 from .subscription import STATUS_BAD_EVENT, Phase, Subscription, Surroundings
 from .subscription_dialog import STATUS_GONE, DialogId
-from .subscription_pauses import Pace
+from .subscription_pauses import CONFIRM_PAUSE, CONFIRM_PAUSE_ELSEWHERE, FORGOTTEN_PAUSE, Pace
 from .transaction import ServerTransaction
 from .watch import DIALOG, PRESENCE, Watch
 
@@ -30,12 +30,16 @@ class Subscriptions:
         """Start with nothing asked for."""
         self.dialogs: dict[DialogId, Subscription] = {}
         self._core = core
-        self._surroundings = Surroundings(core, self.dialogs, Pace())
+        self._pace = Pace(core.entropy)
+        self._surroundings = Surroundings(core, self.dialogs, self._pace, self._forgotten)
         self._mail_box = MessageWaiting(self._surroundings) if core.account.mwi else None
         self._watches: dict[str, Watch] = {}
         self._ready = False
         self._doubted = False
         self._contact = ""
+        self._confirm_at = 0.0
+        self._forgotten_until = 0.0
+        self._turn = 0
 
     # What is known
 
@@ -97,16 +101,41 @@ class Subscriptions:
     def registered(self, hop: Hop, now: float, *, recovered: bool) -> None:
         """Begin what has not begun yet.
 
-        After a time without registration nobody may remember us, and after a move nobody finds us: ask again.
+        After a time without registration nobody may remember us, and after a move nobody finds us: ask again. A
+        registration that is merely confirmed, at the keep-alive interval, tells nothing of the subscriptions: a server
+        that was restarted meanwhile took it as a new one. So one of them is confirmed with it, each in its turn.
         """
         contact = str(self._core.contact(hop))
         renew = recovered or self._doubted or contact != self._contact
         self._doubted = False
         self._contact = contact
         if renew:
+            if self._ready:
+                self._pace.spread(now)
             for subscription in self._all():
                 subscription.renew(now)
+        elif self._core.account.timing.keep_alive and now >= self._confirm_at:
+            self._confirm_at = now + (CONFIRM_PAUSE if hop.remote.at_home else CONFIRM_PAUSE_ELSEWHERE)
+            self._confirm_next(now)
         self._start_all(now)
+
+    def _confirm_next(self, now: float) -> None:
+        """Ask whether one of the subscriptions is still known."""
+        subscriptions = list(self._all())
+        for number in range(len(subscriptions)):
+            turn = (self._turn + number) % len(subscriptions)
+            if subscriptions[turn].confirm(now):
+                self._turn = turn + 1
+                return
+
+    def _forgotten(self, now: float) -> None:
+        """Renew all, one after the other, where one was forgotten; not again and again for one that always is."""
+        if now < self._forgotten_until:
+            return
+        self._forgotten_until = now + FORGOTTEN_PAUSE
+        self._pace.spread(now)
+        for subscription in self._all():
+            subscription.suspect(now)
 
     def doubt(self, now: float) -> None:
         """Ask everybody again with the next success of the registration, without a server at once."""
