@@ -5,17 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from custom_components.sip_ua.net.audio import FileSource
 from custom_components.sip_ua.sip.account import Account, Srtp
 from custom_components.sip_ua.sip.events import CallOutcome, CallState
 
 from .agent import Agent, account_at
 from .conftest import Peers
-from .new_keys import begin_late, change_keys
 from .peers import Asterisk
-from .peers.asterisk import TONE_DBFS, TONE_HZ
-from .test_asterisk_calls import ENOUGH_SECONDS, OUR_DBFS, OUR_HZ, RATE, assert_voice_both_ways
-from .tone import assert_tone, measure, read_wav, sine, wav_seconds, write_wav
+from .test_asterisk_calls import assert_voice_both_ways
 
 pytestmark = [pytest.mark.interop, pytest.mark.peer("asterisk")]
 
@@ -56,26 +52,6 @@ async def test_asterisk_calls_us_with_keys(peers: Peers, tmp_path: Path, srtp: S
         await ours.phone.answer(call.id)
         await ours.until_state(call.id, CallState.TALKING)
         await assert_voice_both_ways(ours, call.id, asterisk, tmp_path)
-
-
-async def test_a_new_key_of_ours_is_heard_after_the_sequence_has_wrapped(
-    peers: Peers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begin_late(monkeypatch)
-    asterisk = await peers.asterisk()
-    async with Agent(account(asterisk, Srtp.REQUIRED)) as ours:
-        await ours.until_registered()
-        call_id = await ours.phone.dial("tone")
-        await ours.until_state(call_id, CallState.TALKING)
-        await change_keys(ours, call_id, monkeypatch)
-        silence = wav_seconds(asterisk.heard(), RATE)
-        recording = ours.record(call_id, tmp_path)
-        tone = write_wav(tmp_path / "ours.wav", sine(OUR_HZ, 8.0, RATE, OUR_DBFS), RATE)
-        ours.phone.play(call_id, FileSource(tone))
-        assert_tone(await asterisk.until_heard(silence + 2 * ENOUGH_SECONDS), OUR_HZ, OUR_DBFS)
-        await ours.until(lambda: wav_seconds(recording, RATE) >= ENOUGH_SECONDS, "we hear Asterisk's tone")
-        assert_tone(measure(*read_wav(recording)), TONE_HZ, TONE_DBFS)
-        assert "SRTP unprotect failed" not in asterisk.log
 
 
 async def test_who_requires_keys_does_not_talk_without(peers: Peers) -> None:
