@@ -28,12 +28,9 @@ from .grammar import (
 )
 from .header_names import HEADER_NAMES
 from .params import NO_PARAMS, Params
-from .uri import PLAIN_SIP_URI, Uri, parse_uri, plain_sip_uri
+from .uri import Uri, parse_uri, plain_sip_uri
 
-# As `PLAIN_SIP_URI`: what most messages have, in one pattern.
-_is_plain_name_addr = re.compile(
-    rf"""(?:"([^"\\]*+)"[ \t]*+|([^"<]*+))<({PLAIN_SIP_URI})>(?:;([A-Za-z0-9.!%*_+`'~=;:"<>@/-]++))?+"""
-).fullmatch
+# As in `uri`: what most messages have, in one pattern.
 _is_plain_via = re.compile(
     rf"{re.escape(SIP_VERSION)}/(UDP|TCP|TLS) {PLAIN_HOST_PORT}(?:;([A-Za-z0-9.!%*_+`'~=;:-]++))?+"
 ).fullmatch
@@ -318,15 +315,15 @@ class CSeq:
 
 def plain_name_addr(text: str) -> NameAddr | None:
     """Parse what a From, To, Contact or Route mostly is; None leaves it to `parse_name_addr`. Raises MessageError."""
-    plain = _is_plain_name_addr(text)
-    if plain is None:
+    name, _, rest = text.partition("<")
+    uri_text, closing, tail = rest.partition(">")
+    uri = plain_sip_uri(uri_text) if closing and tail[:1] in ("", ";") else None
+    name = name.rstrip(WHITE_SPACE)
+    if name[:1] == '"' == name[-1:] and len(name) > 1 and "\\" not in name:
+        name = name[1:-1]
+    if uri is None or '"' in name:
         return None
-    quoted, unquoted, uri_text, user, host, port, uri_params, params = plain.groups()
-    return NameAddr(
-        unquoted.rstrip(WHITE_SPACE) if quoted is None else quoted,
-        plain_sip_uri(uri_text, user, host, port, uri_params),
-        NO_PARAMS if params is None else Params.parse(params),
-    )
+    return NameAddr(name, uri, Params.parse(tail[1:]) if tail else NO_PARAMS)
 
 
 def parse_name_addr(text: str) -> NameAddr:

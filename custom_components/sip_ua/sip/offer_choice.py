@@ -23,9 +23,9 @@ _plain_offer = re.compile(
     rb"v=0\r?\n(?:[abeikoprstuz]=[^\r\n]*\r?\n)*"
     rb"c=IN IP4 (?:[1-9][0-9]?|1[0-9][0-9]|2[01][0-9]|22[0-3])(?:\.(?:[1-9]?[0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])){3}"
     rb"\r?\n(?:[abkrtz]=[^\r\n]*\r?\n)*"
-    rb"m=audio (?:[1-9][0-9]{0,3}|[1-5][0-9]{4}) RTP/AVP((?: [0-9]{1,3}){1,64})\r?\n((?:[abik]=[^\r\n]*\r?\n)*)"
+    rb"m=audio (?:[1-9][0-9]{0,3}|[1-5][0-9]{4}) RTP/AVP((?: [0-9]{1,3}){1,64})\r?\n"
+    rb"((?:(?!a=rtpmap)[abik]=[^\r\n]*\r?\n|a=rtpmap:(?:0|[1-9][0-9]{0,2}) [A-Za-z0-9/.-]+\r?\n)*)"
 ).fullmatch
-_plain_mappings = re.compile(rb"a=rtpmap:(0|[1-9][0-9]{0,2}) ([A-Za-z0-9/.-]+)\r?\n").findall
 _LONGEST_PLAIN_OFFER = 4096
 
 
@@ -44,15 +44,12 @@ def _plainly_fits(body: bytes, codecs: tuple[Codec, ...]) -> bool:
     if found is None:
         return False
     formats, attributes = found[1].split(), found[2]
-    mappings = _plain_mappings(attributes)
-    if len(mappings) != attributes.count(b"rtpmap"):
-        return False
-    meanings = dict(reversed(mappings))
     for codec in codecs:
         number = b"%d" % codec.payload_type
         if codec.payload_type < FIRST_DYNAMIC_PAYLOAD_TYPE and number in formats:
-            meaning = meanings.get(number)
-            if meaning is None or meaning.lower() == b"%s/%d" % (codec.name.lower().encode(), codec.clock_rate):
+            _, mapped, meaning = attributes.partition(b"a=rtpmap:%s " % number)
+            known = b"%s/%d" % (codec.name.lower().encode(), codec.clock_rate)
+            if not mapped or meaning.split(None, 1)[0].lower() == known:
                 return True
     return False
 

@@ -3,7 +3,6 @@
 Whatever is not as plain as that is left to the full grammar, which reads what is plain in the very same way.
 """
 
-import re
 from typing import Any, Final
 
 from .errors import MessageError
@@ -11,14 +10,13 @@ from .grammar import METHODS, SIP_VERSION
 from .header_names import SINGLE_HEADERS
 from .headers import CSeq, Headers, plain_name_addr, plain_via
 from .parser import read_plain_lines
-from .uri import PLAIN_SIP_URI, SipUri, plain_sip_uri
+from .uri import SipUri, plain_sip_uri
 
 type PlainRequest = tuple[str, str, Headers, bytes, SipUri]
 
-_is_plain_line = re.compile(rf"([A-Z]++) ({PLAIN_SIP_URI}) {re.escape(SIP_VERSION)}").fullmatch
-_is_plain_cseq = re.compile(r"([0-9]{1,9}+) ([A-Z]++)").fullmatch
-_is_plain_call_id = re.compile(r"[^ \t]++").fullmatch
 _HEAD_END: Final = b"\r\n\r\n"
+_LINE_TAIL: Final = f" {SIP_VERSION}"
+_PLAIN_DIGITS: Final = 9
 _ADDRESS_LISTS: Final = ("Contact", "Record-Route", "Route")
 
 
@@ -33,16 +31,21 @@ def read_plain_request(data: bytes) -> PlainRequest | None:
         return None
     start_line, fields = read
     first = dict(reversed(fields))
-    line = _is_plain_line(start_line)
-    cseq = _is_plain_cseq(first.get("CSeq", ""))
+    method, _, uri = start_line.removesuffix(_LINE_TAIL).partition(" ")
+    number, _, cseq_method = first.get("CSeq", "").partition(" ")
     call_id = first.get("Call-ID", "")
-    if line is None or cseq is None or not _is_plain_call_id(call_id):
-        return None
-    method, uri, *parts = line.groups()
-    length = first.get("Content-Length")
-    if method not in METHODS or cseq[2] != method or not (length is None or length == str(len(body))):
-        return None
-    if len(first) != len(fields) and _repeats_what_it_may_not(fields):
+    length = str(len(body))
+    if (
+        method not in METHODS
+        or not start_line.endswith(_LINE_TAIL)
+        or cseq_method != method
+        or not (number.isdecimal() and number.isascii() and len(number) <= _PLAIN_DIGITS)
+        or not call_id
+        or " " in call_id
+        or "\t" in call_id
+        or first.get("Content-Length", length) != length
+        or (len(first) != len(fields) and _repeats_what_it_may_not(fields))
+    ):
         return None
     try:
         typed: dict[str, Any] = {
@@ -50,16 +53,17 @@ def read_plain_request(data: bytes) -> PlainRequest | None:
             "From": plain_name_addr(first.get("From", "")),
             "To": plain_name_addr(first.get("To", "")),
             "Call-ID": call_id,
-            "CSeq": CSeq(int(cseq[1]), method),
+            "CSeq": CSeq(int(number), method),
         }
-        if not all(typed.values()):
+        request_uri = plain_sip_uri(uri)
+        if request_uri is None or not all(typed.values()):
             return None
         for name in _ADDRESS_LISTS:
             lines = [value for kept, value in fields if kept == name] if name in first else []
             typed[name] = [plain_name_addr(line) for line in lines if "," not in line]
             if len(typed[name]) < len(lines) or not all(typed[name]):
                 return None
-        return method, uri, Headers.from_wire(fields, first, typed), body, plain_sip_uri(uri, *parts)
+        return method, uri, Headers.from_wire(fields, first, typed), body, request_uri
     except MessageError:
         return None
 

@@ -39,8 +39,9 @@ _is_number = re.compile(r"\+?[0-9A-Fa-f*#.()-]+").fullmatch
 
 # What most messages have, in one pattern: no escapes, no password, no headers, no literal IPv6 address. Everything
 # else goes the long way, which says what is wrong with it. Possessive throughout, hence linear.
-PLAIN_SIP_URI: Final = rf"sip:(?:([A-Za-z0-9_.!~*'()+-]++)@)?+{PLAIN_HOST_PORT}(?:;([A-Za-z0-9_.=;~-]++))?+"
-_is_plain_sip_uri = re.compile(PLAIN_SIP_URI).fullmatch
+_is_plain_sip_uri = re.compile(
+    rf"sip:(?:([A-Za-z0-9_.!~*'()+-]++)@)?+{PLAIN_HOST_PORT}(?:;([A-Za-z0-9_.=;~-]++))?+"
+).fullmatch
 
 
 # Fields are Final for the type checker instead of frozen at run time: a message has a dozen of these objects, and
@@ -152,8 +153,8 @@ def parse_uri(text: str) -> Uri:
 
     Raises MessageError for what is no URI, or no right one of the schemes sip, sips and tel.
     """
-    if plain := _is_plain_sip_uri(text):
-        return plain_sip_uri(text, *plain.groups())
+    if plain := plain_sip_uri(text):
+        return plain
     if _find_forbidden(text):
         raise MessageError("a character that no URI may have")
     scheme, colon, rest = text.partition(":")
@@ -168,8 +169,12 @@ def parse_uri(text: str) -> Uri:
             return OtherUri(scheme, text)
 
 
-def plain_sip_uri(text: str, user: str | None, host: str, port: str | None, params: str | None) -> SipUri:
-    """Return the URI that `PLAIN_SIP_URI` has found, `text`, by its groups. Raises MessageError."""
+def plain_sip_uri(text: str) -> SipUri | None:
+    """Parse what a SIP URI mostly is; None leaves it to `parse_uri`. Raises MessageError."""
+    plain = _is_plain_sip_uri(text)
+    if plain is None:
+        return None
+    user, host, port, params = plain.groups()
     number = None if port is None else int(port)
     uri = SipUri("sip", user, None, host.lower(), number, NO_PARAMS if params is None else Params.parse(params))
     uri._text = text  # noqa: SLF001
