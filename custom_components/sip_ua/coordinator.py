@@ -66,6 +66,7 @@ from .sip.events import (
     CallReplaced,
     CallSnapshot,
     CallState,
+    CallStateChanged,
     CallStep,
     DigitReceived,
     IncomingCall,
@@ -209,6 +210,9 @@ class SipUaCoordinator:
     def _handle_event(self, event: PhoneEvent) -> None:
         """Take one event of the phone to everybody it concerns."""
         match event:
+            # First what somebody waits for.
+            case IncomingCall() | CallStateChanged():
+                self._handle_call_event(event)
             case RegistrationChanged():
                 self._handle_registration(event)
             case PlaybackFinished():

@@ -81,19 +81,23 @@ def _problem_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
     return {"detail": status.detail, "failures": status.failures, "next_attempt_at": coordinator.next_attempt}
 
 
+_CALL_ATTRIBUTES = ("call_id", "direction", "name", "number", "uri", "called", "encrypted")
+
+
 def _shown(coordinator: SipUaCoordinator) -> CallSnapshot | None:
     return coordinator.calls.shown
 
 
 def _call_state(coordinator: SipUaCoordinator) -> str:
-    return coordinator.calls.shown.state.value if coordinator.calls.shown else STATE_IDLE
+    shown = coordinator.calls.shown
+    return STATE_IDLE if shown is None else str(shown.state)
 
 
 def _call_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
     if (call := coordinator.calls.shown) is None:
         return {}
     data = call_data(call)
-    return {key: data[key] for key in ("call_id", "direction", "name", "number", "uri", "called", "encrypted")}
+    return {key: data[key] for key in _CALL_ATTRIBUTES}
 
 
 def _last_call(coordinator: SipUaCoordinator) -> CallSnapshot | None:

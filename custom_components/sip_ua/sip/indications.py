@@ -1,7 +1,7 @@
 """What the transaction layer tells its user: frozen, one per thing that happened (RFC 3261 section 17)."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .address import Address
 from .message import Request, Response
@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from .transaction_server import ServerTransaction
 
 
-@dataclass(frozen=True, slots=True)
+# Final for the type checker instead of frozen at run time: it is made while somebody waits for the telephone to ring.
+@dataclass(slots=True)
 class RequestReceived:
     """A request to be answered; reported once, however often it was repeated. Never ACK or CANCEL."""
 
-    transaction: ServerTransaction
-    request: Request
+    transaction: Final[ServerTransaction]
+    request: Final[Request]
 
 
 @dataclass(frozen=True, slots=True)
