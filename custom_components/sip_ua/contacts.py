@@ -186,6 +186,8 @@ class ContactBook:
 
     def by_number(self, number: str, uri: str = "") -> Contact | None:
         """Return the contact of a number in whatever form it is written, or of a SIP address."""
+        if not self._by_number:
+            return None
         for key in self._keys(number, uri):
             if (contact := self._by_number.get(key)) is not None:
                 return contact

@@ -237,7 +237,7 @@ class SipUaCoordinator:
         call = self.contacts.name_call(event.call)
         if isinstance(event, IncomingCall) and self._turn_away(call):
             return
-        before = self.calls.get(call.id)
+        before = self.calls.find(call.id)
         if before is not call and (call.id not in self._turned_away or call.state is CallState.ENDED):
             self._keep(before, call)
         match event:

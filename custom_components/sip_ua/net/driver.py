@@ -126,7 +126,7 @@ class Driver:
 
     def _tell_overload(self, now: float) -> None:
         """Say once that calls are refused since there is too much to do, and again after some quiet."""
-        overloads = self._agent.counters.overloads
+        overloads = self._agent.overloads
         if overloads == self._overloads:
             return
         self._overloads = overloads

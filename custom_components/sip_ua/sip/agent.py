@@ -25,7 +25,7 @@ from .errors import LocalProtocolError, MessageError
 from .events import CallSnapshot, Event, RegistrationChanged, RegistrationFailure, RegistrationState
 from .inbound import Inbound
 from .keep_alive import KeepAlive
-from .message import Response, parse_message
+from .message import Request, parse_message
 from .offer_answer import LocalMedia
 from .party import dial_number, target_uri
 from .rate_limit import RateLimit
@@ -133,7 +133,12 @@ class UserAgent:
     @property
     def counters(self) -> Counters:
         """Return what was dropped or refused so far."""
-        return replace(self._admission.counters, overloads=self._core.layer.overloads)
+        return replace(self._admission.counters, overloads=self.overloads)
+
+    @property
+    def overloads(self) -> int:
+        """Return how many requests were refused so far since there was too much to do."""
+        return self._core.layer.overloads
 
     @property
     def idle(self) -> bool:
@@ -156,7 +161,7 @@ class UserAgent:
         core.arrival = hop
         try:
             message = parse_message(data)
-            if isinstance(message, Response):
+            if not isinstance(message, Request):
                 core.layer.receive(message, source, now)
             elif admission.admits(message, source, now):
                 core.layer.receive(message, source, now, admission.terms(message, source, len(data), now))

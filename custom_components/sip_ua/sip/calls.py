@@ -36,6 +36,8 @@ class Calls:
     @property
     def full_of_strangers(self) -> bool:
         """Whether there ring as many calls of strangers as may."""
+        if len(self.alive) < MAX_STRANGERS:
+            return False
         return sum(call.of_stranger and not call.established for call in self.alive.values()) >= MAX_STRANGERS
 
     def find(self, call_id: str) -> DialogCall:
