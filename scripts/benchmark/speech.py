@@ -19,7 +19,7 @@ import sys
 import tempfile
 import wave
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, override
@@ -27,6 +27,7 @@ from typing import Any, override
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO))
 
+from scripts.benchmark.quiet import ahead_of_others  # noqa: E402
 from scripts.exchange import lift_rooms  # noqa: E402
 
 lift_rooms()
@@ -48,8 +49,6 @@ MIRROR = "127.0.0.2"
 PASSWORD = "spoken"  # noqa: S105 - of nobody
 BARESIP_PORTS = 24
 TAIL_SECONDS = 1.0
-PRIORITY = -10
-"""Niceness of all that takes part, so that what else this machine does is not measured."""
 TOLERANCE = 0.1
 """What of PESQ nobody hears, and what the place of a lost packet makes."""
 
@@ -253,8 +252,7 @@ async def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="how much is said (default: 60)")
     parser.add_argument("--both-ways", action="store_true", help="lose packets on the way there as well")
     options = parser.parse_args()
-    with suppress(OSError):
-        os.nice(PRIORITY)
+    ahead_of_others()
     sound = speech(options.seconds)
     silence = array.array("h", bytes(2 * SPEECH_RATE))
     print(f"{'codec':6}{'':14}{'PESQ':>7}{'worst':>7}{'level':>11}{'delay':>9}{'moved':>10}")

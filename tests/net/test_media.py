@@ -13,6 +13,7 @@ import pytest
 from custom_components.sip_ua.net.audio import SilenceSource, ToneSource
 from custom_components.sip_ua.net.errors import MediaStoppedError, NoPortError
 from custom_components.sip_ua.net.media import MediaEngine, PortRange
+from custom_components.sip_ua.net.media_clock import Alarm
 from custom_components.sip_ua.net.media_loop import MediaLoop
 from custom_components.sip_ua.net.stream import CallStream
 from custom_components.sip_ua.net.stream_events import (
@@ -23,7 +24,7 @@ from custom_components.sip_ua.net.stream_events import (
     PlaybackFinished,
     StreamFailed,
 )
-from custom_components.sip_ua.net.turns import SHORT_TURN
+from custom_components.sip_ua.net.turns import TURN_IN_CALLS, TURN_WITH_PYAV, Turns
 from custom_components.sip_ua.rtp.parameters import RtpConfig
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.offer_answer import CODECS, Codec
@@ -88,19 +89,53 @@ async def test_tones_cross_in_both_directions(
         assert level_of(steady) == pytest.approx(level, abs=0.5)
 
 
-async def test_threads_take_shorter_turns_while_a_call_is_coded_by_pyav(engine: MediaEngine) -> None:
+@pytest.mark.parametrize(
+    ("codec", "turn"), [("PCMA", TURN_IN_CALLS), ("G722", TURN_WITH_PYAV), ("OPUS", TURN_WITH_PYAV)]
+)
+async def test_threads_take_shorter_turns_in_calls_and_shortest_only_while_pyav_codes(
+    engine: MediaEngine, monkeypatch: pytest.MonkeyPatch, codec: str, turn: float
+) -> None:
     usual = sys.getswitchinterval()
-    await engine.usable_codecs(["G722"])
-    streams = [await open_stream(engine) for _ in range(3)]
-    for stream, codec in zip(streams, ("PCMA", "G722", "OPUS"), strict=True):
-        stream.configure(negotiated(9, codec=CODECS[codec]))
-        await stream.statistics()
-        assert sys.getswitchinterval() == pytest.approx(usual if codec == "PCMA" else SHORT_TURN)
-    streams[1].configure(negotiated(9, codec=CODECS["PCMA"]))
-    await streams[1].statistics()
-    assert sys.getswitchinterval() == pytest.approx(SHORT_TURN)
-    await asyncio.gather(*(stream.close() for stream in streams))
+    make_packets, play_out, alarm = CallStream.make_packets, CallStream.play_out, Alarm.wait
+    inside: list[float] = []
+    between: list[float] = []
+
+    def make(stream: CallStream, ticks: int, now: float) -> object:
+        inside.append(sys.getswitchinterval())
+        return make_packets(stream, ticks, now)
+
+    def play(stream: CallStream, ticks: int, now: float) -> None:
+        inside.append(sys.getswitchinterval())
+        play_out(stream, ticks, now)
+
+    def wait(one: Alarm, moment: int | None) -> None:
+        between.append(sys.getswitchinterval())
+        alarm(one, moment)
+
+    monkeypatch.setattr(CallStream, "make_packets", make)
+    monkeypatch.setattr(CallStream, "play_out", play)
+    monkeypatch.setattr(Alarm, "wait", wait)
+    await engine.usable_codecs([codec])
+    stream = await open_stream(engine)
+    stream.configure(negotiated(9, codec=CODECS[codec]))
+    await eventually(lambda: len(inside) >= 10)
+    assert (min(inside), max(inside)) == pytest.approx((turn, turn))
+    assert min(between) == pytest.approx(TURN_IN_CALLS)
+    await engine.stop()
     assert sys.getswitchinterval() == pytest.approx(usual)
+
+
+def test_turns_are_as_short_as_the_one_who_needs_the_shortest() -> None:
+    turns, usual = Turns(), sys.getswitchinterval()
+    for needed, now in ((0.002, 0.002), (0.002, 0.002), (0.0005, 0.0005)):
+        turns.shorten(needed)
+        assert sys.getswitchinterval() == pytest.approx(now)
+    for needed, now in ((0.002, 0.0005), (0.0005, 0.002), (0.002, usual)):
+        turns.restore(needed)
+        assert sys.getswitchinterval() == pytest.approx(now)
+    turns.shorten(1.0)
+    assert sys.getswitchinterval() == pytest.approx(usual)
+    turns.restore(1.0)
 
 
 async def test_voice_crosses_over_ipv6(engine: MediaEngine, tmp_path: Path) -> None:

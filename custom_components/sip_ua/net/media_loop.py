@@ -31,6 +31,7 @@ from .media_socket import MediaSocket, create_reader
 from .rooms import Rooms
 from .stream import CallStream
 from .stream_events import PlaybackFinished, StreamFailed
+from .turns import TURN_WITH_PYAV, TURNS
 
 _LOGGER = logging.getLogger(__name__)
 _ENDED = "the media thread ended"
@@ -206,9 +207,18 @@ class MediaLoop:
             self._skipped += ticks.skipped
             self._latest = max(self._latest, late)
             due += [(stream, ticks) for stream in group.streams.values()]
-        for part in in_turns(due):
-            self._send(part, now / 1e9)
-            self._hear(part)
+        if not due:
+            return
+        with_pyav = any([stream.uses_pyav for stream, _ in due])  # noqa: C419 - a generator is a call for each
+        if with_pyav:
+            TURNS.shorten(TURN_WITH_PYAV)
+        try:
+            for part in in_turns(due):
+                self._send(part, now / 1e9)
+                self._hear(part)
+        finally:
+            if with_pyav:
+                TURNS.restore(TURN_WITH_PYAV)
 
     def _send(self, due: list[Due], now: float) -> None:
         """Make the packets of all streams, then send them in one go."""

@@ -29,7 +29,7 @@ from .recorder import RecordingTap
 from .rooms import Seat
 from .srtp import MediaCipher
 from .stream_events import StreamEvent, VoiceHeard
-from .turns import SHORT_TURNS
+from .turns import TURN_IN_CALLS, TURNS
 
 NANOSECONDS_PER_MS: Final = 1_000_000
 RTCP_EVERY: Final = 8
@@ -62,7 +62,9 @@ class CallStream:
         self._sent: list[bytes | None] = []
         self._read_at = time.monotonic()
         self._until_rtcp = 0
-        self._short_turns = False
+        self._in_call = False
+        self.uses_pyav = False
+        """Whether its voice is coded by PyAV, or may be."""
         self.seat: Seat | None = None
 
     @property
@@ -78,7 +80,11 @@ class CallStream:
                 if self._cipher.configure(command.security):
                     self._session.begin_source(now)
                 self._media = command.media
-                self._take_turns(command.media)
+                if not self._in_call:
+                    self._in_call = True
+                    TURNS.shorten(TURN_IN_CALLS)
+                names = {command.media.codec, *(name for _, name in command.media.receive)}
+                self.uses_pyav = not AV_CODECS.keys().isdisjoint(names)
             case StartPlayback():
                 self._playlist.add(command.playback, command.reader, command.gain)
             case ChangeGain():
@@ -182,8 +188,10 @@ class CallStream:
 
     def close(self, now: float) -> None:
         """Say goodbye and free everything; called once."""
+        if self._in_call:
+            self._in_call = False
+            TURNS.restore(TURN_IN_CALLS)
         try:
-            self._take_turns(None)
             self._playlist.stop()
             self._stop_recording()
             if self._media is not None:
@@ -192,14 +200,6 @@ class CallStream:
         finally:
             self.rtp.close()
             self.rtcp.close()
-
-    def _take_turns(self, media: MediaParameters | None) -> None:
-        """Have the threads take turns as the codecs of the stream need it; None is none."""
-        names = set[str]() if media is None else {media.codec, *(name for _, name in media.receive)}
-        wanted = not AV_CODECS.keys().isdisjoint(names)
-        if wanted != self._short_turns:
-            self._short_turns = wanted
-            (SHORT_TURNS.begin if wanted else SHORT_TURNS.end)()
 
     def _stop_recording(self) -> None:
         """Let the recording be completed."""
