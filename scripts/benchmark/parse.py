@@ -135,17 +135,17 @@ OTHERS: dict[str, dict[str, Callable[[], Handler]]] = {
 CONTENDERS = OWN | {name: make for contenders in OTHERS.values() for name, make in contenders.items()}
 
 
-def install_peers(folder: Path) -> dict[str, str]:
-    """Install each of the other parsers into a folder; return the versions of those that could be."""
+def install_peers(folder: Path, peers: Iterable[str] = tuple(OTHERS)) -> dict[str, str]:
+    """Install each of these packages into a folder; return the versions of those that could be."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     uv = shutil.which("uv") or shutil.which("uv", path=str(cache / "sip_ua/uv/bin"))
     if uv is None:
         return {}
-    for peer in OTHERS:
+    for peer in peers:
         command = [uv, "pip", "install", "--quiet", "--python", sys.executable, "--target", str(folder), peer]
         subprocess.run(command, check=False, capture_output=True)
     found = {distribution.name.lower(): distribution.version for distribution in distributions(path=[str(folder)])}
-    return {peer: found[peer] for peer in OTHERS if peer in found}
+    return {peer: found[peer] for peer in peers if peer in found}
 
 
 def measure(name: str, peers: str | None, rounds: int) -> list[float]:

@@ -105,11 +105,12 @@ class Agent:
         on_incoming: Callable[[IncomingCall], None] | None = None,
         timers: Timers | None = None,
         resolver: Resolver | None = None,
+        media: MediaEngine | None = None,
     ) -> None:
         """Make the phone; nothing runs before `async with`."""
         self.account = account
         self.events: list[PhoneEvent] = []
-        self.media = MediaEngine()
+        self.media = media or MediaEngine()
         self.on_incoming = on_incoming
         self.phone = Phone(account, self.media, self._hear, timers=timers, resolver=resolver)
 
