@@ -22,24 +22,11 @@ from .offer_answer import LocalMedia, OfferAnswer
 from .outcome import ANSWERED_ELSEWHERE, reason_of
 from .party import ANONYMOUS, caller_of
 from .reliable import ReliableAnswers, parse_rack
+from .shown_headers import shown_headers
 from .text import clean_text
 from .transaction import ServerTransaction
 from .uri import SipUri
 
-MAX_SHOWN_HEADERS = 16
-SHOWN_HEADERS = frozenset(
-    {
-        "Alert-Info",
-        "Call-Info",
-        "Diversion",
-        "History-Info",
-        "P-Asserted-Identity",
-        "P-Called-Party-ID",
-        "Subject",
-        "User-Agent",
-    }
-)
-IDENTIFYING_HEADERS = frozenset({"P-Asserted-Identity"})
 _DECLINED_CODES = range(400, 700)
 STATUS_BUSY = 486
 STATUS_NOT_NOW = 480
@@ -94,10 +81,8 @@ class ReceivedCall(DialogCall):
 
     def begin(self, now: float) -> None:
         """Tell that somebody calls; that it rings here the caller is told after that."""
-        request = self._invite.request
-        names = SHOWN_HEADERS - IDENTIFYING_HEADERS if self.snapshot.remote == ANONYMOUS else SHOWN_HEADERS
-        shown = [(name, clean_text(value)) for name, value in request.headers if name in names]
-        self.tell(IncomingCall(at=now, call=self.snapshot, headers=tuple(shown[:MAX_SHOWN_HEADERS])))
+        shown = shown_headers(self._invite.request, private=self.snapshot.remote == ANONYMOUS)
+        self.tell(IncomingCall(at=now, call=self.snapshot, headers=shown))
         self.core.do_afterwards(lambda: self._ring(now))
 
     def _ring(self, now: float) -> None:

@@ -61,12 +61,14 @@ def caller_of(request: Request, *, trusted: bool) -> Party:
     asserted = asserted_identity(request) if trusted and "P-Asserted-Identity" in headers else None
     if asserted is not None:
         return asserted
-    return ANONYMOUS if "Privacy" in headers and _wants_privacy(request) else party_of(request.from_)
+    hidden = "Privacy" in headers and not privacy_of(request).isdisjoint(_PRIVATE)
+    return ANONYMOUS if hidden else party_of(request.from_)
 
 
-def _wants_privacy(request: Request) -> bool:
-    wanted = {word.strip().lower() for value in request.headers.split("Privacy") for word in value.split(";")}
-    return not wanted.isdisjoint(_PRIVATE)
+def privacy_of(request: Request) -> frozenset[str]:
+    """Return which kinds of privacy a caller wants, in lower case (RFC 3323 section 4.2)."""
+    values = request.headers.split("Privacy")
+    return frozenset(word.strip().lower() for value in values for word in value.split(";"))
 
 
 def dial_number(text: str) -> str:
