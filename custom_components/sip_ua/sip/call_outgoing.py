@@ -15,7 +15,7 @@ from .core import RELIABLE_TAG, SDP_TYPE, Core, Failure, NextHop
 from .dialog import Dialog, DialogKey
 from .dialog_call import DialogCall
 from .dialog_peer import DialogPeer
-from .errors import LocalProtocolError, RemoteProtocolError
+from .errors import AuthenticationFailure, LocalProtocolError, RemoteProtocolError
 from .events import CallDirection, CallOutcome, CallState, EndedBy, LadderStep, RegistrationFailure
 from .forks import Fork
 from .headers import CSeq, Headers, NameAddr
@@ -307,8 +307,14 @@ class OutgoingCall(DialogCall):
         elif self._cancelled is not None:
             self._finish(self._cancelled, now, by=EndedBy.LOCAL, code=status, reason=response.reason)
         elif not (self._longer_interval(response) or self._secured(response) or self._redirected(response)):
-            reason = reason_of(response.headers) or response.reason
+            reason = reason_of(response.headers) or self._foreign_challenge or response.reason
             self._finish(outcome_of(status), now, by=EndedBy.REMOTE, code=status, reason=reason)
+
+    @property
+    def _foreign_challenge(self) -> str:
+        """Return who asked for our login and got none, "" where nobody did."""
+        error = None if self._invite is None else self._invite.login_error
+        return str(error) if error is not None and error.failure is AuthenticationFailure.FOREIGN else ""
 
     def _accepted(self, response: Response, now: float) -> None:
         invite = self._invite

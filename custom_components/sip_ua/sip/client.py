@@ -17,6 +17,7 @@ from .transaction import ClientTransaction
 
 MAX_LOGIN_ROUNDS = 3
 _CHALLENGES = (401, 407)
+STATUS_TRYING = 100
 _TRY_NEXT_SERVER = 503
 _SERVER_FAILURE = 500
 
@@ -52,6 +53,7 @@ class ClientRequest:
         self._index = 0
         self._way = NOWHERE
         self._heard = False
+        self._rang = False
         self._logins = 0
         self._stopped = False
         self.transaction: ClientTransaction | None = None
@@ -100,7 +102,7 @@ class ClientRequest:
             self._core.digest.authorize(request)
         self._core.complete(request, hop)
         self._way = self._core.large_requests.way(request, hop, now)
-        self._heard = False
+        self._heard = self._rang = False
         self.transaction = self._core.layer.request(request, self._way.remote, now)
         self.transaction.context = self
         if self._handlers.sent is not None:
@@ -114,6 +116,7 @@ class ClientRequest:
             self._heard = True
             self._core.learn_address(self._way, response)
         if status < 200:
+            self._rang = self._rang or (current and status > STATUS_TRYING)
             if current and self._handlers.provisional is not None:
                 self._handlers.provisional(response, self.hop, now)
             return
@@ -173,7 +176,13 @@ class ClientRequest:
             return False
         self._logins += 1
         try:
-            self._core.digest.challenged(response, repeated=transaction.sent > 1)
+            self._core.digest.challenged(
+                response,
+                repeated=transaction.sent > 1,
+                may_ask=lambda realm, proxy: self._core.realms.may_ask(
+                    realm, transaction.request, proxy=proxy, rang=self._rang
+                ),
+            )
         except AuthenticationError as error:
             self.login_error = error
             return False

@@ -22,6 +22,7 @@ from .large_requests import LargeRequests
 from .message import Request, Response
 from .overload import Overload
 from .params import NO_PARAMS, Params
+from .realms import Realms
 from .transaction import ServerTransaction, Timers, TransactionLayer
 from .uri import SipUri, Uri
 
@@ -74,6 +75,7 @@ class Core:
         self.digest = DigestClient(Credentials(account.login, account.password), entropy)
         self.large_requests = LargeRequests(account.transport)
         self.overload = Overload()
+        self.realms = Realms(account)
         self.lookups: list[Lookup] = []
         self.events: list[Event] = []
         self.sends: list[Send] = []

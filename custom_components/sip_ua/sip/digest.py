@@ -33,6 +33,7 @@ _HEADERS = {
 _UNCHALLENGEABLE = frozenset({"ACK", "CANCEL"})
 _RANK = {algorithm.name: rank for rank, algorithm in enumerate(ALGORITHMS.values())}
 
+type MayAsk = Callable[[str, bool], bool]
 type _RequestKey = tuple[str, int, str]
 
 
@@ -85,19 +86,22 @@ class DigestClient:
         self._entropy = entropy
         self._spaces: dict[tuple[bool, str], _Space] = {}
 
-    def challenged(self, response: Response, *, repeated: bool = False) -> None:
+    def challenged(self, response: Response, *, repeated: bool = False, may_ask: MayAsk | None = None) -> None:
         """Take in a 401 or 407, so that `authorize` can answer it.
+
+        `may_ask(realm, proxy)` tells whether a server of ours can have asked for that realm, as a proxy or not; one
+        that took our login before may ask again.
 
         A server without transactions takes the second copy of a good login, `repeated` by us or doubled on the way,
         for a replay of it. Where that may be, a login that was accepted before gets one more chance.
 
-        Raises AuthenticationError: NO_CREDENTIALS, MALFORMED (no challenge can be read), UNSUPPORTED_ALGORITHM,
-        or REFUSED where the request had already answered a fresh nonce of this realm and the new challenge is
-        not for a stale one.
+        Raises AuthenticationError: NO_CREDENTIALS, MALFORMED (no challenge can be read), UNSUPPORTED_ALGORITHM, FOREIGN
+        (nobody asks who may), or REFUSED where the request had already answered a fresh nonce of this realm and the new
+        challenge is not for a stale one.
         """
         if not self._credentials.username or not self._credentials.password:
             raise AuthenticationError(AuthenticationFailure.NO_CREDENTIALS, "a login is asked for and none is known")
-        challenges = self._choose(response)
+        challenges = self._choose(response, may_ask)
         cseq = response.cseq
         request = (response.call_id, cseq.number, cseq.method)
         for space_key, challenge in challenges.items():
@@ -155,10 +159,11 @@ class DigestClient:
             if host in space.hosts and space.count < MAX_NONCE_COUNT:
                 request.headers.add(_HEADERS[proxy][1], self._answer(space, request))
 
-    def _choose(self, response: Response) -> dict[tuple[bool, str], _Challenge]:
+    def _choose(self, response: Response, may_ask: MayAsk | None) -> dict[tuple[bool, str], _Challenge]:
         """Return the best challenge of each protection space of a response."""
         best: dict[tuple[bool, str], _Challenge] = {}
         read = unsupported = False
+        foreign = ""
         # Both header fields are read whatever the status: a forking proxy gathers them into one answer.
         for proxy, (asks, _answers, _informs) in _HEADERS.items():
             for value in _values(response, asks):
@@ -168,10 +173,18 @@ class DigestClient:
                     unsupported = unsupported or bool(value.get("nonce")) or value.scheme != "digest"
                     continue
                 key = (proxy, challenge.realm.text)
-                if key not in best or _RANK[challenge.algorithm.name] < _RANK[best[key].algorithm.name]:
+                known = self._spaces.get(key)
+                if may_ask is not None and not (known and known.proven) and not may_ask(challenge.realm.text, proxy):
+                    foreign = challenge.realm.text
+                elif key not in best or _RANK[challenge.algorithm.name] < _RANK[best[key].algorithm.name]:
                     best[key] = challenge
         if best:
             return best
+        if foreign:
+            raise AuthenticationError(
+                AuthenticationFailure.FOREIGN,
+                f"somebody else than our server asks for a login, for realm {foreign[:64]!r}",
+            )
         if read and unsupported:
             raise AuthenticationError(
                 AuthenticationFailure.UNSUPPORTED_ALGORITHM, "no offered login method is supported"

@@ -70,6 +70,8 @@ class AuthenticationFailure(StrEnum):
     NO_CREDENTIALS = "no_credentials"
     UNSUPPORTED_ALGORITHM = "unsupported_algorithm"
     REFUSED = "refused"
+    FOREIGN = "foreign"
+    """Somebody else than a server of ours asks."""
     MALFORMED = "malformed"
 
 

@@ -1,6 +1,6 @@
 """Which header fields of an INVITE people are shown, and what somebody on the way wanted nobody to see of them.
 
-RFC 3323 section 4.2 (Privacy), RFC 7044 section 10.1 (privacy of History-Info), RFC 5806 section 4 (that of Diversion),
+RFC 3323 section 4.2 (Privacy), RFC 7044 section 10.1 (privacy of History-Info), RFC 5806 (that of Diversion),
 RFC 7544 section 4 (what one means to the other).
 """
 
