@@ -24,6 +24,7 @@ from custom_components.sip_ua.const import (
     SECTION_SECURITY,
     SECTION_SERVERS,
     SECTION_TIMERS,
+    SUBENTRY_CONTACT,
     SUBENTRY_LINE,
 )
 from custom_components.sip_ua.coordinator import SipUaCoordinator
@@ -131,10 +132,14 @@ async def set_up(
     transport: str = "udp",
     options: Mapping[str, Any] | None = None,
     lines: Mapping[str, str] | None = None,
+    contacts: Mapping[str, Mapping[str, Any]] | None = None,
     security: Mapping[str, Any] | None = None,
     **timers: int,
 ) -> Home:
-    """Set the integration up with an account at a registrar on loopback; `lines` are names of numbers to watch."""
+    """Set the integration up with an account at a registrar on loopback.
+
+    `lines` are names of numbers to watch, `contacts` what the phone book says of names.
+    """
     typed = typed_account(
         port=port, password=password, number=number, transport=transport, timers=timers, security=security
     )
@@ -148,6 +153,10 @@ async def set_up(
         subentries_data=[
             ConfigSubentryData(data={CONF_NUMBER: watched}, subentry_type=SUBENTRY_LINE, title=name, unique_id=watched)
             for watched, name in (lines or {}).items()
+        ]
+        + [
+            ConfigSubentryData(data=data, subentry_type=SUBENTRY_CONTACT, title=name, unique_id=f"contact {name}")
+            for name, data in (contacts or {}).items()
         ],
     )
     entry.add_to_hass(hass)

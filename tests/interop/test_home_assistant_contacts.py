@@ -1,0 +1,97 @@
+"""The phone book in a real Home Assistant, with Kamailio in between and baresip at the other end."""
+
+import pytest
+from homeassistant.core import HomeAssistant
+
+from .conftest import Peers
+from .home import Home, set_up
+from .peers import Baresip, Kamailio
+
+pytestmark = [pytest.mark.interop, pytest.mark.peer("kamailio", "baresip")]
+
+BOB = {"number": "bob", "speed_dial": 1}
+DOOR = {"number": "bob", "door": {"door_station": True, "door_code": "*9#"}}
+
+
+async def registered(hass: HomeAssistant, kamailio: Kamailio, **contact: object) -> Home:
+    """Return a registered Home Assistant that knows Bob under another name."""
+    home = await set_up(hass, port=kamailio.port, password="hapw", contacts={"Uncle Robert": contact})
+    await home.until_state("registration", "registered")
+    return home
+
+
+async def press(home: Home, key: str) -> None:
+    entity_id = home.state(key).entity_id
+    await home.hass.services.async_call("button", "press", {"entity_id": entity_id}, blocking=True)
+
+
+async def switch_on(home: Home, key: str) -> None:
+    entity_id = home.state(key).entity_id
+    await home.hass.services.async_call("switch", "turn_on", {"entity_id": entity_id}, blocking=True)
+
+
+async def call_us(bob: Baresip, kamailio: Kamailio) -> None:
+    await bob.dial(f"sip:ha@{kamailio.address}")
+
+
+async def test_a_speed_dial_button_sets_up_a_call(hass: HomeAssistant, peers: Peers) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio)
+    home = await registered(hass, kamailio, **BOB)
+    await press(home, "speed_dial")
+    await bob.until_event("CALL_ESTABLISHED")
+    await home.until_state("call_state", "talking")
+    assert home.state("remote_name").state == "Uncle Robert"
+    assert (await home.until_event("answered"))["number"] == "bob"
+    await press(home, "hangup")
+    await bob.until_event("CALL_CLOSED")
+    await home.until_state("call_state", "idle")
+
+
+async def test_a_number_that_is_typed_is_dialed(hass: HomeAssistant, peers: Peers) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio)
+    home = await registered(hass, kamailio, **BOB)
+    text = home.state("number_to_dial").entity_id
+    await hass.services.async_call("text", "set_value", {"entity_id": text, "value": "uncle robert"}, blocking=True)
+    await press(home, "dial")
+    await bob.until_event("CALL_ESTABLISHED")
+    await home.call("hangup")
+    await home.until_event("ended")
+
+
+async def test_the_door_station_rings_is_answered_by_itself_and_opened(hass: HomeAssistant, peers: Peers) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio)
+    home = await registered(hass, kamailio, **DOOR, on_call="auto_answer")
+    await switch_on(home, "auto_answer")
+    await call_us(bob, kamailio)
+    incoming = await home.until_event("incoming")
+    assert incoming["name"] == "Uncle Robert"
+    assert home.state("doorbell").attributes["event_type"] == "ring"
+    await home.until_state("call_state", "talking")
+    await bob.until_event("CALL_ESTABLISHED")
+    await press(home, "open_door")
+    await bob.until(lambda: bob.digits == "*9#", "the door station hears the code")
+    await bob.hangup()
+    await home.until_event("ended")
+
+
+@pytest.mark.parametrize(
+    ("on_call", "switched", "code", "outcome"), [("ring", True, "480", "missed"), ("block", False, "486", "declined")]
+)
+async def test_who_may_not_ring_is_refused(
+    hass: HomeAssistant, peers: Peers, on_call: str, switched: bool, code: str, outcome: str
+) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio)
+    home = await registered(hass, kamailio, **BOB, on_call=on_call)
+    if switched:
+        await switch_on(home, "do_not_disturb")
+    await call_us(bob, kamailio)
+    ended = await home.until_event("ended")
+    assert (str(ended["code"]), ended["outcome"]) == (code, outcome)
+    closed = await bob.until_event("CALL_CLOSED")
+    assert code in closed.parameter
+    assert not any(event.kind == "CALL_RINGING" for event in bob.events)
+    assert "incoming" not in home.kinds()
