@@ -25,6 +25,7 @@ from custom_components.sip_ua import (
     services,
     validation,
 )
+from custom_components.sip_ua.audio_quality import AUDIO_QUALITY
 from custom_components.sip_ua.binary_sensor import LINE
 from custom_components.sip_ua.button import BUTTONS, CALL_CONTACT, DIAL, OPEN_THE_DOOR
 from custom_components.sip_ua.condition import CALL_STATES, CONDITIONS
@@ -52,7 +53,7 @@ ENTITIES = {
     "button": (*BUTTONS, DIAL, CALL_CONTACT, OPEN_THE_DOOR),
     "event": (CALL, VOICE_MAIL, DOORBELL),
     "notify": (SPEAK_MESSAGE,),
-    "sensor": (*SENSORS, *REGISTRATION_SENSORS, *MAIL_BOX_SENSORS),
+    "sensor": (*SENSORS, *REGISTRATION_SENSORS, *MAIL_BOX_SENSORS, AUDIO_QUALITY),
     "switch": SWITCHES,
     "text": (NUMBER_TO_DIAL,),
 }

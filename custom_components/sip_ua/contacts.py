@@ -219,10 +219,8 @@ class ContactBook:
         user, host = _split(uri) if uri else ("", "")
         if host:
             yield f"{user}@{host}"
-        if number and self._account.registers:
+        if number and (self._account.registers or not host):
             # Whoever calls by our server is one of its numbers, whatever host the server writes behind that.
-            yield self._plan.canonical(number)
-        elif number and self._is_own(host):
             yield self.key(number)
         if host:
             yield f"@{host}"

@@ -11,6 +11,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
+from .audio_quality import AudioQualitySensor
 from .call_view import call_data, messages_data, outcome_data
 from .const import KEY_MESSAGES_WAITING, PROBLEM_NONE, STATE_IDLE
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
@@ -139,18 +140,6 @@ def _last_call_duration(coordinator: SipUaCoordinator) -> float | None:
     return cast("float", outcome_data(call)["talk_duration"] or 0.0)
 
 
-def _audio_quality(coordinator: SipUaCoordinator) -> float | None:
-    """Return how the last call sounded here, as an estimated mean opinion score (1 to 4.5)."""
-    return None if coordinator.last_statistics is None else coordinator.last_statistics[1]["mos"]
-
-
-def _audio_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
-    if coordinator.last_statistics is None:
-        return {}
-    figures = coordinator.last_statistics[1]
-    return {key: figures[key] for key in ("receive_codec", "loss", "jitter_ms", "round_trip_ms", "remote_loss")}
-
-
 CALL_STATE = SipUaSensorDescription(
     key="call_state",
     translation_key="call_state",
@@ -215,17 +204,6 @@ SENSORS: tuple[SipUaSensorDescription, ...] = (
         suggested_display_precision=0,
         source=_last_call,
         value=_last_call_duration,
-        always=True,
-    ),
-    SipUaSensorDescription(
-        key="audio_quality",
-        translation_key="audio_quality",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        suggested_display_precision=1,
-        source=lambda coordinator: coordinator.last_statistics,
-        value=_audio_quality,
-        attributes=_audio_attributes,
         always=True,
     ),
 )
@@ -295,6 +273,7 @@ async def async_setup_entry(
     if coordinator.has_mail_box:
         descriptions += MAIL_BOX_SENSORS
     async_add_entities(SipUaSensor(coordinator, description) for description in descriptions)
+    async_add_entities([AudioQualitySensor(coordinator)])
 
 
 class SipUaSensor(SipUaStateEntity, SensorEntity):

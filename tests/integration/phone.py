@@ -62,6 +62,7 @@ class FakePhone:
         self.watched: dict[str, str] = {}
         self.playback_id = 0
         self.counters = Counters(strangers=7, overloads=2)
+        self.present_statistics: Any = None
         self._numbers = iter(range(1, 1000))
 
     # The methods of the real one
@@ -134,6 +135,9 @@ class FakePhone:
         self._ask("play", call_id, source, loop, volume_db)
         self.playback_id = next(self._numbers)
         return self.playback_id
+
+    async def statistics(self, call_id: str) -> Any:
+        return self.present_statistics
 
     def stop_playback(self, call_id: str, playback_id: int | None = None) -> None:
         self._ask("stop_playback", call_id, playback_id)

@@ -98,6 +98,8 @@ def test_only_exposed_contacts_are_found_for_voice_assistants(book: ContactBook)
         ("door", "sips:door@192.168.1.20", DOOR),
         ("door", "sip:door@192.168.1.21", None),
         ("", "sip:anonymous@anonymous.invalid", None),
+        ("sip:door@192.168.1.20", "", DOOR),
+        ("door@192.168.1.20:5062", "", DOOR),
         ("", "", None),
     ],
 )
@@ -115,6 +117,8 @@ def test_without_a_server_a_caller_is_its_address() -> None:
     assert book.by_party(Party("", "anybody", "sip:anybody@192.168.1.30:5060")) is gate
     assert book.by_party(Party("", "lamp", "sip:lamp@[2001:DB8::7]")) is lamp
     assert book.by_party(Party("", "lamp", "sip:lamp@192.168.1.31")) is None
+    assert book.by_number("sip:lamp@[2001:db8::7]") is lamp
+    assert ContactBook((), account, plan_of(None)).by_number("lamp") is None
 
 
 def test_the_phone_book_names_the_other_side(book: ContactBook) -> None:

@@ -1,12 +1,21 @@
 """What the entities of an account show, with no call, one, and several."""
 
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import Event, HomeAssistant, State
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_capture_events,
+    async_fire_time_changed,
+)
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.sip_ua.const import CALL_MEDIA, DOMAIN, EVENT_CALL, CallEventType
@@ -263,15 +272,35 @@ async def test_audio_quality_is_there_for_those_who_want_it(
     state = hass.states.get(entity_id)
     assert state is not None
     assert state.state == STATE_UNKNOWN
+
+    def shown() -> tuple[str, Any, Any]:
+        state = hass.states.get(entity_id)
+        assert state is not None
+        return state.state, state.attributes.get("loss"), state.attributes.get("receive_codec")
+
+    async def listen() -> None:
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=11))
+        await hass.async_block_till_done()
+
+    phone.present_statistics = replace(STATISTICS, mos=3.2, loss=0.04)
+    await listen()
+    assert shown() == (STATE_UNKNOWN, None, None), "there is no call to listen to"
     call_id = phone.ring()
     phone.enter(call_id, CallState.TALKING)
+    await listen()
+    assert shown() == ("3.2", 0.04, "PCMA")
     phone.end(call_id)
     phone.tell_statistics(call_id, STATISTICS)
-    state = hass.states.get(entity_id)
-    assert state is not None
-    assert state.state == "4.1"
-    assert state.attributes["loss"] == 0.01
-    assert state.attributes["receive_codec"] == "PCMA"
+    assert shown() == ("4.1", 0.01, "PCMA")
+    other = phone.ring()
+    phone.enter(other, CallState.TALKING)
+    assert shown() == ("4.1", 0.01, "PCMA"), "nothing is known of the new call yet"
+    phone.present_statistics = None
+    await listen()
+    assert shown() == ("4.1", 0.01, "PCMA")
+    phone.end(other)
+    phone.fail(RegistrationFailure.NO_ANSWER)
+    assert shown() == ("4.1", 0.01, "PCMA")
 
 
 async def test_without_registration_calls_are_unavailable_and_the_reason_is_not(phone: FakePhone, shown: Shown) -> None:
