@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
@@ -32,6 +33,7 @@ from .sip.events import CallSnapshot, Party
 
 MAX_CONTACTS: Final = 200
 SPEED_DIALS: Final = range(1, 100)
+LOOKUPS_KEPT: Final = 64
 
 _SCHEMES: Final = ("sip:", "sips:", "tel:")
 _speed_dial = re.compile(r"#([0-9]{2})").fullmatch
@@ -124,6 +126,8 @@ class ContactBook:
         self._hosts = {host.lower() for host in _own_hosts(account)}
         self._by_number: dict[str, Contact] = {}
         self._by_speed_dial: dict[int, Contact] = {}
+        # Every event of a call asks who that is.
+        self._look_up = lru_cache(maxsize=LOOKUPS_KEPT)(self._search)
         for contact in self.contacts:
             if contact.speed_dial is not None:
                 self._by_speed_dial.setdefault(contact.speed_dial, contact)
@@ -186,12 +190,11 @@ class ContactBook:
 
     def by_number(self, number: str, uri: str = "") -> Contact | None:
         """Return the contact of a number in whatever form it is written, or of a SIP address."""
-        if not self._by_number:
-            return None
-        for key in self._keys(number, uri):
-            if (contact := self._by_number.get(key)) is not None:
-                return contact
-        return None
+        return self._look_up(number, uri) if self._by_number else None
+
+    def _search(self, number: str, uri: str) -> Contact | None:
+        known = (self._by_number.get(key) for key in self._keys(number, uri))
+        return next((contact for contact in known if contact is not None), None)
 
     def by_party(self, party: Party) -> Contact | None:
         """Return the contact that the other side of a call is."""

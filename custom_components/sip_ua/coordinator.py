@@ -267,7 +267,8 @@ class SipUaCoordinator:
         if (refusal := self.reception.refusal(call)) is None:
             return False
         self._turned_away.add(call.id)
-        self.phone.turn_away(call.id, refusal.code, missed=refusal.missed)
+        with contextlib.suppress(LocalProtocolError):
+            self.phone.turn_away(call.id, refusal.code, missed=refusal.missed)
         return True
 
     async def _async_answer_later(self, call_id: str) -> None:

@@ -2,7 +2,7 @@
 
 from typing import override
 
-from homeassistant.components.notify import NotifyEntity, NotifyEntityDescription
+from homeassistant.components.notify import NotifyEntity, NotifyEntityDescription, NotifyEntityFeature
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -26,7 +26,9 @@ async def async_setup_entry(
 
 
 class ContactNotify(ContactEntity, NotifyEntity):
-    """Tells a contact something by telephone."""
+    """Tells a contact something by telephone; the title is spoken first."""
+
+    _attr_supported_features = NotifyEntityFeature.TITLE
 
     @override
     async def async_send_message(self, message: str, title: str | None = None) -> None:
