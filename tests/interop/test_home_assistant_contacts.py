@@ -1,14 +1,21 @@
 """The phone book in a real Home Assistant, with Kamailio in between and baresip at the other end."""
 
+from pathlib import Path
+
 import pytest
 from homeassistant.core import HomeAssistant
+
+from custom_components.sip_ua import announcement
+from custom_components.sip_ua.net.audio import FileSource
 
 from .conftest import Peers
 from .home import Home, set_up
 from .peers import Baresip, Kamailio
+from .tone import assert_tone, sine, write_wav
 
 pytestmark = [pytest.mark.interop, pytest.mark.peer("kamailio", "baresip")]
 
+OUR_HZ, OUR_DBFS, RATE = 1000.0, -15.0, 8_000
 BOB = {"number": "bob", "speed_dial": 1}
 DOOR = {"number": "bob", "door": {"door_station": True, "door_code": "*9#"}}
 
@@ -58,6 +65,25 @@ async def test_a_number_that_is_typed_is_dialed(hass: HomeAssistant, peers: Peer
     await bob.until_event("CALL_ESTABLISHED")
     await home.call("hangup")
     await home.until_event("ended")
+
+
+async def test_a_message_is_called_spoken_and_ended(
+    hass: HomeAssistant, peers: Peers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoken = write_wav(tmp_path / "spoken.wav", sine(OUR_HZ, 1.5, RATE, OUR_DBFS), RATE)
+    monkeypatch.setattr(announcement, "speech_source", lambda *_, **__: FileSource(spoken))
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio)
+    home = await registered(hass, kamailio, **BOB)
+    data = {"entity_id": home.state("speak").entity_id, "message": "Dinner"}
+    sending = hass.async_create_task(hass.services.async_call("notify", "send_message", data, blocking=True))
+    assert_tone(await bob.until_heard(1.0), OUR_HZ, OUR_DBFS)
+    await sending
+    await bob.until_event("CALL_CLOSED")
+    ended = await home.until_event("ended")
+    assert (ended["outcome"], ended["ended_by"], ended["name"]) == ("answered", "local", "Uncle Robert")
+    assert ended["talk_duration"] >= 2 * 1.5 + announcement.REPEAT_PAUSE
+    assert home.kinds().count("playback_finished") == 2
 
 
 async def test_the_door_station_rings_is_answered_by_itself_and_opened(hass: HomeAssistant, peers: Peers) -> None:
