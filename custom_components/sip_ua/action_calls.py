@@ -1,7 +1,7 @@
 """What actions have in common: which account, which call, what is to be heard, and what is answered."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -84,11 +84,17 @@ def loaded_coordinators(call: ServiceCall) -> list[SipUaCoordinator]:
 
 
 @callback
-def calling_coordinator(call: ServiceCall) -> SipUaCoordinator:
-    """Return the account that is to place a call; it has to be named where there are several, and to be registered."""
+def calling_coordinator(call: ServiceCall, texts: Iterable[str]) -> SipUaCoordinator:
+    """Return the account that is to call what `texts` name; it has to be registered.
+
+    Where there are several it has to be named, unless all are contacts of one of them only.
+    """
     coordinators = loaded_coordinators(call)
     if len(coordinators) > 1:
-        raise validation_error("account_required")
+        texts = tuple(texts)
+        coordinators = [known for known in coordinators if all(map(known.contacts.knows, texts))]
+        if len(coordinators) != 1:
+            raise validation_error("account_required")
     require_reachable(coordinators[0])
     return coordinators[0]
 

@@ -162,6 +162,12 @@ class ContactBook:
         match = _speed_dial(text.strip())
         return self._by_speed_dial.get(int(match[1])) if match else None
 
+    def knows(self, text: str) -> bool:
+        """Return whether a text is the speed dial or a name of contacts, and nothing else that could be dialed."""
+        if self.by_speed_dial(text) is not None:
+            return True
+        return not (is_keys(text) or _is_address(text)) and bool(self.find(text))
+
     def target(self, text: str) -> str:
         """Return the number or address to dial for a contact's name, a speed dial, a number or an address.
 

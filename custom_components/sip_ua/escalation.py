@@ -281,7 +281,7 @@ class Escalation:
 async def async_call_out(call: ServiceCall) -> ServiceResponse:
     """Call numbers until somebody accepts, and return who that was."""
     data = call.data
-    coordinator = calling_coordinator(call)
+    coordinator = calling_coordinator(call, data[ATTR_NUMBERS])
     numbers = tuple(target_of(coordinator, number) for number in data[ATTR_NUMBERS])
 
     async def make_sound() -> AudioSource | None:

@@ -134,7 +134,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 async def _dial(call: ServiceCall) -> ServiceResponse:
     """Place a call, and say how it went as far as was waited for."""
-    coordinator = calling_coordinator(call)
+    coordinator = calling_coordinator(call, (call.data[ATTR_NUMBER],))
     target = target_of(coordinator, call.data[ATTR_NUMBER])
     source = await optional_sound(call.hass, call.data)
     if source is None and call.data[ATTR_HANGUP_AFTER]:

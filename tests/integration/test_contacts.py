@@ -198,6 +198,19 @@ async def test_a_watched_contact_has_a_device_with_its_state(
     assert devices["Office"] == "Contact"
 
 
+async def test_a_contact_that_one_account_has_tells_which_is_to_call(
+    hass: HomeAssistant, phone: FakePhone, other_phone: FakePhone
+) -> None:
+    await hass.services.async_call(DOMAIN, "dial", {"number": "Grandma"}, blocking=True)
+    await hass.services.async_call(DOMAIN, "dial", {"number": "#01"}, blocking=True)
+    assert [what[:2] for what in phone.did] == [("dial", "0301234567")] * 2
+    for number in ("611", "#02", "nobody", "office@fritz.box"):
+        with pytest.raises(ServiceValidationError) as raised:
+            await hass.services.async_call(DOMAIN, "dial", {"number": number}, blocking=True)
+        assert raised.value.translation_key == "account_required"
+    assert other_phone.did == []
+
+
 # The form
 
 
