@@ -15,6 +15,7 @@ from .entity import async_add_device, async_follow_identity, async_forget
 from .issues import async_remind_of_missing_check
 from .net.errors import LocalAddressError, LocalPortInUseError
 from .services import async_setup_services
+from .switch import async_restore_switches
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -41,6 +42,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> boo
     """Switch the phone of an account on; a registration that fails goes on trying by itself."""
     coordinator = SipUaCoordinator(hass, entry)
     entry.async_on_unload(coordinator.async_stop)
+    await async_follow_identity(hass, entry)
+    async_restore_switches(hass, entry, coordinator.reception)
     try:
         await coordinator.async_start()
     except LocalPortInUseError as error:
@@ -63,7 +66,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> boo
         async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, coordinator.async_follow_settings)
     )
     async_remind_of_missing_check(hass, entry)
-    await async_follow_identity(hass, entry)
     if not coordinator.has_mail_box:
         async_forget(hass, entry, MAIL_BOX_ENTITIES)
     async_forget(hass, entry, unwanted(coordinator.contacts))

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any, override
 
 from homeassistant.components.switch import SwitchEntity, SwitchEntityDescription
-from homeassistant.const import STATE_ON, EntityCategory
-from homeassistant.core import HomeAssistant
+from homeassistant.const import STATE_ON, EntityCategory, Platform
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
-from homeassistant.helpers.restore_state import RestoreEntity
+from homeassistant.helpers.restore_state import RestoreEntity, async_get as async_get_restored
 
-from .const import KEY_AUTO_ANSWER, KEY_DO_NOT_DISTURB
+from .const import DOMAIN, KEY_AUTO_ANSWER, KEY_DO_NOT_DISTURB
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
-from .entity import SipUaEntity
+from .entity import SipUaEntity, unique_id_in
 from .reception import Reception
 
 PARALLEL_UPDATES = 0
@@ -51,6 +52,19 @@ SWITCHES: tuple[SipUaSwitchDescription, ...] = (
 )
 
 
+@callback
+def async_restore_switches(hass: HomeAssistant, entry: SipUaConfigEntry, reception: Reception) -> None:
+    """Switch everything as it was, before the first call can come in; what is disabled stays off."""
+    registry = er.async_get(hass)
+    last_states = async_get_restored(hass).last_states
+    for description in SWITCHES:
+        entity_id = registry.async_get_entity_id(Platform.SWITCH, DOMAIN, unique_id_in(entry, description.key))
+        if entity_id is None or (last := last_states.get(entity_id)) is None:
+            continue
+        if (entity := registry.async_get(entity_id)) is not None and not entity.disabled:
+            description.set(reception, last.state.state == STATE_ON)
+
+
 async def async_setup_entry(
     hass: HomeAssistant, entry: SipUaConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
@@ -59,7 +73,7 @@ async def async_setup_entry(
 
 
 class SipUaSwitch(SipUaEntity, SwitchEntity, RestoreEntity):
-    """A switch that stays as it was over a restart, and can be switched without registration."""
+    """A switch that is stored for the next start, and can be switched without registration."""
 
     entity_description: SipUaSwitchDescription
 
@@ -67,13 +81,6 @@ class SipUaSwitch(SipUaEntity, SwitchEntity, RestoreEntity):
         """Take the reception that is to be switched."""
         super().__init__(coordinator, description)
         self._reception = coordinator.reception
-
-    @override
-    async def async_added_to_hass(self) -> None:
-        """Switch it as it was."""
-        await super().async_added_to_hass()
-        if (last := await self.async_get_last_state()) is not None:
-            self.entity_description.set(self._reception, last.state == STATE_ON)
 
     @property
     @override

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from homeassistant.core import Event, HomeAssistant, State
-from homeassistant.helpers import condition
+from homeassistant.helpers import condition, entity_registry as er
 from homeassistant.helpers.condition import async_validate_condition_config
 from pytest_homeassistant_custom_component.common import MockConfigEntry, mock_restore_cache
 
@@ -92,11 +92,25 @@ async def test_do_not_disturb_cuts_no_call_and_lets_some_ring(hass: HomeAssistan
     assert state(hass, CALL_STATE) == "ringing"
 
 
+def known_before(hass: HomeAssistant, entry: MockConfigEntry, **disabled: er.RegistryEntryDisabler) -> None:
+    """Let the switches be known from an earlier run, in which they were on."""
+    entry.add_to_hass(hass)
+    for key in ("do_not_disturb", "auto_answer"):
+        er.async_get(hass).async_get_or_create(
+            "switch",
+            "sip_ua",
+            f"{entry.unique_id}-{key}",
+            config_entry=entry,
+            suggested_object_id=f"620_fritz_box_{key}",
+            disabled_by=disabled.get(key),
+        )
+    mock_restore_cache(hass, [State(DO_NOT_DISTURB, "on"), State(AUTO_ANSWER, "on")])
+
+
 async def test_the_switches_stay_over_a_restart_without_registration(
     hass: HomeAssistant, phones: Phones, entry: MockConfigEntry
 ) -> None:
-    mock_restore_cache(hass, [State(DO_NOT_DISTURB, "on"), State(AUTO_ANSWER, "on")])
-    entry.add_to_hass(hass)
+    known_before(hass, entry)
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     phones[-1].fail(RegistrationFailure.NO_ANSWER)
@@ -104,6 +118,30 @@ async def test_the_switches_stay_over_a_restart_without_registration(
     phones[-1].register()
     call_id = phones[-1].ring(GRANDMA)
     assert phones[-1].did == [("turn_away", call_id, 480)]
+
+
+async def test_the_first_call_after_a_restart_is_not_heard_either(
+    hass: HomeAssistant, phones: Phones, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def start(phone: FakePhone) -> None:
+        phone.register()
+        phone.ring(GRANDMA)
+
+    monkeypatch.setattr(FakePhone, "start", start)
+    known_before(hass, entry)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    assert [what[0] for what in phones[-1].did] == ["turn_away"]
+    assert state(hass, LAST_CALL) == "missed"
+
+
+async def test_a_switch_that_is_disabled_is_off(hass: HomeAssistant, phones: Phones, entry: MockConfigEntry) -> None:
+    known_before(hass, entry, do_not_disturb=er.RegistryEntryDisabler.USER)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    phones[-1].register()
+    phones[-1].ring(GRANDMA)
+    assert phones[-1].did == []
+    assert state(hass, AUTO_ANSWER) == "on"
 
 
 async def test_the_switches_stay_over_a_reload(
