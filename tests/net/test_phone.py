@@ -17,6 +17,7 @@ from custom_components.sip_ua.net.registration_check import check_registration
 from custom_components.sip_ua.net.resolver import Resolver
 from custom_components.sip_ua.net.transport import Transports
 from custom_components.sip_ua.rtp.tones import ToneSender
+from custom_components.sip_ua.sip import overload
 from custom_components.sip_ua.sip.account import Account, DtmfMethod, NetworkSettings, ServerAddress, Transport
 from custom_components.sip_ua.sip.address import Address
 from custom_components.sip_ua.sip.admission import STRANGER_CALL_BURST
@@ -35,7 +36,6 @@ from custom_components.sip_ua.sip.events import (
     RegistrationFailure,
 )
 from custom_components.sip_ua.sip.message import Request, Response, parse_message
-from custom_components.sip_ua.sip.overload import PACES
 from custom_components.sip_ua.sip.sdp import parse_sdp
 from custom_components.sip_ua.sip.transaction import Timers
 from custom_components.sip_ua.sip.uri import SipUri
@@ -404,17 +404,19 @@ async def test_a_telephone_that_listens_at_every_address_names_the_one_that_it_i
 
 
 async def test_calls_that_are_refused_for_too_much_to_do_are_told_once(
-    start: Start, caplog: pytest.LogCaptureFixture
+    start: Start, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    calls = STRANGER_CALL_BURST
+    for name, value in {"LATE": 0.1, "PATIENCE": 0.0, "STEP": 0.001, "MORE": 0.9}.items():
+        monkeypatch.setattr(overload, name, value)
     bob = await start()
-    calls, (late, most) = STRANGER_CALL_BURST, PACES[2]
     with caplog.at_level(logging.WARNING), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller:
         port = bob.account.network.local_port
         for number in range(calls):
             caller.sendto(invite(number, f"{HOME}:{port}"), (HOME, port))
-        hold_up(late + 0.05)
+        hold_up(0.3)
         await eventually(lambda: len(bob.heard(IncomingCall)) + bob.phone.counters.overloads == calls)
-    assert 0 < len(bob.heard(IncomingCall)) <= most
+    assert 0 < len(bob.heard(IncomingCall)) < calls
     assert [record.getMessage() for record in caplog.records if record.name.startswith("custom_components")] == [
         "home.example: too much to do, new calls are refused for the moment"
     ]

@@ -96,8 +96,8 @@ class Admission:
         """Return the terms on which to take in a request of `size` octets."""
         proven = source.transport is not Transport.UDP or self._core.is_server(source)
         unlimited = proven or self._dialog(request) is not None
-        calls = request.method == "INVITE"
-        return Terms(None if unlimited else ALLOWANCE * size, calls and self._core.overload.refuses_calls(now))
+        no_calls = request.method == "INVITE" and self._core.overload.refuses(request.call_id, now)
+        return Terms(None if unlimited else ALLOWANCE * size, no_calls)
 
     def _dialog(self, request: Request) -> DialogCall | Subscription | None:
         key = request.call_id, request.to.tag or ""

@@ -157,7 +157,7 @@ class UserAgent:
         if not admission.reads(data, source):
             return
         if late is not None:
-            core.overload.tell(late, now)
+            core.overload.message_waited(late, now)
         core.arrival = hop
         try:
             message = parse_message(data)
@@ -177,7 +177,7 @@ class UserAgent:
         """Do what is due."""
         due = self.next_timer()
         if due is not None and due <= now:
-            self._core.overload.tell(now - due, now)
+            self._core.overload.timer_fired(now - due, now)
         self._core.layer.handle_timer(now)
         self._work(now)
         self._core.alarms.run(now)
