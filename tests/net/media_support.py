@@ -222,3 +222,16 @@ def loud_part(pcm: bytes, threshold: int = 200) -> bytes:
     samples = array.array("h", pcm)
     loud = [n for n, sample in enumerate(samples) if abs(sample) > threshold]
     return samples[loud[0] : loud[-1] + 1].tobytes() if loud else b""
+
+
+def split(pcm: bytes) -> tuple[bytes, bytes]:
+    """Return left and right of PCM of two channels."""
+    samples = array.array("h", pcm)
+    return samples[::2].tobytes(), samples[1::2].tobytes()
+
+
+def first_loud(pcm: bytes, *, from_sample: int = 0, threshold: int = 1000) -> int:
+    """Return the number of the first loud sample from one on."""
+    samples = array.array("h", pcm)
+    first = max(0, from_sample)
+    return next(first + n for n, sample in enumerate(samples[first:]) if abs(sample) > threshold)

@@ -1,5 +1,6 @@
 """Errors of the runtime, in the one tree of `sip.errors`, so that a caller has a single base to catch."""
 
+from enum import StrEnum
 from typing import ClassVar
 
 from ..sip.errors import SipError
@@ -23,6 +24,29 @@ class MediaStoppedError(SipError):
 
 class AudioError(SipError):
     """A sound that cannot be played; the text says why, for people."""
+
+
+class RecordingFault(StrEnum):
+    """Why a recording broke off or did not begin."""
+
+    DISK_FULL = "disk_full"
+    NOT_WRITABLE = "not_writable"
+    OUTSIDE = "outside"
+    NAMES_TAKEN = "names_taken"
+    NO_ENCODER = "no_encoder"
+    REMOVED = "removed"
+    TOO_LONG = "too_long"
+    TOO_SLOW = "too_slow"
+    FAILED = "failed"
+
+
+class RecordingError(SipError):
+    """A recording that cannot be written; the text says why, for people."""
+
+    def __init__(self, fault: RecordingFault, text: str) -> None:
+        """Keep the kind of fault beside the text."""
+        super().__init__(text)
+        self.fault = fault
 
 
 class LocalPortInUseError(SipError):

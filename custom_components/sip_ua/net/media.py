@@ -14,7 +14,7 @@ from .media_link import MediaLink
 from .media_messages import AskClock, Notice, OpenStream
 from .media_stream import MediaStream
 from .ports import PortPair, PortPool, PortRange
-from .recorder import RecordedSides
+from .recording_order import RecordedSides
 from .rooms import Room
 from .stream_events import StreamEvent
 from .worker_threads import WorkerThreads

@@ -11,6 +11,7 @@ from .audio_pipe import AudioReader
 from .media_clock import ClockStatistics
 from .ports import PortPair
 from .recorder import RecordingPipe
+from .recording_order import RecordingTone
 from .rooms import Room
 from .stream_events import RtpStatistics, StreamEvent, VoiceHeard
 
@@ -81,10 +82,11 @@ class CancelDigits:
 
 @dataclass(frozen=True, slots=True)
 class StartRecording:
-    """Write what is heard and said from now on."""
+    """Write what is heard and said from now on, with a tone for the far end."""
 
     stream: int
     pipe: RecordingPipe
+    tone: RecordingTone = RecordingTone.NONE
 
 
 @dataclass(frozen=True, slots=True)

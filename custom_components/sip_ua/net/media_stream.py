@@ -13,7 +13,7 @@ from ..sip.errors import LocalProtocolError
 from ..sip.info import check_digits
 from ..sip.offer_answer import NegotiatedMedia
 from .audio import AudioSource, PreparedAudio, prepare
-from .errors import MediaStoppedError
+from .errors import MediaStoppedError, RecordingFault
 from .media_link import MediaLink
 from .media_messages import (
     AskStatistics,
@@ -33,9 +33,17 @@ from .media_messages import (
     StopRecording,
 )
 from .media_socket import is_numeric
-from .recorder import RecordedSides, Recorder, RecordingPipe
+from .recorder import Recorder, RecordingPipe
+from .recording_order import RecordedSides, RecordingOrder
 from .rooms import Room
-from .stream_events import RecordingFinished, RtpStatistics, StreamEvent, StreamFailed, VoiceHeard
+from .stream_events import (
+    RecordingFinished,
+    RecordingStarted,
+    RtpStatistics,
+    StreamEvent,
+    StreamFailed,
+    VoiceHeard,
+)
 from .worker_threads import WorkerThreads
 
 _LOGGER = logging.getLogger(__name__)
@@ -75,6 +83,7 @@ class MediaStream:
         self._listeners: list[Callable[[VoiceHeard], None]] = []
         self._media: NegotiatedMedia | None = None
         self._recordings = 0
+        self._recording_path = Path()
         self._recorded = asyncio.Event()
         self._recorded.set()
         self._closed = False
@@ -145,24 +154,29 @@ class MediaStream:
         self._post(CancelDigits(self._number))
 
     def record(self, path: Path, sides: RecordedSides = RecordedSides.RECEIVED) -> None:
-        """Write the voice into a WAV file from now on, in place of an earlier recording; the path is taken as it is.
+        """Write the voice into a WAV file from now on; the path is taken as it is."""
+        self.record_as(RecordingOrder(path=path, sides=sides))
 
-        `RecordingFinished` tells the end and whether it went well.
+    def record_as(self, order: RecordingOrder) -> None:
+        """Write the voice into a file from now on, in place of an earlier recording.
+
+        `RecordingStarted` tells that there is sound in the file, `RecordingFinished` the end and whether it went well.
         """
         self._check()
         pipe = RecordingPipe()
-        recorder = Recorder(path, sides, pipe, self._report_recording)
+        recorder = Recorder(order, pipe, self._report_recording)
         self._workers.start(recorder.run, pipe.close, f"recording {self._number}")
         self._recordings += 1
+        self._recording_path = order.path
         self._recorded.clear()
         try:
-            self._post(StartRecording(self._number, pipe))
+            self._post(StartRecording(self._number, pipe, order.tone))
         except BaseException:
             pipe.close()
             raise
 
-    def _report_recording(self, event: RecordingFinished) -> None:
-        """Take over the end of a recording from its thread."""
+    def _report_recording(self, event: RecordingStarted | RecordingFinished) -> None:
+        """Take over the news of a recording from its thread."""
         self._link.report(Notice(self._number, event), vital=True)
 
     def listen(self, listener: Callable[[VoiceHeard], None]) -> Callable[[], None]:
@@ -210,14 +224,20 @@ class MediaStream:
                 reply = await self._link.ask(lambda token: CloseStream(self._number, token))
                 if isinstance(reply, RtpStatistics):
                     self.statistics_at_end = reply
-            with contextlib.suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(RECORDING_TIMEOUT):
                     await self._recorded.wait()
+            except TimeoutError:
+                self.receive_event(
+                    RecordingFinished(self._recording_path, 0.0, "the disk does not answer", RecordingFault.TOO_SLOW)
+                )
         finally:
             self._on_closed(self._number)
 
     def receive_event(self, event: StreamEvent | VoiceHeard) -> None:
         """Pass on what the media thread tells; an error of the listener is logged and harms nobody else."""
+        if isinstance(event, RecordingStarted):
+            self._recording_path = event.path
         if isinstance(event, RecordingFinished):
             self._recordings -= 1
             if not self._recordings:

@@ -28,14 +28,31 @@ from ..sip.transaction import Timers
 from .audio import AudioSource
 from .driver import Driver
 from .media import MediaEngine, RecordedSides, Room
-from .phone_events import CallStatistics, MediaTimedOut, PhoneEvent, PlaybackFinished
+from .phone_events import (
+    CallStatistics,
+    MediaTimedOut,
+    PhoneEvent,
+    PlaybackFinished,
+    RecordingFinished,
+    RecordingStarted,
+)
 from .ports import PortPair
+from .recording_order import RecordingOrder
 from .resolver import Resolver
 from .stream_events import RtpStatistics
 from .voice import Voice
 from .voices import Voices
 
-__all__ = ["CallStatistics", "MediaTimedOut", "Phone", "PhoneEvent", "PlaybackFinished", "check_target"]
+__all__ = [
+    "CallStatistics",
+    "MediaTimedOut",
+    "Phone",
+    "PhoneEvent",
+    "PlaybackFinished",
+    "RecordingFinished",
+    "RecordingStarted",
+    "check_target",
+]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -290,6 +307,10 @@ class Phone:
     def record(self, call_id: str, path: Path, sides: RecordedSides = RecordedSides.RECEIVED) -> None:
         """Write the voice of a call into a WAV file."""
         self._voices.connected(call_id).stream.record(path, sides)
+
+    def record_as(self, call_id: str, order: RecordingOrder) -> None:
+        """Write the voice of a call into a file of any kind; `RecordingStarted` and `RecordingFinished` tell of it."""
+        self._voices.connected(call_id).stream.record_as(order)
 
     def stop_recording(self, call_id: str) -> None:
         """End the recording of a call."""

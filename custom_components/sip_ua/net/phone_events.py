@@ -1,9 +1,11 @@
 """What a telephone tells beside the events of signalling: what became of the voice of a call."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..rtp.session import RtpStatistics
 from ..sip.events import Event
+from .stream_events import RecordingFinished as Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +16,22 @@ class PlaybackFinished:
     playback_id: int
     error: str | None = None
     stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStarted:
+    """The first sound of a recording is in its file."""
+
+    call_id: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFinished:
+    """A recording has ended; it may be told shortly after the end of its call."""
+
+    call_id: str
+    result: Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +49,4 @@ class CallStatistics:
     statistics: RtpStatistics | None
 
 
-type PhoneEvent = Event | PlaybackFinished | MediaTimedOut | CallStatistics
+type PhoneEvent = Event | PlaybackFinished | RecordingStarted | RecordingFinished | MediaTimedOut | CallStatistics

@@ -1,32 +1,23 @@
-"""Recordings of a call in WAV files, written by a worker thread so that no disk can hold up the media thread."""
+"""Recordings of a call, written by a worker thread so that no disk can hold up the media thread."""
 
 import contextlib
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
-from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import BinaryIO, Final
+from typing import Final
 
 import audioop
 
 from .audio_pipe import SAMPLE_BYTES
-from .resample import Resampler
-from .stream_events import RecordingFinished
-from .wav_header import write_wav_header
+from .recording_file import SoundFile, check_encoder, create, fault_of, file_rate, open_sound
+from .recording_order import RecordedSides, RecordingOrder
+from .recording_track import RecordingTrack
+from .stream_events import RecordingFinished, RecordingStarted
 
 BLOCK_FRAMES: Final = 10
 MAX_WAITING: Final = 100
 """Blocks that may wait for the disk; later ones become silence in the recording."""
-
-
-class RecordedSides(StrEnum):
-    """Whose voice is recorded; in stereo the far end is on the left and we are on the right."""
-
-    RECEIVED = "received"
-    SENT = "sent"
-    MIXED = "mixed"
-    STEREO = "stereo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +83,11 @@ class RecordingTap:
         if self._frames >= BLOCK_FRAMES:
             self._flush()
 
+    def skip(self, seconds: float) -> None:
+        """Leave out a time in which nothing was heard or said, because the machine stood still."""
+        self._flush()
+        self._lost += seconds
+
     def close(self) -> None:
         """Pass on the rest and let the writer finish."""
         self._flush()
@@ -119,61 +115,139 @@ class RecordingTap:
 
 
 class Recorder:
-    """Writes one WAV file; `run` is the whole life of the worker thread."""
+    """Writes one file; `run` is the whole life of the worker thread."""
 
     def __init__(
-        self, path: Path, sides: RecordedSides, pipe: RecordingPipe, report: Callable[[RecordingFinished], None]
+        self,
+        order: RecordingOrder,
+        pipe: RecordingPipe,
+        report: Callable[[RecordingStarted | RecordingFinished], None],
     ) -> None:
-        """Write to `path`, overwriting it, and report the end from the worker thread."""
-        self._path = path
-        self._sides = sides
+        """Report beginning and end from the worker thread."""
+        self._order = order
         self._pipe = pipe
         self._report = report
-        self._channels = 2 if sides is RecordedSides.STEREO else 1
+        self._path = order.path
+        self._made = False
         self._rate = 0
+        self._samples = 0
+        self._lost = 0.0
         self._size = 0
-        self._received = Resampler()
-        self._sent = Resampler()
+        self._received: RecordingTrack | None = None
+        self._sent: RecordingTrack | None = None
 
     def run(self) -> None:
         """Write to the end of the recording, or up to the first error."""
-        error: str | None = None
         try:
-            with self._path.open("wb") as file:
-                self._write(file)
+            check_encoder(self._order.file_format)
+            self._path, file = create(self._order)
+            self._made = self._order.root is not None
+            with file:
+                try:
+                    self._write(file)
+                finally:
+                    with contextlib.suppress(OSError):
+                        self._size = file.seek(0, io.SEEK_END)
         except Exception as failure:  # noqa: BLE001 - whatever it is, it must be told and not stop the call
-            reason = failure.strerror if isinstance(failure, OSError) else None
-            error = f"the recording {self._path.name} could not be written: {reason or failure}"
-            self._pipe.written.put(BlockWritten(more=False))
-        seconds = self._size / (SAMPLE_BYTES * self._channels * self._rate) if self._rate else 0.0
-        self._report(RecordingFinished(self._path, seconds, error))
+            self._give_up(failure)
+        else:
+            self._report(RecordingFinished(self._path, self._seconds, size=self._size, lost=self._lost))
 
-    def _write(self, file: BinaryIO) -> None:
-        """Write header and blocks, and at the end the right sizes."""
-        while not isinstance(block := self._pipe.blocks.get(), RecordingEnd):
-            if not self._rate:
-                self._rate = block.received_rate
-                # A recording that is cut off by a loss of power can be played all the same.
-                file.write(write_wav_header(self._rate, self._channels, None))
-            lost = bytes(SAMPLE_BYTES * self._channels * round(block.lost * self._rate))
-            pcm = lost + self._join(block)
-            file.write(pcm)
-            file.flush()
-            self._size += len(pcm)
-            self._pipe.written.put(BlockWritten())
-        file.seek(0)
-        file.write(write_wav_header(self._rate or 8000, self._channels, self._size))
+    @property
+    def _seconds(self) -> float:
+        return self._samples / self._rate if self._rate else 0.0
 
-    def _join(self, block: RecordedBlock) -> bytes:
-        """Return the samples of one block as the file has them."""
-        received = self._received.convert(block.received, block.received_rate, self._rate)
-        if self._sides is RecordedSides.RECEIVED:
-            return received
-        sent = self._sent.convert(block.sent, block.sent_rate, self._rate)
-        if self._sides is RecordedSides.SENT:
-            return sent
-        sent = sent[: len(received)].ljust(len(received), b"\0")
-        if self._sides is RecordedSides.MIXED:
-            return audioop.add(received, sent, SAMPLE_BYTES)
-        left, right = audioop.tostereo(received, SAMPLE_BYTES, 1, 0), audioop.tostereo(sent, SAMPLE_BYTES, 0, 1)
-        return audioop.add(left, right, SAMPLE_BYTES)
+    def _give_up(self, failure: Exception) -> None:
+        """Tell why nothing more is written; a new file without any sound is taken away."""
+        self._pipe.written.put(BlockWritten(more=False))
+        if self._made and not self._samples:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+            self._size = 0
+        reason = failure.strerror if isinstance(failure, OSError) else None
+        self._report(
+            RecordingFinished(
+                self._path,
+                self._seconds,
+                f"the recording {self._path.name} could not be written: {reason or failure}",
+                fault_of(failure),
+                self._size,
+                self._lost,
+            )
+        )
+
+    def _write(self, file: io.FileIO) -> None:
+        """Write what comes, and make the file whole however that ends."""
+        sound: SoundFile | None = None
+        try:
+            while not isinstance(block := self._pipe.blocks.get(), RecordingEnd):
+                if sound is None:
+                    sound = self._begin(file, block)
+                self._take(block)
+                self._append(sound, self._ready())
+                self._pipe.written.put(BlockWritten())
+            sound = sound or open_sound(file, self._order.file_format, 8000, self._order.sides.channels)
+            self._append(sound, self._rest())
+        except BaseException:
+            if sound is not None:
+                # The first error is the one that tells why.
+                with contextlib.suppress(Exception):
+                    sound.finish()
+            raise
+        sound.finish()
+
+    def _begin(self, file: io.FileIO, block: RecordedBlock) -> SoundFile:
+        """Choose the rate of the file by that of the voices in it."""
+        sides = self._order.sides
+        rates = {RecordedSides.RECEIVED: (block.received_rate,), RecordedSides.SENT: (block.sent_rate,)}
+        rate = max(rates.get(sides, (block.received_rate, block.sent_rate)))
+        self._rate = file_rate(self._order.file_format, rate)
+        self._received = None if sides is RecordedSides.SENT else RecordingTrack(self._rate)
+        self._sent = None if sides is RecordedSides.RECEIVED else RecordingTrack(self._rate)
+        return open_sound(file, self._order.file_format, self._rate, sides.channels)
+
+    def _take(self, block: RecordedBlock) -> None:
+        """Put what was heard and said at one time behind what is there."""
+        self._lost += block.lost
+        for track, pcm, rate in (
+            (self._received, block.received, block.received_rate),
+            (self._sent, block.sent, block.sent_rate),
+        ):
+            if track is not None:
+                if block.lost:
+                    track.skip(block.lost)
+                track.add(pcm, rate)
+
+    def _append(self, sound: SoundFile, pcm: bytes) -> None:
+        """Write samples of the file, and say so the first time."""
+        sound.write(pcm)
+        first = not self._samples and pcm
+        self._samples += len(pcm) // SAMPLE_BYTES // self._order.sides.channels
+        if first:
+            self._report(RecordingStarted(self._path))
+
+    def _ready(self) -> bytes:
+        """Return the samples that every side has."""
+        tracks = [track for track in (self._received, self._sent) if track is not None]
+        count = min((track.ready for track in tracks), default=0)
+        return self._joined(count)
+
+    def _rest(self) -> bytes:
+        """Return the last samples."""
+        for track in (self._received, self._sent):
+            if track is not None:
+                track.settle()
+        return self._ready()
+
+    def _joined(self, count: int) -> bytes:
+        """Return so many samples as the file has them."""
+        received = self._received.take(count) if self._received is not None else b""
+        sent = self._sent.take(count) if self._sent is not None else b""
+        match self._order.sides:
+            case RecordedSides.MIXED:
+                return audioop.add(received, sent, SAMPLE_BYTES)
+            case RecordedSides.STEREO:
+                left, right = audioop.tostereo(sent, SAMPLE_BYTES, 1, 0), audioop.tostereo(received, SAMPLE_BYTES, 0, 1)
+                return audioop.add(left, right, SAMPLE_BYTES)
+            case _:
+                return received or sent

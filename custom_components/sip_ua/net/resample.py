@@ -34,7 +34,7 @@ def resample(resampler: AudioResampler, frame: AudioFrame | None) -> bytes:
 
 def frame_pcm(frame: AudioFrame) -> bytes:
     """Return the samples of a frame of mono PCM."""
-    return _little_endian(bytes(frame.planes[0])[: SAMPLE_BYTES * frame.samples])
+    return little_endian(bytes(frame.planes[0])[: SAMPLE_BYTES * frame.samples])
 
 
 def pcm_frame(pcm: bytes, rate: int) -> AudioFrame:
@@ -43,7 +43,7 @@ def pcm_frame(pcm: bytes, rate: int) -> AudioFrame:
 
     frame = AudioFrame(format="s16", layout="mono", samples=len(pcm) // SAMPLE_BYTES)
     frame.sample_rate = rate
-    frame.planes[0].update(_little_endian(pcm))
+    frame.planes[0].update(little_endian(pcm))
     return frame
 
 
@@ -64,8 +64,13 @@ class Resampler:
             return pcm
         return resample(self._resampler, pcm_frame(pcm, rate))
 
+    def finish(self) -> bytes:
+        """Return what is still held back, and begin anew."""
+        resampler, self._resampler, self._rates = self._resampler, None, (0, 0)
+        return b"" if resampler is None else resample(resampler, None)
 
-def _little_endian(pcm: bytes) -> bytes:
+
+def little_endian(pcm: bytes) -> bytes:
     """Swap the bytes of PCM between the machine's order and little-endian."""
     if sys.byteorder == "little":
         return pcm

@@ -26,6 +26,7 @@ from .media_messages import (
 from .media_socket import MediaSocket, Reader
 from .playlist import Playlist
 from .recorder import RecordingTap
+from .recording_tone import SignalTone, signal_tone
 from .rooms import Seat
 from .srtp import MediaCipher
 from .stream_events import StreamEvent, VoiceHeard
@@ -58,6 +59,7 @@ class CallStream:
         self._media: MediaParameters | None = None
         self._playlist = Playlist(tell)
         self._recording: RecordingTap | None = None
+        self._signal: SignalTone | None = None
         self._listening = False
         self._sent: list[bytes | None] = []
         self._read_at = time.monotonic()
@@ -103,6 +105,7 @@ class CallStream:
             case StartRecording():
                 self._stop_recording()
                 self._recording = RecordingTap(command.pipe)
+                self._signal = signal_tone(command.tone)
             case StopRecording():
                 self._stop_recording()
             case Listen():
@@ -113,6 +116,8 @@ class CallStream:
     def skip(self, ticks: int) -> None:
         """Let so many ticks pass unplayed, because the machine itself stood still."""
         self._session.skip(ticks)
+        if self._recording is not None and self._media is not None:
+            self._recording.skip(ticks * self._media.ptime / 1000)
 
     def make_packets(self, ticks: int, now: float) -> list[Outgoing]:
         """Return what is to be sent at this moment."""
@@ -120,10 +125,9 @@ class CallStream:
         self._sent.clear()
         packets: list[Outgoing] = []
         for _ in range(ticks):
-            pcm = self._next_frame(now)
+            packets += session.send_frame(self._next_frame(now), now)
             if self._recording is not None:
-                self._sent.append(pcm)
-            packets += session.send_frame(pcm, now)
+                self._sent.append(session.spoken)
         return self._cipher.protect(packets)
 
     def _next_frame(self, now: float) -> bytes | None:
@@ -131,8 +135,10 @@ class CallStream:
         if self._media is None or not self._media.direction.sends:
             return None
         size, rate = self._session.frame_bytes, self._session.send_codec.sample_rate
-        played = self._playlist.frame(size, rate, now) if self._playlist else None
-        return played if self.seat is None else self.seat.hear(played, size, rate)
+        pcm = self._playlist.frame(size, rate, now) if self._playlist else None
+        if self.seat is not None:
+            pcm = self.seat.hear(pcm, size, rate)
+        return pcm if self._signal is None else self._signal.mix(pcm, size, rate)
 
     def receive(self, reader: Reader, now: float, wall: int) -> None:
         """Take what has arrived since the last tick; `now` and `wall` are as in `MediaSocket.receive`."""
@@ -167,7 +173,7 @@ class CallStream:
             if recording is not None:
                 recording.write(pcm, session.receive_rate, self._sent[tick], session.send_codec.sample_rate)
                 if not recording.open:
-                    self._recording = recording = None
+                    self._recording = recording = self._signal = None
         if reports := session.rtcp_due(now):
             for data, address in self._cipher.protect_rtcp(reports):
                 self.rtcp.send(data, address)
@@ -205,4 +211,4 @@ class CallStream:
         """Let the recording be completed."""
         if self._recording is not None:
             self._recording.close()
-            self._recording = None
+            self._recording = self._signal = None

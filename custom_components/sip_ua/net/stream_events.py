@@ -17,6 +17,7 @@ from ..rtp.events import (
     SsrcCollision,
 )
 from ..rtp.session import RtpStatistics
+from .errors import RecordingFault
 
 __all__ = [
     "DigitReceived",
@@ -28,6 +29,7 @@ __all__ = [
     "PlaybackStarted",
     "ReceiveFormatChanged",
     "RecordingFinished",
+    "RecordingStarted",
     "RemoteEnded",
     "RemoteMoved",
     "RtpEvent",
@@ -57,12 +59,26 @@ class PlaybackFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingStarted:
+    """The first sound of a recording is in its file."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingFinished:
-    """A recording is complete on the disk: `seconds` long, or broken off with an `error` for people."""
+    """A recording is complete on the disk: `seconds` long and `size` bytes large, `lost` seconds of it silent.
+
+    One that broke off, and can be played as far as it goes, has a `fault`, and an `error` for people. Without a file
+    its size is 0.
+    """
 
     path: Path
     seconds: float
     error: str | None = None
+    fault: RecordingFault | None = None
+    size: int = 0
+    lost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +96,4 @@ class StreamFailed:
     error: str
 
 
-type StreamEvent = RtpEvent | PlaybackStarted | PlaybackFinished | RecordingFinished | StreamFailed
+type StreamEvent = RtpEvent | PlaybackStarted | PlaybackFinished | RecordingStarted | RecordingFinished | StreamFailed

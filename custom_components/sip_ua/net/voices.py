@@ -26,12 +26,21 @@ from ..sip.events import (
 from ..sip.offer_answer import LocalMedia, NegotiatedMedia
 from .audio import AudioSource
 from .media import MediaEngine
-from .phone_events import CallStatistics, MediaTimedOut, PhoneEvent, PlaybackFinished
+from .phone_events import (
+    CallStatistics,
+    MediaTimedOut,
+    PhoneEvent,
+    PlaybackFinished,
+    RecordingFinished,
+    RecordingStarted,
+)
 from .ports import PortPair, PortRange
 from .stream_events import (
     DigitReceived,
     MediaTimedOut as StreamTimedOut,
     PlaybackFinished as StreamPlaybackFinished,
+    RecordingFinished as StreamRecordingFinished,
+    RecordingStarted as StreamRecordingStarted,
     StreamEvent,
     StreamFailed,
 )
@@ -225,6 +234,11 @@ class Voices:
 
     def _stream_event(self, voice: Voice, event: StreamEvent) -> None:
         """Turn what the media thread tells into what the telephone tells."""
+        if isinstance(event, StreamRecordingStarted):
+            self._tell(RecordingStarted(voice.call_id, event.path))
+        elif isinstance(event, StreamRecordingFinished):
+            # It comes after the end of the call, as the file is completed then.
+            self._tell(RecordingFinished(voice.call_id, event))
         call = self._agent.call(voice.call_id)
         if call is None:
             return

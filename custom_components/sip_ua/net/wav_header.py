@@ -10,6 +10,9 @@ UNKNOWN_SIZE: Final = 0xFFFFFFFF
 LONGEST_HEADER: Final = 64 * 1024
 
 _OVERHEAD: Final = 36
+LARGEST_SIZE: Final = UNKNOWN_SIZE - _OVERHEAD
+"""Octets of PCM whose number a header can tell."""
+
 _RIFF: Final = struct.Struct("<4sI4s")
 _CHUNK: Final = struct.Struct("<4sI")
 _FORMAT: Final = struct.Struct("<HHIIHH")
@@ -62,7 +65,7 @@ def _plain_format(body: bytes) -> tuple[int, int, int] | None:
 
 def write_wav_header(sample_rate: int, channels: int, size: int | None) -> bytes:
     """Return the 44 bytes before `size` bytes of PCM of 16 bits; None and more than 4 GB are written as unknown."""
-    if size is None or size > UNKNOWN_SIZE - _OVERHEAD:
+    if size is None or size > LARGEST_SIZE:
         size = UNKNOWN_SIZE
     block = 2 * channels
     return (

@@ -45,6 +45,7 @@ class VoiceSender:
         "octets",
         "packets",
         "pressing",
+        "spoken",
         "ssrc",
     )
 
@@ -64,6 +65,8 @@ class VoiceSender:
         self._tones = ToneSender()
         self.pressing = False
         """Whether digits are under way or wait."""
+        self.spoken: bytes | None = None
+        """The PCM in the packet of `frame`; None where it is silence, an event, or not sent."""
         self._media = media
         self._take_codec(media, codec)
 
@@ -117,6 +120,7 @@ class VoiceSender:
         timestamp = self._last_timestamp = self._timestamp
         self._last_time = now
         self._timestamp = (timestamp + self._ticks) % TIMESTAMP_MODULUS
+        self.spoken = None
         media = self._media
         if not media.direction.sends:
             self._gap = True
@@ -135,6 +139,7 @@ class VoiceSender:
         if len(pcm) != self.frame_bytes:
             pcm = self._whole(pcm)
         self._silent_frames = 0
+        self.spoken = pcm
         return self._voice(timestamp, self._codec.encode(pcm))
 
     @property

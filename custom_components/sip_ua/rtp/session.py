@@ -293,6 +293,12 @@ class RtpSession:
             return []
         return [(packet, self._lock.address)]
 
+    @property
+    def spoken(self) -> bytes | None:
+        """The PCM of ours that was sent by the last `send_frame`; None where there was no voice in it."""
+        self._require()
+        return self._sender.spoken
+
     def play_out(self, now: float) -> bytes:
         """Give one ptime of received PCM at `receive_rate`, concealed where packets are missing."""
         media = self._require()
