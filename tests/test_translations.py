@@ -22,11 +22,12 @@ from custom_components.sip_ua import (
     menu,
     options,
     options_flow,
+    recording_actions,
     services,
     validation,
 )
 from custom_components.sip_ua.audio_quality import AUDIO_QUALITY
-from custom_components.sip_ua.binary_sensor import LINE
+from custom_components.sip_ua.binary_sensor import LINE, RECORDING
 from custom_components.sip_ua.button import BUTTONS, CALL_CONTACT, DIAL, OPEN_THE_DOOR
 from custom_components.sip_ua.condition import CALL_STATES, CONDITIONS
 from custom_components.sip_ua.const import WaitFor
@@ -49,7 +50,7 @@ from custom_components.sip_ua.trigger import TRIGGERS
 ROOT = Path(__file__).parents[1] / "custom_components" / "sip_ua"
 LANGUAGES = sorted(path.stem for path in (ROOT / "translations").glob("*.json"))
 ENTITIES = {
-    "binary_sensor": (LINE,),
+    "binary_sensor": (RECORDING, LINE),
     "button": (*BUTTONS, DIAL, CALL_CONTACT, OPEN_THE_DOOR),
     "event": (CALL, VOICE_MAIL, DOORBELL),
     "notify": (SPEAK_MESSAGE,),
@@ -60,6 +61,7 @@ ENTITIES = {
 OPTION_FORMS = {
     "calls": options_flow.calls_schema(),
     "voice": options_flow.voice_schema(working_codecs()),
+    "recording": options_flow.recording_schema(working_codecs()),
     "expert": options_flow.EXPERT_SCHEMA,
 }
 
@@ -93,7 +95,7 @@ def placeholders(text: str) -> set[str]:
 
 def raised_keys() -> set[str]:
     """Return the translation keys of the errors that the code raises."""
-    keys: set[str] = {key for _, _, key in action_errors.KINDS}
+    keys: set[str] = {key for _, _, key in action_errors.KINDS} | set(recording_actions.FAULT_TEXTS.values())
     for path in ROOT.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
@@ -306,6 +308,8 @@ def test_the_actions_are_those_that_are_described() -> None:
         "resume": services.HOLD_SCHEMA,
         "transfer": services.TRANSFER_SCHEMA.validators[0],
         "send_dtmf": services.SEND_DTMF_SCHEMA,
+        "start_recording": recording_actions.START_RECORDING_SCHEMA,
+        "stop_recording": recording_actions.STOP_RECORDING_SCHEMA,
         "play": services.PLAY_SCHEMA.validators[0],
         "wait_for_dtmf": dtmf_input.WAIT_FOR_DTMF_SCHEMA,
         "call_out": escalation.CALL_OUT_SCHEMA,

@@ -1,4 +1,4 @@
-"""Binary sensors of an account: whether a watched line, or that of a contact, is in use."""
+"""Binary sensors of an account: whether a call is recorded, and whether a watched line or that of a contact is in use."""
 
 from collections.abc import Mapping
 from typing import Any, Final, override
@@ -15,6 +15,7 @@ from .sip.events import WatchedState
 
 PARALLEL_UPDATES = 0
 
+RECORDING = BinarySensorEntityDescription(key="recording", translation_key="recording")
 LINE = BinarySensorEntityDescription(key="line", translation_key="line")
 
 IN_USE: Final[Mapping[WatchedState, bool | None]] = {
@@ -28,9 +29,31 @@ IN_USE: Final[Mapping[WatchedState, bool | None]] = {
 async def async_setup_entry(
     hass: HomeAssistant, entry: SipUaConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add the watched lines of an account, each with a device of its own."""
+    """Add the lamp of recordings, and the watched lines of an account, each with a device of its own."""
+    async_add_entities([SipUaRecording(entry.runtime_data, RECORDING)])
     for line in entry.runtime_data.lines.lines:
         async_add_entities([SipUaLine(entry.runtime_data, line)], config_subentry_id=line.id)
+
+
+class SipUaRecording(SipUaStateEntity, BinarySensorEntity):
+    """The red lamp: lit while a call of the account is recorded."""
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Return whether a call is recorded."""
+        return bool(self.coordinator.recordings.calls)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any]:
+        """Return which calls."""
+        return {"calls": list(self.coordinator.recordings.calls)}
+
+    @override
+    def _showing(self) -> object:
+        """Return the calls that are recorded."""
+        return self.available, self.coordinator.recordings.calls
 
 
 class SipUaLine(SipUaStateEntity, BinarySensorEntity):

@@ -52,10 +52,19 @@ from .engine import async_acquire_engine, async_release_engine
 from .keypad import KeyPad
 from .lines import LineBook, lines_of
 from .net.audio import AudioSource
-from .net.phone import CallStatistics, MediaTimedOut, Phone, PhoneEvent, PlaybackFinished
+from .net.phone import (
+    CallStatistics,
+    MediaTimedOut,
+    Phone,
+    PhoneEvent,
+    PlaybackFinished,
+    RecordingFinished,
+    RecordingStarted,
+)
 from .numbering import plan_of
 from .options import options_of, with_options
 from .reception import Reception
+from .recordings import CallRecordings
 from .settings import account_of, identity_of
 from .sip.account import Srtp, Transport
 from .sip.errors import LocalProtocolError, SipError
@@ -109,6 +118,7 @@ class SipUaCoordinator:
         self.bulletin = Bulletin(hass, entry.entry_id, self.identity)
         self.calls = CallBook()
         self.keys = KeyPad()
+        self.recordings = CallRecordings(hass, entry, self.phone, self.calls, self.bulletin)
         self.lines = LineBook(entry)
         self.contacts = ContactBook(contacts_of(entry), self.account, plan_of(hass.config.country))
         self.reception = Reception(self.contacts)
@@ -142,6 +152,7 @@ class SipUaCoordinator:
             )
         self.lines.watch(self.phone)
         await self.phone.start()
+        self.recordings.async_start()
 
     async def async_stop(self) -> None:
         """Hang up, unregister, and free every port and task, once."""
@@ -149,6 +160,7 @@ class SipUaCoordinator:
             return
         self._stopped = True
         await self.phone.stop()
+        self.recordings.async_close()
         self._reaching.cancel()
         self._playing.cancel()
         self._transferring.cancel()
@@ -217,6 +229,8 @@ class SipUaCoordinator:
                 self._handle_registration(event)
             case PlaybackFinished():
                 self._handle_playback_finished(event)
+            case RecordingStarted() | RecordingFinished():
+                self.recordings.handle(event)
             case MediaTimedOut():
                 if call := self.calls.get(event.call_id):
                     self.bulletin.tell(CallEventType.MEDIA_TIMEOUT, call)
@@ -299,6 +313,7 @@ class SipUaCoordinator:
         if (event_type := transition(before, call)) is not None:
             self.bulletin.tell(event_type, call)
             self._reaching.tell(call.id, call)
+        self.recordings.follow(call)
 
     @callback
     def _handle_ended(self, call: CallSnapshot) -> None:
@@ -306,6 +321,7 @@ class SipUaCoordinator:
         self._hangup_after.discard(call.id)
         self._turned_away.discard(call.id)
         self.keys.end(call.id)
+        self.recordings.forget(call.id)
         outcome = self.calls.outcome(call)
         if call.outcome is CallOutcome.MISSED:
             self.bulletin.tell(CallEventType.MISSED, call, **outcome)

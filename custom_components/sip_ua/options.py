@@ -11,15 +11,24 @@ from .const import (
     CONF_CODECS,
     CONF_DISPLAY_NAME,
     CONF_DTMF,
+    CONF_KEEP_DAYS,
+    CONF_KEEP_RECORDINGS,
     CONF_MWI,
     CONF_MWI_EXPIRATION,
+    CONF_RECORD_CALLS,
+    CONF_RECORDING_CHANNELS,
+    CONF_RECORDING_FORMAT,
+    CONF_RECORDING_TONE,
     CONF_REFER_POLICY,
     CONF_RELIABLE_PROVISIONAL,
     CONF_USER_AGENT,
     OPTIONS_CALLS,
     OPTIONS_EXPERT,
+    OPTIONS_RECORDING,
     OPTIONS_VOICE,
+    RecordCalls,
 )
+from .net.recording_order import RecordedSides, RecordingFormat, RecordingTone
 from .settings import NumberField
 from .sip.account import Account, DtmfMethod, ReferPolicy, ReliableProvisional
 from .validation import Rule
@@ -28,6 +37,8 @@ DISPLAY_NAME_LENGTH_MAX: Final = 64
 ALLOWED_NUMBERS_MAX: Final = 64
 AUTO_ANSWER_DELAY: Final = NumberField(default=2, minimum=0, maximum=30, unit="s")
 MWI_EXPIRATION: Final = NumberField(default=3600, minimum=120, maximum=86400, unit="s")
+KEEP_DAYS: Final = NumberField(default=0, minimum=0, maximum=3650, unit="d")
+KEEP_RECORDINGS: Final = NumberField(default=0, minimum=0, maximum=10_000)
 
 _ACCOUNT: Final = Account(number="", domain="")
 _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -42,6 +53,14 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     OPTIONS_VOICE: {
         CONF_CODECS: [name.lower() for name in _ACCOUNT.codecs],
         CONF_DTMF: _ACCOUNT.dtmf.value,
+    },
+    OPTIONS_RECORDING: {
+        CONF_RECORD_CALLS: RecordCalls.NONE.value,
+        CONF_RECORDING_FORMAT: RecordingFormat.WAV.value,
+        CONF_RECORDING_CHANNELS: RecordedSides.MIXED.value,
+        CONF_RECORDING_TONE: RecordingTone.NONE.value,
+        CONF_KEEP_DAYS: KEEP_DAYS.default,
+        CONF_KEEP_RECORDINGS: KEEP_RECORDINGS.default,
     },
     OPTIONS_EXPERT: {
         CONF_RELIABLE_PROVISIONAL: _ACCOUNT.reliable_provisional.value,
@@ -155,6 +174,7 @@ OPTION_RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
         ),
     ),
     OPTIONS_VOICE: (("codecs_required", CONF_CODECS, lambda voice, _: not voice[CONF_CODECS]),),
+    OPTIONS_RECORDING: (),
     OPTIONS_EXPERT: (
         (
             "user_agent_invalid",

@@ -20,18 +20,35 @@ from .const import (
     CONF_CODECS,
     CONF_DISPLAY_NAME,
     CONF_DTMF,
+    CONF_KEEP_DAYS,
+    CONF_KEEP_RECORDINGS,
     CONF_MWI,
     CONF_MWI_EXPIRATION,
+    CONF_RECORD_CALLS,
+    CONF_RECORDING_CHANNELS,
+    CONF_RECORDING_FORMAT,
+    CONF_RECORDING_TONE,
     CONF_REFER_POLICY,
     CONF_RELIABLE_PROVISIONAL,
     CONF_USER_AGENT,
     OPTIONS_CALLS,
     OPTIONS_EXPERT,
+    OPTIONS_RECORDING,
     OPTIONS_VOICE,
+    RecordCalls,
 )
 from .form import TEXT, choice, number
 from .net.av_codecs import working_codecs
-from .options import AUTO_ANSWER_DELAY, MWI_EXPIRATION, find_option_mistakes, normalize_options, options_of
+from .net.recording_order import RecordedSides, RecordingFormat, RecordingTone
+from .options import (
+    AUTO_ANSWER_DELAY,
+    KEEP_DAYS,
+    KEEP_RECORDINGS,
+    MWI_EXPIRATION,
+    find_option_mistakes,
+    normalize_options,
+    options_of,
+)
 from .settings import is_direct
 from .sip.account import DtmfMethod, ReferPolicy, ReliableProvisional
 
@@ -71,6 +88,23 @@ def voice_schema(working: Collection[str]) -> vol.Schema:
     )
 
 
+def recording_schema(working: Collection[str]) -> vol.Schema:
+    """Return the form about recordings, with the formats that this machine can write."""
+    formats = [kind for kind in RecordingFormat if kind is RecordingFormat.WAV or kind.value.upper() in working]
+    return vol.Schema(
+        {
+            vol.Required(CONF_RECORD_CALLS): choice(CONF_RECORD_CALLS, RecordCalls),
+            vol.Required(CONF_RECORDING_FORMAT): choice(CONF_RECORDING_FORMAT, formats),
+            vol.Required(CONF_RECORDING_CHANNELS): choice(
+                CONF_RECORDING_CHANNELS, (RecordedSides.MIXED, RecordedSides.STEREO)
+            ),
+            vol.Required(CONF_RECORDING_TONE): choice(CONF_RECORDING_TONE, RecordingTone),
+            vol.Required(CONF_KEEP_DAYS): number(KEEP_DAYS),
+            vol.Required(CONF_KEEP_RECORDINGS): number(KEEP_RECORDINGS),
+        }
+    )
+
+
 EXPERT_SCHEMA = vol.Schema(
     {
         vol.Required(CONF_RELIABLE_PROVISIONAL): choice(CONF_RELIABLE_PROVISIONAL, ReliableProvisional),
@@ -84,7 +118,9 @@ class SipUaOptionsFlow(OptionsFlow):
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the menu."""
-        return self.async_show_menu(step_id="init", menu_options=[OPTIONS_CALLS, OPTIONS_VOICE, OPTIONS_EXPERT])
+        return self.async_show_menu(
+            step_id="init", menu_options=[OPTIONS_CALLS, OPTIONS_VOICE, OPTIONS_RECORDING, OPTIONS_EXPERT]
+        )
 
     async def async_step_calls(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change what others see of us, who may transfer us where, and the voice mail box."""
@@ -94,6 +130,11 @@ class SipUaOptionsFlow(OptionsFlow):
         """Change how voice is coded and how keys are pressed."""
         working = await self.hass.async_add_executor_job(working_codecs)
         return self._take(OPTIONS_VOICE, voice_schema(working), user_input)
+
+    async def async_step_recording(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Change which calls are recorded, how, and for how long that is kept."""
+        working = await self.hass.async_add_executor_job(working_codecs)
+        return self._take(OPTIONS_RECORDING, recording_schema(working), user_input)
 
     async def async_step_expert(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change what only an administrator of an exchange knows."""

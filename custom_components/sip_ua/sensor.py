@@ -13,7 +13,7 @@ from homeassistant.helpers.typing import StateType
 
 from .audio_quality import AudioQualitySensor
 from .call_view import call_data, messages_data, outcome_data
-from .const import KEY_MESSAGES_WAITING, PROBLEM_NONE, STATE_IDLE
+from .const import ATTR_RECORDING, KEY_MESSAGES_WAITING, PROBLEM_NONE, STATE_IDLE
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .entity import SipUaStateEntity
 from .sip.events import (
@@ -94,11 +94,17 @@ def _call_state(coordinator: SipUaCoordinator) -> str:
     return STATE_IDLE if shown is None else str(shown.state)
 
 
+def _shown_and_recorded(coordinator: SipUaCoordinator) -> tuple[CallSnapshot | None, bool]:
+    call = coordinator.calls.shown
+    return call, call is not None and call.id in coordinator.recordings.calls
+
+
 def _call_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
-    if (call := coordinator.calls.shown) is None:
+    call, recorded = _shown_and_recorded(coordinator)
+    if call is None:
         return {}
     data = call_data(call)
-    return {key: data[key] for key in _CALL_ATTRIBUTES}
+    return {key: data[key] for key in _CALL_ATTRIBUTES} | {ATTR_RECORDING: recorded}
 
 
 def _last_call(coordinator: SipUaCoordinator) -> CallSnapshot | None:
@@ -145,7 +151,7 @@ CALL_STATE = SipUaSensorDescription(
     translation_key="call_state",
     device_class=SensorDeviceClass.ENUM,
     options=[STATE_IDLE, *(state.value for state in CallState if state is not CallState.ENDED)],
-    source=_shown,
+    source=_shown_and_recorded,
     value=_call_state,
     attributes=_call_attributes,
     first=True,

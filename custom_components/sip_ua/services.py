@@ -32,6 +32,8 @@ from .const import (
     ATTR_MEDIA,
     ATTR_MESSAGE,
     ATTR_NUMBER,
+    ATTR_RECORD,
+    ATTR_RECORDING,
     ATTR_RING_TIMEOUT,
     ATTR_TO_CALL_ID,
     ATTR_TRANSFER,
@@ -49,6 +51,8 @@ from .const import (
     SERVICE_PLAY,
     SERVICE_RESUME,
     SERVICE_SEND_DTMF,
+    SERVICE_START_RECORDING,
+    SERVICE_STOP_RECORDING,
     SERVICE_TRANSFER,
     SERVICE_WAIT_FOR_DTMF,
     WaitFor,
@@ -58,6 +62,12 @@ from .dtmf_input import WAIT_FOR_DTMF_SCHEMA, async_wait_for_dtmf
 from .escalation import CALL_OUT_SCHEMA, async_call_out
 from .holding import async_change_hold
 from .menu import MENU_SCHEMA, async_menu
+from .recording_actions import (
+    START_RECORDING_SCHEMA,
+    STOP_RECORDING_SCHEMA,
+    async_start_recording,
+    async_stop_recording,
+)
 from .sip.events import CallSnapshot, CallState
 
 DIGITS = rf"^[{DTMF_KEYS}a-d,]{{1,64}}$"
@@ -69,10 +79,11 @@ DIAL_SCHEMA = vol.Schema(
         vol.Required(ATTR_NUMBER): TARGET,
         vol.Optional(ATTR_RING_TIMEOUT): RING_TIMEOUT,
         vol.Optional(ATTR_HANGUP_AFTER, default=False): cv.boolean,
+        vol.Optional(ATTR_RECORD): cv.boolean,
         vol.Optional(ATTR_WAIT, default=WaitFor.NO.value): vol.Coerce(WaitFor),
     }
 )
-ANSWER_SCHEMA = vol.Schema({**CALL_FIELDS, **SOUND_FIELDS})
+ANSWER_SCHEMA = vol.Schema({**CALL_FIELDS, **SOUND_FIELDS, vol.Optional(ATTR_RECORD): cv.boolean})
 HANGUP_SCHEMA = vol.Schema(
     {**CALL_FIELDS, vol.Optional(ATTR_CODE): vol.All(vol.Coerce(int), vol.Range(min=400, max=699))}
 )
@@ -123,6 +134,8 @@ def async_setup_services(hass: HomeAssistant) -> None:
         (SERVICE_CALL_OUT, async_call_out, CALL_OUT_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_MENU, async_menu, MENU_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_WAIT_FOR_DTMF, async_wait_for_dtmf, WAIT_FOR_DTMF_SCHEMA, SupportsResponse.ONLY),
+        (SERVICE_START_RECORDING, async_start_recording, START_RECORDING_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_STOP_RECORDING, async_stop_recording, STOP_RECORDING_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_SEND_DTMF, _send_dtmf, SEND_DTMF_SCHEMA, SupportsResponse.NONE),
         (SERVICE_PLAY, _play, PLAY_SCHEMA, SupportsResponse.NONE),
     ):
@@ -146,6 +159,8 @@ async def _dial(call: ServiceCall) -> ServiceResponse:
             ring_timeout=call.data.get(ATTR_RING_TIMEOUT),
             hangup_after=call.data[ATTR_HANGUP_AFTER],
         )
+    if ATTR_RECORD in call.data:
+        coordinator.recordings.wish(call_id, record=call.data[ATTR_RECORD])
     until: WaitFor = call.data[ATTR_WAIT]
     if until is WaitFor.NO:
         return response_of(call, coordinator, call_id, coordinator.calls.find(call_id))
@@ -154,6 +169,8 @@ async def _dial(call: ServiceCall) -> ServiceResponse:
     response = response_of(call, coordinator, call_id, snapshot)
     if response is not None and until is WaitFor.ENDED:
         response[CALL_STATISTICS] = await coordinator.async_statistics(snapshot)
+        if (recording := coordinator.recordings.result(call_id)) is not None:
+            response[ATTR_RECORDING] = recording
     return response
 
 
@@ -161,6 +178,8 @@ async def _answer(call: ServiceCall) -> ServiceResponse:
     """Answer a call that rings here, and play or speak to the caller."""
     coordinator, snapshot = find_call(call, CallBook.find_ringing, "no_ringing_call")
     source = await optional_sound(call.hass, call.data)
+    if ATTR_RECORD in call.data:
+        coordinator.recordings.wish(snapshot.id, record=call.data[ATTR_RECORD])
     with translated_errors():
         await coordinator.async_answer(snapshot.id, source)
     return response_of(call, coordinator, snapshot.id, coordinator.calls.find(snapshot.id))

@@ -2,12 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from custom_components.sip_ua.net.audio import AudioSource
-from custom_components.sip_ua.net.errors import NoPortError
+from custom_components.sip_ua.net.errors import NoPortError, RecordingFault
 from custom_components.sip_ua.net.media import MediaEngine
-from custom_components.sip_ua.net.phone import CallStatistics, MediaTimedOut, PhoneEvent, PlaybackFinished
+from custom_components.sip_ua.net.phone import (
+    CallStatistics,
+    MediaTimedOut,
+    PhoneEvent,
+    PlaybackFinished,
+    RecordingFinished,
+    RecordingStarted,
+)
+from custom_components.sip_ua.net.recording_order import RecordingOrder
+from custom_components.sip_ua.net.stream_events import RecordingFinished as Finished
 from custom_components.sip_ua.sip.account import Account
 from custom_components.sip_ua.sip.admission import Counters
 from custom_components.sip_ua.sip.errors import LocalProtocolError
@@ -63,6 +73,8 @@ class FakePhone:
         self.playback_id = 0
         self.counters = Counters(strangers=7, overloads=2)
         self.present_statistics: Any = None
+        self.orders: dict[str, RecordingOrder] = {}
+        self.stops_recordings = True
         self._numbers = iter(range(1, 1000))
 
     # The methods of the real one
@@ -141,6 +153,15 @@ class FakePhone:
 
     def stop_playback(self, call_id: str, playback_id: int | None = None) -> None:
         self._ask("stop_playback", call_id, playback_id)
+
+    def record_as(self, call_id: str, order: RecordingOrder) -> None:
+        self._ask("record", call_id, order)
+        self.orders[call_id] = order
+
+    def stop_recording(self, call_id: str) -> None:
+        self._ask("stop_recording", call_id)
+        if self.stops_recordings:
+            self.end_recording(call_id)
 
     def _ask(self, *what: Any) -> None:
         if self.error:
@@ -245,6 +266,16 @@ class FakePhone:
 
     def finish(self, call_id: str, playback_id: int = 1, error: str | None = None, *, stopped: bool = False) -> None:
         self.listener(PlaybackFinished(call_id, playback_id, error, stopped=stopped))
+
+    def begin_recording(self, call_id: str) -> Path:
+        path = self.orders[call_id].path
+        self.listener(RecordingStarted(call_id, path))
+        return path
+
+    def end_recording(self, call_id: str, seconds: float = 2.5, fault: RecordingFault | None = None) -> None:
+        path = self.orders.pop(call_id).path
+        error = f"the recording could not be written: {fault}" if fault else None
+        self.listener(RecordingFinished(call_id, Finished(path, seconds, error, fault, size=1000)))
 
     def fall_silent(self, call_id: str) -> None:
         self.listener(MediaTimedOut(call_id))

@@ -31,6 +31,7 @@ class RecordingFault(StrEnum):
 
     DISK_FULL = "disk_full"
     NOT_WRITABLE = "not_writable"
+    NO_FOLDER = "no_folder"
     OUTSIDE = "outside"
     NAMES_TAKEN = "names_taken"
     NO_ENCODER = "no_encoder"

@@ -31,7 +31,7 @@ class SignalTone:
         self._at_ms = 0.0
 
     def mix(self, pcm: bytes | None, size: int, rate: int) -> bytes | None:
-        """Return the next `size` bytes at `rate` Hz of what we say (None: silence) with the tone in it, if it is time."""
+        """Return the next `size` bytes at `rate` Hz of what we say (None: silence), with the tone where it is time."""
         begin = self._at_ms
         self._at_ms += size / SAMPLE_BYTES / rate * 1000
         if self._repeated and self._at_ms >= PERIOD_MS:

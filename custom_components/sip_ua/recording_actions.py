@@ -1,0 +1,102 @@
+"""The actions that begin and end the recording of a call."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import voluptuous as vol
+from homeassistant.core import ServiceCall, ServiceResponse
+from homeassistant.exceptions import HomeAssistantError
+
+from .action_calls import CALL_FIELDS, find_call, loaded_coordinators, response_of, unless_stopped
+from .action_errors import translated_errors, validation_error
+from .call_book import CallBook
+from .call_view import is_connected
+from .const import ATTR_CALL_ID, ATTR_CHANNELS, ATTR_FORMAT, ATTR_RECORDING, ATTR_TONE, DOMAIN
+from .coordinator import SipUaCoordinator
+from .net.errors import RecordingError, RecordingFault
+from .net.recording_order import RecordedSides, RecordingFormat, RecordingTone
+from .recording_settings import RecordingStyle
+
+CHANNELS: Final = (RecordedSides.MIXED, RecordedSides.STEREO)
+
+START_RECORDING_SCHEMA = vol.Schema(
+    {
+        **CALL_FIELDS,
+        vol.Optional(ATTR_FORMAT): vol.Coerce(RecordingFormat),
+        vol.Optional(ATTR_CHANNELS): vol.All(vol.In([sides.value for sides in CHANNELS]), vol.Coerce(RecordedSides)),
+        vol.Optional(ATTR_TONE): vol.Coerce(RecordingTone),
+    }
+)
+STOP_RECORDING_SCHEMA = vol.Schema(CALL_FIELDS)
+
+FAULT_TEXTS: Final[Mapping[RecordingFault, str]] = {fault: f"recording_{fault.value}" for fault in RecordingFault}
+"""The error texts of what keeps a recording from being written."""
+
+
+async def async_start_recording(call: ServiceCall) -> ServiceResponse:
+    """Record a call from now on, in the account's style unless the action names another."""
+    coordinator, snapshot = find_call(call, CallBook.find_connected, "no_call_to_record")
+    if not is_connected(snapshot):
+        raise validation_error("call_not_connected", call_id=snapshot.id)
+    recordings = coordinator.recordings
+    if recordings.is_begun(snapshot.id):
+        raise validation_error("recording_goes_on", call_id=snapshot.id)
+    usual, data = recordings.settings.style, call.data
+    style = RecordingStyle(
+        file_format=data.get(ATTR_FORMAT, usual.file_format),
+        sides=data.get(ATTR_CHANNELS, usual.sides),
+        tone=data.get(ATTR_TONE, usual.tone),
+    )
+    with unless_stopped(coordinator), translated_errors(), _translated_faults():
+        recording = await recordings.async_record(snapshot, style)
+    return _response(call, coordinator, snapshot.id, recording)
+
+
+async def async_stop_recording(call: ServiceCall) -> ServiceResponse:
+    """End a recording and say where it is; one that has ended by itself may be asked for by its call."""
+    coordinator, call_id = _recorded_call(call)
+    recordings = coordinator.recordings
+    if recordings.is_begun(call_id):
+        with unless_stopped(coordinator), translated_errors(), _translated_faults():
+            recording = await recordings.async_stop_recording(call_id)
+    else:
+        recording = recordings.result(call_id) or {}
+    return _response(call, coordinator, call_id, recording)
+
+
+def _recorded_call(call: ServiceCall) -> tuple[SipUaCoordinator, str]:
+    """Return the recorded call that an action names, or the only one where it names none."""
+    coordinators = loaded_coordinators(call)
+    if (call_id := call.data.get(ATTR_CALL_ID)) is not None:
+        for coordinator in coordinators:
+            recordings = coordinator.recordings
+            if recordings.is_begun(call_id) or recordings.result(call_id) is not None:
+                return coordinator, call_id
+        raise validation_error("no_recording")
+    recorded = [(coordinator, found) for coordinator in coordinators for found in coordinator.recordings.begun]
+    if not recorded:
+        raise validation_error("no_recording")
+    if len(recorded) > 1:
+        raise validation_error("call_ambiguous", calls=", ".join(found for _, found in recorded))
+    return recorded[0]
+
+
+def _response(
+    call: ServiceCall, coordinator: SipUaCoordinator, call_id: str, recording: dict[str, Any]
+) -> ServiceResponse:
+    response = response_of(call, coordinator, call_id, coordinator.calls.find(call_id))
+    return None if response is None else response | {ATTR_RECORDING: recording}
+
+
+@contextmanager
+def _translated_faults() -> Iterator[None]:
+    """Raise what keeps a recording from being written as an error of its own text."""
+    try:
+        yield
+    except RecordingError as error:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key=FAULT_TEXTS[error.fault],
+            translation_placeholders={"error": str(error)},
+        ) from error
