@@ -31,7 +31,7 @@ TIME_FORMAT: Final = "%Y-%m-%d_%H-%M-%S%z"
 _DIRECTIONS: Final = {CallDirection.INCOMING: "in", CallDirection.OUTGOING: "out"}
 _NAME: Final = re.compile(
     r"(?P<when>\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d[+-]\d{4})_(?P<way>in|out)"
-    r"_(?P<number>[^_/]*)(?:_(?P<name>[^_/]+?))?(?: \((?P<again>\d{1,2})\))?\.(?:wav|ogg)"
+    r"_(?P<number>[^_/]*?)(?:_(?P<name>[^_/]+?))?(?: \((?P<again>\d{1,2})\))?\.(?:wav|ogg)"
 )
 _PLAIN: Final = frozenset("+-.@ ")
 _FULL_WIDTH: Final = 0xFEE0
@@ -60,7 +60,9 @@ def safe_name(text: str, limit: int = NAME_BYTES) -> str:
         if len((made + safe).encode(errors="replace")) > limit:
             break
         made += safe
-    return made.strip()
+    made = made.strip()
+    # An ending follows: two points in a row are a way out of a folder for Home Assistant.
+    return made[:-1] + chr(ord(".") + _FULL_WIDTH) if made.endswith(".") else made
 
 
 def account_name(identity: str) -> str:

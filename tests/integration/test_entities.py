@@ -19,6 +19,7 @@ from pytest_homeassistant_custom_component.common import (
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.sip_ua.const import CALL_MEDIA, DOMAIN, EVENT_CALL, CallEventType
+from custom_components.sip_ua.net.errors import RecordingFault
 from custom_components.sip_ua.rtp.figures import RtpStatistics
 from custom_components.sip_ua.sip.codecs import Codec
 from custom_components.sip_ua.sip.errors import LocalProtocolError
@@ -91,7 +92,7 @@ def shown_fixture(hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry)
     return Shown(hass, entry)
 
 
-@pytest.mark.parametrize("platform", [Platform.BUTTON, Platform.EVENT, Platform.SENSOR])
+@pytest.mark.parametrize("platform", [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.EVENT, Platform.SENSOR])
 @pytest.mark.freeze_time(NOW)
 async def test_entities_of_a_talking_account(
     hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, snapshot: SnapshotAssertion, platform: Platform
@@ -374,6 +375,12 @@ async def test_every_event_of_a_call_reaches_entity_and_bus(
     for state in TransferState:
         phone.progress(phone.calls[incoming], state)
     phone.finish(incoming)
+    recordings = entry.runtime_data.recordings
+    for fault in (None, RecordingFault.DISK_FULL):
+        recordings.wish(incoming, record=True)
+        if fault is None:
+            phone.begin_recording(incoming)
+        phone.end_recording(incoming, fault=fault)
     phone.fall_silent(incoming)
     phone.end(incoming)
     outgoing = phone.place(NEIGHBOUR)
@@ -385,7 +392,8 @@ async def test_every_event_of_a_call_reaches_entity_and_bus(
     expected = [
         "incoming", "answered", "dtmf", "held", "resumed", "remote_held", "replaced",
         "transfer_refused", "transfer_requested", "transfer_accepted", "transfer_progress", "transfer_succeeded",
-        "transfer_failed", "transfer_unknown", "playback_finished", "media_timeout",
+        "transfer_failed", "transfer_unknown", "playback_finished",
+        "recording_started", "recording_finished", "recording_failed", "media_timeout",
         "ended", "outgoing", "ringing", "early_media", "ended", "incoming", "missed", "ended",
     ]  # fmt: skip
     states = [event.data["new_state"] for event in changes if event.data["entity_id"] == shown.ids["call"]]
