@@ -48,7 +48,7 @@ class RecordingsSource(MediaSource):
     @override
     async def async_resolve_media(self, item: MediaSourceItem) -> PlayMedia:
         """Return the address and the path of a recording."""
-        account, _, file = item.identifier.partition("/")
+        account, _, file = (item.identifier or "").partition("/")
         root = recordings_root(self._hass)
         if root is None or not is_account_name(account) or read_name(Path(file)) is None:
             raise Unresolvable(f"{item.identifier} is no recording of a call")
@@ -62,7 +62,7 @@ class RecordingsSource(MediaSource):
     @override
     async def async_browse_media(self, item: MediaSourceItem) -> BrowseMediaSource:
         """Return the accounts, or the recordings of one."""
-        account, _, rest = item.identifier.partition("/")
+        account, _, rest = (item.identifier or "").partition("/")
         word, _, number = rest.partition("/")
         skipped = int(number) if word == OLDER and number.isascii() and number.isdecimal() and len(number) < 8 else 0
         root = recordings_root(self._hass)
@@ -79,13 +79,13 @@ class RecordingsSource(MediaSource):
         children = [self._recording(account, call, title) for call, title in titles]
         if found > skipped + PAGE:
             children.append(self._folder(f"{account}/{OLDER}/{skipped + PAGE}", older))
-        return self._folder(item.identifier, older if skipped else self._title(account), children)
+        return self._folder(item.identifier or "", older if skipped else self._title(account), children)
 
     @override
     async def async_search_media(self, item: MediaSourceItem, query: SearchMediaQuery) -> SearchMedia:
         """Return the newest recordings whose number or name has the words in it."""
         root = recordings_root(self._hass)
-        account = item.identifier.partition("/")[0]
+        account = (item.identifier or "").partition("/")[0]
         if root is None or (account and not is_account_name(account)):
             raise BrowseError(f"There is no folder {item.identifier} of recordings")
         found = await self._hass.async_add_executor_job(_search, root, account, query.search_query.casefold())

@@ -23,6 +23,8 @@ from tests.net.media_support import sine, wav
 
 from .phone import FakePhone
 
+pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
+
 ROOT = "media-source://sip_ua"
 ACCOUNT = "620@fritz.box"
 OLD = "2026-11-21_10-00-00+0000_out_\uff0a\uff0a611.wav"
@@ -32,6 +34,7 @@ NEW = "2026-11-22_10-00-00+0000_in_+49301234_Großmutter.wav"
 @pytest.fixture(name="folder")
 async def folder_fixture(hass: HomeAssistant, tmp_path: Path, phone: FakePhone) -> Path:
     """Return the folder of an account with two recordings, in a Home Assistant with a media browser."""
+    hass.config.config_dir = str(tmp_path)
     hass.config.media_dirs = {"local": str(tmp_path / "media"), "more": str(tmp_path / "more")}
     await hass.config.async_set_time_zone("Europe/Berlin")
     assert await async_setup_component(hass, "media_source", {})
@@ -136,7 +139,7 @@ async def test_a_recording_is_played_by_its_id(
 
 
 async def test_recordings_are_searched_by_name_and_number(hass: HomeAssistant, folder: Path) -> None:
-    for words, number in (("großm", 1), ("GROSSMUTTER", 1), ("611", 1), ("**6", 1), ("0301", 1), ("nobody", 0)):
+    for words, number in (("großm", 1), ("GROSSMUTTER", 1), ("611", 1), ("**6", 1), ("301234", 1), ("nobody", 0)):
         found = await async_search_media(hass, ROOT, SearchMediaQuery(search_query=words))
         assert len(found.result) == number, words
     found = await async_search_media(hass, f"{ROOT}/{ACCOUNT}", SearchMediaQuery(search_query="611"))
