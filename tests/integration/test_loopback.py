@@ -1,5 +1,6 @@
 """The whole integration with its real telephone, against the development exchange on loopback."""
 
+import asyncio
 import socket
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -7,13 +8,17 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from homeassistant.components.media_source import async_browse_media, async_resolve_media
 from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryState, ConfigFlowResult
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import HomeAssistant, State, callback
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
 
 from custom_components.sip_ua.const import DOMAIN, EVENT_CALL
 from scripts.exchange.exchange import HOST, Exchange
+from tests.net.recording_process import read_sound
 
 from .conftest import until
 
@@ -140,6 +145,69 @@ async def test_an_answered_call_tells_that_its_message_was_not_heard(
     assert answer["ended_by"] == "local"
     assert answer["playback_error"]
     await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
+@pytest.mark.parametrize("file_format", ["wav", "opus"])
+async def test_a_call_is_recorded_from_its_answer_to_its_end_and_can_be_played(
+    hass: HomeAssistant, exchange: Exchange, tmp_path: Path, file_format: str
+) -> None:
+    hass.config.config_dir = str(tmp_path)
+    hass.config.media_dirs = {"local": str(tmp_path / "media")}
+    assert await async_setup_component(hass, "media_source", {})
+    entry = (await add_account(hass, exchange))["result"]
+    hass.config_entries.async_update_entry(
+        entry, options={"recording": {"recording_format": file_format, "recording_channels": "stereo"}}
+    )
+    await hass.async_block_till_done()
+    await until(lambda: state_of(hass, entry, "registration").state == "registered")
+
+    async def act(action: str, **data: Any) -> dict[str, Any]:
+        answer = await hass.services.async_call(DOMAIN, action, data, blocking=True, return_response=True)
+        return dict(answer or {})
+
+    ended = hass.async_create_task(act("dial", number="601", record=True, wait="ended"))
+    await until(lambda: state_of(hass, entry, "recording").state == "on")
+    assert state_of(hass, entry, "call_state").attributes["recording"] is True
+    await asyncio.sleep(1.0)
+    await act("hangup")
+    recording = (await ended)["recording"]
+
+    path = Path(recording["path"])
+    assert path.parent.parent == tmp_path / "media" / "sip_ua"
+    size = (await hass.async_add_executor_job(path.stat)).st_size
+    assert (recording["size"], recording["error"]) == (size, None)
+    assert recording["duration"] > 0.8
+    assert state_of(hass, entry, "recording").state == "off"
+    playable = await async_resolve_media(hass, recording["media_content_id"], None)
+    assert playable.path == path
+    (shown,) = (await async_browse_media(hass, "media-source://sip_ua")).children or ()
+    assert shown.media_content_id == recording["media_content_id"]
+    channels, rate = read_sound(path)
+    assert len(channels) == 2
+    assert len(channels[0]) / 2 / rate == pytest.approx(recording["duration"], abs=0.02)
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
+async def test_a_recording_is_completed_when_home_assistant_stops(
+    hass: HomeAssistant, exchange: Exchange, tmp_path: Path
+) -> None:
+    hass.config.media_dirs = {"local": str(tmp_path / "media")}
+    entry = (await add_account(hass, exchange))["result"]
+    await until(lambda: state_of(hass, entry, "registration").state == "registered")
+    data = {"number": "601", "wait": "answered"}
+    await hass.services.async_call(DOMAIN, "dial", data, blocking=True)
+    answer = await hass.services.async_call(DOMAIN, "start_recording", {}, blocking=True, return_response=True)
+    assert answer is not None
+    recording: Any = answer["recording"]
+    await asyncio.sleep(0.5)
+
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await hass.async_block_till_done()
+
+    (channel,), rate = read_sound(Path(recording["path"]))
+    assert len(channel) / 2 / rate > 0.4
 
 
 @pytest.mark.parametrize("wait", ["no", "answered", "ended"])

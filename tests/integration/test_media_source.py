@@ -5,7 +5,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from homeassistant.components.media_player import BrowseError, SearchMediaQuery
+from homeassistant.components.media_player.browse_media import SearchMediaQuery
+from homeassistant.components.media_player.errors import BrowseError
 from homeassistant.components.media_source import (
     BrowseMediaSource,
     Unresolvable,
