@@ -1,4 +1,4 @@
-"""Binary sensors of an account: whether a call is recorded, and whether a watched line or that of a contact is in use."""
+"""Binary sensors of an account: whether a call is recorded, and whether a watched line or a contact is in use."""
 
 from collections.abc import Mapping
 from typing import Any, Final, override

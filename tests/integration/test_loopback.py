@@ -189,7 +189,26 @@ async def test_a_call_is_recorded_from_its_answer_to_its_end_and_can_be_played(
     await hass.config_entries.async_unload(entry.entry_id)
 
 
-@pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
+async def test_a_call_that_comes_in_is_recorded_from_its_answer(
+    hass: HomeAssistant, exchange: Exchange, tmp_path: Path
+) -> None:
+    hass.config.media_dirs = {"local": str(tmp_path / "media")}
+    entry = (await add_account(hass, exchange))["result"]
+    await until(lambda: state_of(hass, entry, "registration").state == "registered")
+    exchange.call("100", "555610")
+    await until(lambda: state_of(hass, entry, "call_state").state == "ringing")
+
+    await hass.services.async_call(DOMAIN, "answer", {"record": True}, blocking=True)
+    await until(lambda: state_of(hass, entry, "recording").state == "on")
+    answer = await hass.services.async_call(DOMAIN, "stop_recording", {}, blocking=True, return_response=True)
+
+    assert answer is not None
+    recording: Any = answer["recording"]
+    assert recording["error"] is None
+    assert Path(recording["path"]).name.endswith("_in_555610_Grandma.wav")
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
 async def test_a_recording_is_completed_when_home_assistant_stops(
     hass: HomeAssistant, exchange: Exchange, tmp_path: Path
 ) -> None:

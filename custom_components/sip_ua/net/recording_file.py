@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from .audio_pipe import SAMPLE_BYTES
 from .errors import RecordingError, RecordingFault
 from .recording_order import RecordingFormat, RecordingOrder
-from .resample import little_endian
+from .resample import little_endian, load_pyav
 from .wav_header import LARGEST_SIZE, write_wav_header
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def check_encoder(file_format: RecordingFormat) -> None:
     if file_format is RecordingFormat.WAV:
         return
     try:
+        load_pyav()
         from av.codec import Codec  # noqa: PLC0415 - loaded in a worker thread, by those who need it
 
         Codec("libopus", "w")
