@@ -34,7 +34,7 @@ lift_rooms()
 
 from custom_components.sip_ua.net.audio import FileSource  # noqa: E402
 from custom_components.sip_ua.net.av_codecs import ALL_CODECS  # noqa: E402
-from custom_components.sip_ua.net.recorder import RecordedSides  # noqa: E402
+from custom_components.sip_ua.net.recording_order import RecordedSides  # noqa: E402
 from custom_components.sip_ua.net.resample import pcm_frame, pcm_resampler, resample  # noqa: E402
 from custom_components.sip_ua.rtp.figures import RtpStatistics  # noqa: E402
 from custom_components.sip_ua.sip.events import CallState  # noqa: E402
