@@ -174,7 +174,7 @@ async def ours(agent: Agent, said: Path, seconds: float, folder: Path) -> Call:
         await agent.until_ended(call_id)
     with wave.open(str(path), "rb") as file:
         both, rate = array.array("h", file.readframes(file.getnframes())), file.getframerate()
-    return Call(both[1::2], both[0::2], rate, figures)
+    return Call(both[0::2], both[1::2], rate, figures)
 
 
 async def theirs(speaker: Speaker, seconds: float) -> Call:
