@@ -1,12 +1,14 @@
 """Measures what two-way calls cost and how evenly their packets leave, beside a bare thread that does the least.
 
-    .venv/bin/python scripts/benchmark/media.py [--calls 1 10 100] [--codec PCMA] [--tones] [--seconds N] [--load]
-                                                [--aiortp]
+    .venv/bin/python scripts/benchmark/media.py [--calls 1 10 100] [--codec PCMA] [--seconds N] [--load]
+                                                [--tones] [--sound] [--aiortp]
 
 A peer in another process sends every call a packet each 20 ms and times what it gets by the kernel's clock. The CPU
 is that of the whole measured process. `floor` is a bare thread that only sends and reads those packets. `--load`
 keeps the event loop's thread of the measured process busy with Python code. `--codec` is PCMA, PCMU, G722 or OPUS,
-both ways with a tone; the goal for the CPU holds for G.711. `--tones` has digits looked for in the voice as well.
+both ways: a tone is heard, and silence is said, which all but G.711 code as if it were sound. With `--sound` a tone is
+played in each call, which is made and resampled meanwhile. `--tones` has digits looked for in the voice as well. The
+goal for the CPU holds for G.711.
 `--aiortp` installs aiortp for the time of the run: it sends and plays the same G.711 in its paced and clocked ways.
 Memory is what the process has grown by, for each call; for one alone it says little.
 """
@@ -195,11 +197,12 @@ def measure_floor(number: int, seconds: float, packets: Packets) -> dict[str, fl
         return result | {"cpu": time.process_time() - before}
 
 
-async def measure_engine(number: int, seconds: float, packets: Packets, *, load: bool, tones: bool) -> dict[str, float]:
+async def measure_engine(
+    number: int, seconds: float, packets: Packets, *, load: bool, tones: bool, sound: bool
+) -> dict[str, float]:
     """Measure the media engine."""
     from custom_components.sip_ua.net.audio import ToneSource  # noqa: PLC0415 - not for the far end
     from custom_components.sip_ua.net.media import MediaEngine, PortRange  # noqa: PLC0415
-    from custom_components.sip_ua.rtp.codecs import G711  # noqa: PLC0415
     from custom_components.sip_ua.sip.offer_answer import (  # noqa: PLC0415
         CODECS,
         MediaDirection,
@@ -233,7 +236,7 @@ async def measure_engine(number: int, seconds: float, packets: Packets, *, load:
                 ),
                 hear_tones=tones,
             )
-            if packets.codec not in G711:
+            if sound:
                 stream.play(ToneSource(400.0, -15.0, seconds))
         while load and not tell_far_end.done():
             sum(n * n for n in range(200_000))
@@ -296,6 +299,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--codec", choices=("PCMA", "PCMU", "G722", "OPUS"), default="PCMA")
     parser.add_argument("--tones", action="store_true", help="look for digits in the voice")
+    parser.add_argument("--sound", action="store_true", help="play a tone in each call")
     parser.add_argument("--load", action="store_true", help="keep the event loop busy")
     parser.add_argument("--aiortp", action="store_true", help="measure aiortp as well")
     parser.add_argument("--role", choices=("peer",), help=argparse.SUPPRESS)
@@ -330,7 +334,9 @@ def measure_all(options: argparse.Namespace, folder: Path) -> int:
         results = {
             "floor": measure_floor(number, options.seconds, packets),
             "ours": asyncio.run(
-                measure_engine(number, options.seconds, packets, load=options.load, tones=options.tones)
+                measure_engine(
+                    number, options.seconds, packets, load=options.load, tones=options.tones, sound=options.sound
+                )
             ),
         }
         if options.codec in peer_codecs:

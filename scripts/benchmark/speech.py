@@ -4,9 +4,10 @@
 
 Asterisk gives back every packet that it gets (Echo). Ours and baresip call at the same time over a line that loses the
 same packets of each call: on the way back, or with `--both-ways` on both. `codec` is the same speech through the codec
-alone, as good as it can be. The delay is that from our microphone to our ear, jitter buffer and all; baresip's ear is
-what it writes before its sound card, so that there is none to be had. Where the delay moves, the sound was stretched or
-cut. Brings Debian's recordings of a voice and PESQ into the cache folder.
+alone, as good as it can be. The delay is from a packet's leaving to its being heard, jitter buffer and all. What
+baresip hears is written before it waits for a sound card: there is no delay to be had, and a packet that comes too late
+does not harm it. Where the delay moves, the sound was stretched or cut. Brings Debian's recordings of a voice and PESQ
+into the cache folder.
 """
 
 import argparse
@@ -125,12 +126,17 @@ class Speaker(Baresip):
     def __init__(self, folder: Path, kind: Kind, said: Path, *, user: str, exchange: str) -> None:
         super().__init__(folder, user=user, password=PASSWORD, registrar=exchange, codecs=(kind.baresip,))
         self.said = said
+        # Its codec Opus does; its module for the others is for one channel only.
+        self.conceals_itself = kind.channels > 1
         self.exchange = exchange
 
     @override
     def _configuration(self, tone: Path) -> str:
+        configuration = super()._configuration(self.said)
+        if self.conceals_itself:
+            return configuration
         # In this order, what is dumped has gone through the concealment.
-        return super()._configuration(self.said).replace("module sndfile.so\n", "module plc.so\nmodule sndfile.so\n")
+        return configuration.replace("module sndfile.so\n", "module plc.so\nmodule sndfile.so\n")
 
 
 @asynccontextmanager

@@ -83,7 +83,7 @@ def test_opus_keeps_to_the_bit_rate_that_the_far_end_asks_for() -> None:
 @pytest.mark.parametrize(
     ("fmtp", "wanted"),
     [
-        ("", {"b": "32000", "vbr": "constrained"}),
+        ("", {"b": "32000", "vbr": "constrained", "packet_loss": "10"}),
         ("useinbandfec=1; stereo=1", {"fec": "1"}),
         ("maxplaybackrate=16000", {"cutoff": "8000"}),
         ("maxplaybackrate=48000", {}),

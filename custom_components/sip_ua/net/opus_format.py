@@ -3,7 +3,8 @@
 from typing import Final
 
 EXPECTED_LOSS_PERCENT: Final = 10
-"""What forward error correction is laid out for, where the far end can use it."""
+"""What the encoder is laid out for: after a loss its sound is whole again sooner, and forward error correction, where
+the far end can use it, is worth what it costs."""
 
 COMPLEXITY: Final = 3
 """0 to 10; beyond this the difference is hardly heard in speech, but the work doubles."""
@@ -23,9 +24,10 @@ def encoder_options(ptime: int, fmtp: str, bit_rate: int) -> dict[str, str]:
         "compression_level": str(COMPLEXITY),
         "b": str(max(_LOWEST_BIT_RATE, min(bit_rate, wanted))),
         "vbr": "off" if wishes.get("cbr") == 1 else "constrained",
+        "packet_loss": str(EXPECTED_LOSS_PERCENT),
     }
     if wishes.get("useinbandfec") == 1:
-        options |= {"fec": "1", "packet_loss": str(EXPECTED_LOSS_PERCENT)}
+        options |= {"fec": "1"}
     rate = wishes.get("maxplaybackrate")
     if rate is not None:
         cutoff = next((bandwidth for limit, bandwidth in _CUTOFFS if rate <= limit), None)
