@@ -87,20 +87,20 @@ async def test_an_echo_is_as_late_in_the_recording_as_our_buffer_makes_it(
         call_id = await ours.phone.dial("echo")
         await ours.until_state(call_id, CallState.TALKING)
         await ours.until_packets(call_id, received=25)
-        before = await ours.phone.statistics(call_id)
         ours.phone.record_as(call_id, order(tmp_path, file_format))
         ours.phone.play(call_id, FileSource(sound))
-        await ours.until_packets(call_id, sent=round(len(bursts + silence) / RATE / FRAME))
-        after = await ours.phone.statistics(call_id)
+        waits: list[float] = []
+        for _ in range(2 * BURSTS):
+            await ours.until_packets(call_id, sent=round((BURST_SECONDS + PAUSE_SECONDS) / 2 / FRAME) + 2)
+            figures = await ours.phone.statistics(call_id)
+            assert figures is not None
+            waits.append(figures.delay_ms / 1000)
         (said, heard), rate = await finish(ours, call_id)
 
-    assert before is not None
-    assert after is not None
-    waits = [before.delay_ms / 1000, after.delay_ms / 1000]
     delays = list(echoes(said, heard, rate))
     assert len(delays) == BURSTS
-    assert max(delays) - min(delays) <= FRAME, delays
-    assert min(waits) - FRAME <= sum(delays) / BURSTS <= max(waits) + FRAME, (delays, waits)
+    # The buffer is longer while this machine is busy, and nothing else may make an echo later or earlier.
+    assert all(min(waits) - FRAME <= delay <= max(waits) + FRAME for delay in delays), (delays, waits)
 
 
 def echoes(said: array.array[int], heard: array.array[int], rate: int) -> list[float]:
