@@ -13,6 +13,7 @@ from homeassistant.util.yaml import load_yaml_dict
 
 from custom_components.sip_ua import (
     action_errors,
+    conference_actions,
     config_flow,
     contact_flow,
     dtmf_input,
@@ -306,6 +307,10 @@ def test_the_actions_are_those_that_are_described() -> None:
         "hangup": services.HANGUP_SCHEMA,
         "hold": services.HOLD_SCHEMA,
         "resume": services.HOLD_SCHEMA,
+        "swap": conference_actions.SWAP_SCHEMA,
+        "conference": conference_actions.CONFERENCE_SCHEMA,
+        "bridge": conference_actions.BRIDGE_SCHEMA,
+        "split": conference_actions.SPLIT_SCHEMA,
         "transfer": services.TRANSFER_SCHEMA.validators[0],
         "send_dtmf": services.SEND_DTMF_SCHEMA,
         "start_recording": recording_actions.START_RECORDING_SCHEMA,

@@ -76,11 +76,16 @@ def loaded_coordinators(call: ServiceCall) -> list[SipUaCoordinator]:
     if ATTR_DEVICE_ID in call.data:
         _, entry = service.async_get_device_and_config_entry(call.hass, DOMAIN, call.data[ATTR_DEVICE_ID])
         return [entry.runtime_data]
-    entries: list[SipUaConfigEntry] = call.hass.config_entries.async_entries(DOMAIN)
-    loaded = [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
-    if not loaded:
+    if not (loaded := every_coordinator(call.hass)):
         raise validation_error("no_account")
     return loaded
+
+
+@callback
+def every_coordinator(hass: HomeAssistant) -> list[SipUaCoordinator]:
+    """Return all accounts that are loaded."""
+    entries: list[SipUaConfigEntry] = hass.config_entries.async_entries(DOMAIN)
+    return [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
 
 
 @callback

@@ -27,6 +27,7 @@ class CallBook(Mapping[str, CallSnapshot]):
         self._ended: dict[str, CallSnapshot] = {}
         self._playback_errors: dict[str, str] = {}
         self._answered_at: dict[str, datetime] = {}
+        self._joined: dict[str, tuple[str, ...]] = {}
 
     @override
     def __getitem__(self, call_id: str) -> CallSnapshot:
@@ -60,6 +61,13 @@ class CallBook(Mapping[str, CallSnapshot]):
                 self._playback_errors.pop(oldest, None)
         self.shown = most_relevant(self._alive.values()) if self._alive else None
         return True
+
+    def show_joined(self, call_id: str, others: tuple[str, ...]) -> bool:
+        """Keep the names of those with whom a call is joined, none where it is alone; return whether that is news."""
+        before = self._joined.pop(call_id, ())
+        if others:
+            self._joined[call_id] = others
+        return others != before
 
     def note_playback_error(self, call_id: str, error: str) -> None:
         """Remember why a sound of a call was not heard."""
@@ -104,6 +112,10 @@ class CallBook(Mapping[str, CallSnapshot]):
     def talking_since(self) -> datetime | None:
         """Return the time of day since which the call that a person wants to see is answered."""
         return self._answered_at.get(self.shown.id) if self.shown is not None else None
+
+    def joined_with(self, call_id: str) -> tuple[str, ...]:
+        """Return the names, or else numbers, of those with whom a call is joined."""
+        return self._joined.get(call_id, ())
 
     def outcome(self, call: CallSnapshot) -> dict[str, Any]:
         """Return how a call went so far, and why its last sound that failed was not heard (None: none failed)."""

@@ -41,9 +41,14 @@ def most_relevant(calls: Iterable[CallSnapshot]) -> CallSnapshot | None:
     """Return the call to show: the most urgent state, and the newest of those; None where there is no call."""
     shown: CallSnapshot | None = None
     for call in calls:
-        if shown is None or (_RANK[call.state], call.started_at) >= (_RANK[shown.state], shown.started_at):
+        if shown is None or relevance(call) >= relevance(shown):
             shown = call
     return shown
+
+
+def relevance(call: CallSnapshot) -> tuple[int, float]:
+    """Return by what calls are ordered: the one with the greatest value is the one to show."""
+    return _RANK[call.state], call.started_at
 
 
 def newest(calls: Iterable[CallSnapshot]) -> CallSnapshot | None:

@@ -52,6 +52,7 @@ from .engine import async_acquire_engine, async_release_engine
 from .keypad import KeyPad
 from .lines import LineBook, lines_of
 from .net.audio import AudioSource
+from .net.media import Room
 from .net.phone import (
     CallStatistics,
     MediaTimedOut,
@@ -111,7 +112,8 @@ class SipUaCoordinator:
         self.config_entry = entry
         self.account = with_options(account_of(entry.data), entry.options)
         self.identity = identity_of(entry.data)
-        self.phone = Phone(self.account, async_acquire_engine(hass), self._handle_event)
+        self._media = async_acquire_engine(hass)
+        self.phone = Phone(self.account, self._media, self._handle_event)
         self.registration: RegistrationChanged = self.phone.registration
         self.registered_until: datetime | None = None
         self.next_attempt: datetime | None = None
@@ -469,6 +471,11 @@ class SipUaCoordinator:
             async with asyncio.timeout(HANGUP_TIMEOUT):
                 await self.async_wait(call_id, WaitFor.ENDED)
         return self.calls.find(call_id)
+
+    @callback
+    def open_room(self, *, shared: bool) -> Room:
+        """Return a room for calls of any account to be joined in; all hear what we play to one where it is `shared`."""
+        return self._media.open_room(shared=shared)
 
     async def async_hold(self, call_id: str) -> CallSnapshot:
         """Put the far end on hold, and return the call's state once the far end agreed or the call ended."""

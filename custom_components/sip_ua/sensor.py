@@ -13,7 +13,7 @@ from homeassistant.helpers.typing import StateType
 
 from .audio_quality import AudioQualitySensor
 from .call_view import call_data, messages_data, outcome_data
-from .const import ATTR_RECORDING, KEY_MESSAGES_WAITING, PROBLEM_NONE, STATE_IDLE
+from .const import ATTR_CONFERENCE_WITH, ATTR_RECORDING, KEY_MESSAGES_WAITING, PROBLEM_NONE, STATE_IDLE
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .entity import SipUaStateEntity
 from .sip.events import (
@@ -94,17 +94,21 @@ def _call_state(coordinator: SipUaCoordinator) -> str:
     return STATE_IDLE if shown is None else str(shown.state)
 
 
-def _shown_and_recorded(coordinator: SipUaCoordinator) -> tuple[CallSnapshot | None, bool]:
+def _shown_and_noted(coordinator: SipUaCoordinator) -> tuple[CallSnapshot | None, dict[str, Any]]:
+    """Return the call to show, and what is to be noted of it: whether it is recorded, and with whom it is joined."""
     call = coordinator.calls.shown
-    return call, call is not None and call.id in coordinator.recordings.calls
+    if call is None:
+        return None, {}
+    joined = list(coordinator.calls.joined_with(call.id))
+    return call, {ATTR_RECORDING: call.id in coordinator.recordings.calls, ATTR_CONFERENCE_WITH: joined}
 
 
 def _call_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
-    call, recorded = _shown_and_recorded(coordinator)
+    call, noted = _shown_and_noted(coordinator)
     if call is None:
         return {}
     data = call_data(call)
-    return {key: data[key] for key in _CALL_ATTRIBUTES} | {ATTR_RECORDING: recorded}
+    return {key: data[key] for key in _CALL_ATTRIBUTES} | noted
 
 
 def _last_call(coordinator: SipUaCoordinator) -> CallSnapshot | None:
@@ -151,7 +155,7 @@ CALL_STATE = SipUaSensorDescription(
     translation_key="call_state",
     device_class=SensorDeviceClass.ENUM,
     options=[STATE_IDLE, *(state.value for state in CallState if state is not CallState.ENDED)],
-    source=_shown_and_recorded,
+    source=_shown_and_noted,
     value=_call_state,
     attributes=_call_attributes,
     first=True,

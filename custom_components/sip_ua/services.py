@@ -22,6 +22,16 @@ from .action_calls import (
 from .action_errors import translated_errors, validation_error
 from .call_book import CallBook
 from .call_view import is_connected, transfer_data
+from .conference_actions import (
+    BRIDGE_SCHEMA,
+    CONFERENCE_SCHEMA,
+    SPLIT_SCHEMA,
+    SWAP_SCHEMA,
+    async_bridge,
+    async_conference,
+    async_split,
+    async_swap,
+)
 from .const import (
     ATTR_CODE,
     ATTR_DIGITS,
@@ -43,7 +53,9 @@ from .const import (
     DOMAIN,
     DTMF_KEYS,
     SERVICE_ANSWER,
+    SERVICE_BRIDGE,
     SERVICE_CALL_OUT,
+    SERVICE_CONFERENCE,
     SERVICE_DIAL,
     SERVICE_HANGUP,
     SERVICE_HOLD,
@@ -51,8 +63,10 @@ from .const import (
     SERVICE_PLAY,
     SERVICE_RESUME,
     SERVICE_SEND_DTMF,
+    SERVICE_SPLIT,
     SERVICE_START_RECORDING,
     SERVICE_STOP_RECORDING,
+    SERVICE_SWAP,
     SERVICE_TRANSFER,
     SERVICE_WAIT_FOR_DTMF,
     WaitFor,
@@ -131,6 +145,10 @@ def async_setup_services(hass: HomeAssistant) -> None:
         (SERVICE_HOLD, _hold, HOLD_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_RESUME, _resume, HOLD_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_TRANSFER, _transfer, TRANSFER_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_SWAP, async_swap, SWAP_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_CONFERENCE, async_conference, CONFERENCE_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_BRIDGE, async_bridge, BRIDGE_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_SPLIT, async_split, SPLIT_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_CALL_OUT, async_call_out, CALL_OUT_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_MENU, async_menu, MENU_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_WAIT_FOR_DTMF, async_wait_for_dtmf, WAIT_FOR_DTMF_SCHEMA, SupportsResponse.ONLY),

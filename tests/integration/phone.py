@@ -7,7 +7,7 @@ from typing import Any
 
 from custom_components.sip_ua.net.audio import AudioSource
 from custom_components.sip_ua.net.errors import NoPortError, RecordingFault
-from custom_components.sip_ua.net.media import MediaEngine
+from custom_components.sip_ua.net.media import MediaEngine, Room
 from custom_components.sip_ua.net.phone import (
     CallStatistics,
     MediaTimedOut,
@@ -69,6 +69,7 @@ class FakePhone:
         self.running = False
         self.answers_at_once = False
         self.agrees = True
+        self.stubborn: str | None = None
         self.watched: dict[str, str] = {}
         self.playback_id = 0
         self.counters = Counters(strangers=7, overloads=2)
@@ -85,8 +86,8 @@ class FakePhone:
         self.running = True
 
     async def stop(self) -> None:
-        for call_id in tuple(self.calls):
-            self.end(call_id, by=EndedBy.LOCAL)
+        while self.calls:
+            self.end(next(iter(self.calls)), by=EndedBy.LOCAL)
         self.running = False
         self.did.append(("stop",))
 
@@ -124,8 +125,16 @@ class FakePhone:
 
     async def resume(self, call_id: str) -> None:
         self._ask("resume", call_id)
-        if self.agrees:
+        if self.agrees and call_id != self.stubborn:
             self.enter(call_id, CallState.TALKING)
+
+    def join(self, call_id: str, room: Room) -> None:
+        self._ask("join", call_id, room.number, room.shared)
+
+    def part(self, call_id: str) -> None:
+        if call_id not in self.calls:
+            raise LocalProtocolError("the call is not connected")
+        self._ask("part", call_id)
 
     async def transfer(self, call_id: str, target: str) -> None:
         self._ask("transfer", call_id, target)
