@@ -86,8 +86,10 @@ class FakePhone:
         self.running = True
 
     async def stop(self) -> None:
-        while self.calls:
-            self.end(next(iter(self.calls)), by=EndedBy.LOCAL)
+        for call_id in tuple(self.calls):
+            # The end of one may have been the end of another.
+            if call_id in self.calls:
+                self.end(call_id, by=EndedBy.LOCAL)
         self.running = False
         self.did.append(("stop",))
 
