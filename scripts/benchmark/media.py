@@ -1,7 +1,7 @@
 """Measures what two-way calls cost and how evenly their packets leave, beside a bare thread that does the least.
 
     .venv/bin/python scripts/benchmark/media.py [--calls 1 10 100] [--codec PCMA] [--seconds N] [--load]
-                                                [--tones] [--sound] [--aiortp]
+                                                [--tones] [--sound] [--join N] [--aiortp]
 
 A peer in another process sends every call a packet each 20 ms and times what it gets by the kernel's clock. The CPU
 is that of the whole measured process. `floor` is a bare thread that only sends and reads those packets. `--load`
@@ -9,6 +9,7 @@ keeps the event loop's thread of the measured process busy with Python code. `--
 both ways: a tone is heard, and silence is said, which all but G.711 code as if it were sound. With `--sound` a tone is
 played in each call, which is made and resampled meanwhile. `--tones` has digits looked for in the voice as well. The
 goal for the CPU holds for G.711.
+`--join` joins the calls in conferences of so many.
 `--aiortp` installs aiortp for the time of the run: it sends and plays the same G.711 in its paced and clocked ways.
 Memory is what the process has grown by, for each call; for one alone it says little.
 """
@@ -198,9 +199,9 @@ def measure_floor(number: int, seconds: float, packets: Packets) -> dict[str, fl
 
 
 async def measure_engine(
-    number: int, seconds: float, packets: Packets, *, load: bool, tones: bool, sound: bool
+    number: int, seconds: float, packets: Packets, *, load: bool, tones: bool, sound: bool, join: int
 ) -> dict[str, float]:
-    """Measure the media engine."""
+    """Measure the media engine, with the calls joined in conferences of so many."""
     from custom_components.sip_ua.net.audio import ToneSource  # noqa: PLC0415 - not for the far end
     from custom_components.sip_ua.net.media import MediaEngine, PortRange  # noqa: PLC0415
     from custom_components.sip_ua.sip.offer_answer import (  # noqa: PLC0415
@@ -238,6 +239,10 @@ async def measure_engine(
             )
             if sound:
                 stream.play(ToneSource(400.0, -15.0, seconds))
+        for first in range(0, len(streams), join) if join > 1 else ():
+            room = engine.open_room(shared=False)
+            for stream in streams[first : first + join]:
+                stream.enter(room)
         while load and not tell_far_end.done():
             sum(n * n for n in range(200_000))
             await asyncio.sleep(0)
@@ -300,6 +305,7 @@ def main() -> int:
     parser.add_argument("--codec", choices=("PCMA", "PCMU", "G722", "OPUS"), default="PCMA")
     parser.add_argument("--tones", action="store_true", help="look for digits in the voice")
     parser.add_argument("--sound", action="store_true", help="play a tone in each call")
+    parser.add_argument("--join", type=int, default=1, help="join the calls in conferences of so many")
     parser.add_argument("--load", action="store_true", help="keep the event loop busy")
     parser.add_argument("--aiortp", action="store_true", help="measure aiortp as well")
     parser.add_argument("--role", choices=("peer",), help=argparse.SUPPRESS)
@@ -335,7 +341,13 @@ def measure_all(options: argparse.Namespace, folder: Path) -> int:
             "floor": measure_floor(number, options.seconds, packets),
             "ours": asyncio.run(
                 measure_engine(
-                    number, options.seconds, packets, load=options.load, tones=options.tones, sound=options.sound
+                    number,
+                    options.seconds,
+                    packets,
+                    load=options.load,
+                    tones=options.tones,
+                    sound=options.sound,
+                    join=options.join,
                 )
             ),
         }

@@ -305,6 +305,15 @@ async def test_a_bridge_may_leave_the_other_call_and_let_us_take_part(
     assert here in phone.calls
 
 
+@pytest.mark.parametrize("field", ["call_id", "to_call_id"])
+async def test_a_bridge_with_one_call_named_takes_the_other_one(
+    hass: HomeAssistant, phone: FakePhone, other_phone: FakePhone, field: str
+) -> None:
+    here, there = talk(phone), talk_elsewhere(other_phone)
+    answer = await act(hass, "bridge", **{field: there})
+    assert [call["call_id"] for call in answer["calls"]] == ([there, here] if field == "call_id" else [here, there])
+
+
 async def test_a_bridge_becomes_a_conference_with_a_third_call(hass: HomeAssistant, phone: FakePhone) -> None:
     first, second = talk(phone), talk(phone)
     await do(hass, "bridge")
