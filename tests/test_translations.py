@@ -23,6 +23,7 @@ from custom_components.sip_ua import (
     menu,
     options,
     options_flow,
+    playing,
     recording_actions,
     services,
     validation,
@@ -31,8 +32,9 @@ from custom_components.sip_ua.audio_quality import AUDIO_QUALITY
 from custom_components.sip_ua.binary_sensor import LINE, RECORDING
 from custom_components.sip_ua.button import BUTTONS, CALL_CONTACT, DIAL, OPEN_THE_DOOR
 from custom_components.sip_ua.condition import CALL_STATES, CONDITIONS
-from custom_components.sip_ua.const import WaitFor
+from custom_components.sip_ua.const import Enqueue, WaitFor
 from custom_components.sip_ua.event import CALL, DOORBELL, VOICE_MAIL
+from custom_components.sip_ua.media_player import PLAYER
 from custom_components.sip_ua.net.av_codecs import working_codecs
 from custom_components.sip_ua.notify import SPEAK_MESSAGE
 from custom_components.sip_ua.sensor import MAIL_BOX_SENSORS, REGISTRATION_SENSORS, SENSORS
@@ -54,6 +56,7 @@ ENTITIES = {
     "binary_sensor": (RECORDING, LINE),
     "button": (*BUTTONS, DIAL, CALL_CONTACT, OPEN_THE_DOOR),
     "event": (CALL, VOICE_MAIL, DOORBELL),
+    "media_player": (PLAYER,),
     "notify": (SPEAK_MESSAGE,),
     "sensor": (*SENSORS, *REGISTRATION_SENSORS, *MAIL_BOX_SENSORS, AUDIO_QUALITY),
     "switch": SWITCHES,
@@ -97,6 +100,7 @@ def placeholders(text: str) -> set[str]:
 def raised_keys() -> set[str]:
     """Return the translation keys of the errors that the code raises."""
     keys: set[str] = {key for _, _, key in action_errors.KINDS} | set(recording_actions.FAULT_TEXTS.values())
+    keys |= set(action_errors.FAULT_KEYS.values())
     for path in ROOT.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
@@ -206,6 +210,7 @@ def test_a_contact_has_its_texts(english: dict[str, Any]) -> None:
 def test_every_choice_of_a_form_or_action_has_a_text(english: dict[str, Any]) -> None:
     wanted: dict[str, set[str]] = {
         "wait": set(WaitFor),
+        "enqueue": set(Enqueue),
         "call_state": set(CALL_STATES),
         "direction": set(CallDirection),
         "outcome": set(CallOutcome),
@@ -313,9 +318,11 @@ def test_the_actions_are_those_that_are_described() -> None:
         "split": conference_actions.SPLIT_SCHEMA,
         "transfer": services.TRANSFER_SCHEMA.validators[0],
         "send_dtmf": services.SEND_DTMF_SCHEMA,
+        "speak": playing.SPEAK_SCHEMA,
+        "play": playing.PLAY_SCHEMA.validators[0],
+        "stop": playing.STOP_SCHEMA,
         "start_recording": recording_actions.START_RECORDING_SCHEMA,
         "stop_recording": recording_actions.STOP_RECORDING_SCHEMA,
-        "play": services.PLAY_SCHEMA.validators[0],
         "wait_for_dtmf": dtmf_input.WAIT_FOR_DTMF_SCHEMA,
         "call_out": escalation.CALL_OUT_SCHEMA,
         "menu": menu.MENU_SCHEMA,

@@ -22,6 +22,7 @@ from .const import (
     ATTR_TTS_ENGINE,
     ATTR_TTS_LANGUAGE,
     ATTR_TTS_OPTIONS,
+    ATTR_TTS_VOICE,
     DOMAIN,
 )
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
@@ -53,14 +54,19 @@ ACCOUNT_FIELDS = {
     vol.Optional(ATTR_DEVICE_ID): _device,
 }
 CALL_FIELDS = {**ACCOUNT_FIELDS, vol.Optional(ATTR_CALL_ID): cv.string}
-SOUND_FIELDS = {
-    vol.Exclusive(ATTR_MESSAGE, "sound"): vol.All(cv.string, vol.Length(min=1, max=MESSAGE_LENGTH_MAX)),
-    vol.Exclusive(ATTR_MEDIA, "sound"): vol.All(_media, vol.Length(min=1)),
+MESSAGE = vol.All(cv.string, vol.Length(min=1, max=MESSAGE_LENGTH_MAX))
+SPEAKER_FIELDS = {
     vol.Optional(ATTR_TTS_ENGINE): cv.string,
     vol.Optional(ATTR_TTS_LANGUAGE): cv.string,
+    vol.Optional(ATTR_TTS_VOICE): cv.string,
     vol.Optional(ATTR_TTS_OPTIONS): dict,
 }
-SPEECH_FIELDS = frozenset({ATTR_TTS_ENGINE, ATTR_TTS_LANGUAGE, ATTR_TTS_OPTIONS})
+SOUND_FIELDS = {
+    vol.Exclusive(ATTR_MESSAGE, "sound"): MESSAGE,
+    vol.Exclusive(ATTR_MEDIA, "sound"): vol.All(_media, vol.Length(min=1)),
+    **SPEAKER_FIELDS,
+}
+SPEECH_FIELDS = frozenset({ATTR_TTS_ENGINE, ATTR_TTS_LANGUAGE, ATTR_TTS_VOICE, ATTR_TTS_OPTIONS})
 
 RING_TIMEOUT = vol.All(vol.Coerce(int), vol.Range(min=5, max=600))
 TARGET = vol.All(cv.string, vol.Length(max=TARGET_LENGTH_MAX))
@@ -166,6 +172,7 @@ async def sound_of(hass: HomeAssistant, data: Mapping[str, Any]) -> AudioSource:
             data[ATTR_MESSAGE],
             engine=data.get(ATTR_TTS_ENGINE),
             language=data.get(ATTR_TTS_LANGUAGE),
+            voice=data.get(ATTR_TTS_VOICE),
             options=data.get(ATTR_TTS_OPTIONS),
         )
     _refuse_speech_fields(data)

@@ -6,7 +6,7 @@ from typing import Any, Final, override
 
 from homeassistant.util import dt as dt_util
 
-from .call_view import is_audible, is_connected, most_relevant, newest, outcome_data
+from .call_view import can_be_played_to, is_audible, is_connected, most_relevant, newest, outcome_data
 from .const import ATTR_PLAYBACK_ERROR
 from .sip.events import CallSnapshot, CallState
 
@@ -91,6 +91,14 @@ class CallBook(Mapping[str, CallSnapshot]):
     def find_audible(self) -> CallSnapshot | None:
         """Return the call that can hear us: the most relevant one that is answered or has early media."""
         return most_relevant(filter(is_audible, self._alive.values()))
+
+    def find_talking(self) -> CallSnapshot | None:
+        """Return the newest call that is talked in."""
+        return newest(call for call in self._alive.values() if call.state is CallState.TALKING)
+
+    def find_played_to(self) -> CallSnapshot | None:
+        """Return the call for a sound: the one that is talked to, else one that may yet be answered there."""
+        return most_relevant(filter(can_be_played_to, self._alive.values()))
 
     def find_connected(self, *, besides: str | None = None) -> CallSnapshot | None:
         """Return the most relevant call that is answered; `besides` another one, where that is here as well."""

@@ -66,6 +66,11 @@ def is_audible(call: CallSnapshot) -> bool:
     return is_connected(call) or call.state is CallState.EARLY
 
 
+def can_be_played_to(call: CallSnapshot) -> bool:
+    """Return whether a call may have a sound, at once or from the answer on: not one that rings here."""
+    return call.state is not CallState.ENDED and call.state is not CallState.RINGING
+
+
 def transition(before: CallSnapshot | None, call: CallSnapshot) -> CallEventType | None:
     """Return what a person would call the change of a call's state.
 

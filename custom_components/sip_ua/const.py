@@ -121,6 +121,8 @@ SERVICE_SEND_DTMF: Final = "send_dtmf"
 SERVICE_SPLIT: Final = "split"
 SERVICE_START_RECORDING: Final = "start_recording"
 SERVICE_STOP_RECORDING: Final = "stop_recording"
+SERVICE_SPEAK: Final = "speak"
+SERVICE_STOP: Final = "stop"
 SERVICE_SWAP: Final = "swap"
 SERVICE_TRANSFER: Final = "transfer"
 SERVICE_WAIT_FOR_DTMF: Final = "wait_for_dtmf"
@@ -141,6 +143,7 @@ ATTR_DIGITS: Final = "digits"
 ATTR_DIGIT_TIMEOUT: Final = "digit_timeout"
 ATTR_DURATION: Final = "duration"
 ATTR_FORMAT: Final = "format"
+ATTR_ENQUEUE: Final = "enqueue"
 ATTR_GAP: Final = "gap"
 ATTR_HANGUP_AFTER: Final = "hangup_after"
 ATTR_HANGUP_LAST: Final = "hangup_last"
@@ -165,6 +168,7 @@ ATTR_PAUSE: Final = "pause"
 ATTR_PLAYBACK_ERROR: Final = "playback_error"
 ATTR_RECORD: Final = "record"
 ATTR_RECORDING: Final = "recording"
+ATTR_PLAYBACK_ID: Final = "playback_id"
 ATTR_REPEAT: Final = "repeat"
 ATTR_RESULT: Final = "result"
 ATTR_RING_TIMEOUT: Final = "ring_timeout"
@@ -179,6 +183,7 @@ ATTR_TRANSFER: Final = "transfer"
 ATTR_TTS_ENGINE: Final = "tts_engine"
 ATTR_TTS_LANGUAGE: Final = "tts_language"
 ATTR_TTS_OPTIONS: Final = "tts_options"
+ATTR_TTS_VOICE: Final = "tts_voice"
 ATTR_VOLUME: Final = "volume"
 ATTR_WAIT: Final = "wait"
 
@@ -234,6 +239,20 @@ class WaitFor(StrEnum):
     NO = "no"
     ANSWERED = "answered"
     ENDED = "ended"
+
+
+class Enqueue(StrEnum):
+    """Where a sound goes among those that are played into a call already.
+
+    `ADD` after all of them, `NEXT` after the present one, `PLAY` in place of the present one, `REPLACE` in place of
+    all; `INTERRUPT` at once, and what it interrupts goes on afterwards.
+    """
+
+    ADD = "add"
+    NEXT = "next"
+    PLAY = "play"
+    INTERRUPT = "interrupt"
+    REPLACE = "replace"
 
 
 class RecordCalls(StrEnum):

@@ -59,6 +59,7 @@ from .net.phone import (
     Phone,
     PhoneEvent,
     PlaybackFinished,
+    PlaybackStarted,
     RecordingFinished,
     RecordingStarted,
 )
@@ -91,6 +92,7 @@ from .sip.events import (
     TransferState,
     WatchedStateChanged,
 )
+from .sounds import SoundBook
 from .waiting import Waiting
 
 _LOGGER = logging.getLogger(__name__)
@@ -121,6 +123,7 @@ class SipUaCoordinator:
         self.calls = CallBook()
         self.keys = KeyPad()
         self.recordings = CallRecordings(hass, entry, self.phone, self.calls, self.bulletin)
+        self.sounds = SoundBook(self.phone, self.bulletin.update_entities)
         self.lines = LineBook(entry)
         self.contacts = ContactBook(contacts_of(entry), self.account, plan_of(hass.config.country))
         self.reception = Reception(self.contacts)
@@ -165,6 +168,7 @@ class SipUaCoordinator:
         self.recordings.async_close()
         self._reaching.cancel()
         self._playing.cancel()
+        self.sounds.cancel()
         self._transferring.cancel()
         await async_release_engine(self.hass)
 
@@ -229,8 +233,8 @@ class SipUaCoordinator:
                 self._handle_call_event(event)
             case RegistrationChanged():
                 self._handle_registration(event)
-            case PlaybackFinished():
-                self._handle_playback_finished(event)
+            case PlaybackStarted() | PlaybackFinished():
+                self._handle_playback(event)
             case RecordingStarted() | RecordingFinished():
                 self.recordings.handle(event)
             case MediaTimedOut():
@@ -324,6 +328,7 @@ class SipUaCoordinator:
         self._turned_away.discard(call.id)
         self.keys.end(call.id)
         self.recordings.forget(call.id)
+        self.sounds.handle_call_ended(call.id)
         outcome = self.calls.outcome(call)
         if call.outcome is CallOutcome.MISSED:
             self.bulletin.tell(CallEventType.MISSED, call, **outcome)
@@ -335,8 +340,13 @@ class SipUaCoordinator:
         self._reload_if_idle()
 
     @callback
-    def _handle_playback_finished(self, event: PlaybackFinished) -> None:
+    def _handle_playback(self, event: PlaybackStarted | PlaybackFinished) -> None:
         """Tell that a sound has been played or could not be, and hang up where that was asked for."""
+        if isinstance(event, PlaybackStarted):
+            if event.call_id in self.calls:
+                self.sounds.handle_started(event)
+            return
+        self.sounds.handle_finished(event)
         for key in (event.playback_id, None):
             self._playing.tell((event.call_id, key), event.error)
         if event.error:
@@ -352,7 +362,7 @@ class SipUaCoordinator:
             error=event.error,
             stopped=event.stopped,
         )
-        if event.call_id in self._hangup_after and not event.stopped:
+        if event.call_id in self._hangup_after and not event.stopped and not self.sounds.of(event.call_id):
             self._hangup_after.discard(event.call_id)
             _ = self.config_entry.async_create_task(
                 self.hass, self._async_hangup_played(event.call_id), f"sip_ua hang up {self.identity}"

@@ -51,6 +51,9 @@ MAX_PAUSE: Final = 3600
 REPEAT_PAUSE: Final = 1.0
 """Seconds of silence before a message is said again."""
 
+LONGEST_MESSAGE: Final = 300.0
+"""Seconds after which a message is cut off that nobody has to confirm: some media, such as a radio, never end."""
+
 END_TIMEOUT: Final = 5.0
 """Seconds in which every call that is cancelled ends, whether or not the other side answers that."""
 
@@ -236,7 +239,9 @@ class Escalation:
             return
         try:
             if self._plan.confirm == CONFIRM_NONE and attempt.played is not None:
-                await attempt.played
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LONGEST_MESSAGE):
+                        await attempt.played
         finally:
             await self._hang_up(attempt)
 

@@ -2,7 +2,6 @@
 
 import voluptuous as vol
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 
 from .action_calls import (
@@ -15,7 +14,6 @@ from .action_calls import (
     find_call,
     optional_sound,
     response_of,
-    sound_of,
     target_of,
     unless_stopped,
 )
@@ -38,16 +36,12 @@ from .const import (
     ATTR_DURATION,
     ATTR_GAP,
     ATTR_HANGUP_AFTER,
-    ATTR_LOOP,
-    ATTR_MEDIA,
-    ATTR_MESSAGE,
     ATTR_NUMBER,
     ATTR_RECORD,
     ATTR_RECORDING,
     ATTR_RING_TIMEOUT,
     ATTR_TO_CALL_ID,
     ATTR_TRANSFER,
-    ATTR_VOLUME,
     ATTR_WAIT,
     CALL_STATISTICS,
     DOMAIN,
@@ -63,8 +57,10 @@ from .const import (
     SERVICE_PLAY,
     SERVICE_RESUME,
     SERVICE_SEND_DTMF,
+    SERVICE_SPEAK,
     SERVICE_SPLIT,
     SERVICE_START_RECORDING,
+    SERVICE_STOP,
     SERVICE_STOP_RECORDING,
     SERVICE_SWAP,
     SERVICE_TRANSFER,
@@ -76,6 +72,7 @@ from .dtmf_input import WAIT_FOR_DTMF_SCHEMA, async_wait_for_dtmf
 from .escalation import CALL_OUT_SCHEMA, async_call_out
 from .holding import async_change_hold
 from .menu import MENU_SCHEMA, async_menu
+from .playing import PLAY_SCHEMA, SPEAK_SCHEMA, STOP_SCHEMA, async_play, async_stop
 from .recording_actions import (
     START_RECORDING_SCHEMA,
     STOP_RECORDING_SCHEMA,
@@ -121,18 +118,6 @@ SEND_DTMF_SCHEMA = vol.Schema(
         vol.Optional(ATTR_GAP, default=100): vol.All(vol.Coerce(int), vol.Range(min=40, max=5000)),
     }
 )
-PLAY_SCHEMA = vol.All(
-    vol.Schema(
-        {
-            **CALL_FIELDS,
-            **SOUND_FIELDS,
-            vol.Optional(ATTR_LOOP, default=False): cv.boolean,
-            vol.Optional(ATTR_VOLUME, default=0.0): vol.All(vol.Coerce(float), vol.Range(min=-40, max=12)),
-            vol.Optional(ATTR_WAIT, default=False): cv.boolean,
-        }
-    ),
-    cv.has_at_least_one_key(ATTR_MESSAGE, ATTR_MEDIA),
-)
 
 
 @callback
@@ -155,7 +140,9 @@ def async_setup_services(hass: HomeAssistant) -> None:
         (SERVICE_START_RECORDING, async_start_recording, START_RECORDING_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_STOP_RECORDING, async_stop_recording, STOP_RECORDING_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_SEND_DTMF, _send_dtmf, SEND_DTMF_SCHEMA, SupportsResponse.NONE),
-        (SERVICE_PLAY, _play, PLAY_SCHEMA, SupportsResponse.NONE),
+        (SERVICE_SPEAK, async_play, SPEAK_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_PLAY, async_play, PLAY_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_STOP, async_stop, STOP_SCHEMA, SupportsResponse.OPTIONAL),
     ):
         hass.services.async_register(DOMAIN, name, handler, schema=schema, supports_response=response)
 
@@ -261,24 +248,4 @@ async def _send_dtmf(call: ServiceCall) -> None:
     with translated_errors():
         await coordinator.async_send_digits(
             snapshot.id, call.data[ATTR_DIGITS].upper(), duration=call.data[ATTR_DURATION], gap=call.data[ATTR_GAP]
-        )
-
-
-async def _play(call: ServiceCall) -> None:
-    """Play a sound or speak into a call, and wait for its end where asked to."""
-    if call.data[ATTR_WAIT] and call.data[ATTR_LOOP]:
-        raise validation_error("wait_with_loop")
-    coordinator, snapshot = find_call(call, CallBook.find_audible, "no_audible_call")
-    source = await sound_of(call.hass, call.data)
-    with unless_stopped(coordinator), translated_errors():
-        error = await coordinator.async_play(
-            snapshot.id,
-            source,
-            loop=call.data[ATTR_LOOP],
-            volume=call.data[ATTR_VOLUME],
-            wait=call.data[ATTR_WAIT],
-        )
-    if error is not None:
-        raise HomeAssistantError(
-            translation_domain=DOMAIN, translation_key="playback_failed", translation_placeholders={"error": error}
         )

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from custom_components.sip_ua.net.audio import AudioSource
-from custom_components.sip_ua.net.errors import NoPortError, RecordingFault
+from custom_components.sip_ua.net.errors import AudioFault, NoPortError, RecordingFault
 from custom_components.sip_ua.net.media import MediaEngine, Room
 from custom_components.sip_ua.net.phone import (
     CallStatistics,
     MediaTimedOut,
     PhoneEvent,
+    Placement,
     PlaybackFinished,
+    PlaybackStarted,
     RecordingFinished,
     RecordingStarted,
 )
@@ -154,8 +156,20 @@ class FakePhone:
     def send_digits(self, call_id: str, digits: str, *, duration_ms: int = 160, gap_ms: int = 100) -> None:
         self._ask("send_digits", call_id, digits, duration_ms, gap_ms)
 
-    def play(self, call_id: str, source: AudioSource, *, loop: bool = False, volume_db: float = 0.0) -> int:
-        self._ask("play", call_id, source, loop, volume_db)
+    def play(
+        self,
+        call_id: str,
+        source: AudioSource,
+        *,
+        loop: bool = False,
+        volume_db: float = 0.0,
+        placement: Placement = Placement.ADD,
+        at_answer: bool = False,
+    ) -> int:
+        elsewhere = () if placement is Placement.ADD else (placement,)
+        self._ask("play", call_id, source, loop, volume_db, *elsewhere)
+        if call_id not in self.calls:
+            raise LocalProtocolError("the call is not connected")
         self.playback_id = next(self._numbers)
         return self.playback_id
 
@@ -164,6 +178,12 @@ class FakePhone:
 
     def stop_playback(self, call_id: str, playback_id: int | None = None) -> None:
         self._ask("stop_playback", call_id, playback_id)
+
+    def pause_playback(self, call_id: str, *, paused: bool) -> None:
+        self._ask("pause" if paused else "go_on", call_id)
+
+    def set_volume(self, call_id: str, playback_id: int, volume_db: float) -> None:
+        self._ask("set_volume", call_id, playback_id, volume_db)
 
     def record_as(self, call_id: str, order: RecordingOrder) -> None:
         self._ask("record", call_id, order)
@@ -275,8 +295,19 @@ class FakePhone:
         (watch_id,) = (known for known, target in self.watched.items() if target == number)
         self.listener(WatchedStateChanged(at=self.now, id=watch_id, uri=number, state=state))
 
-    def finish(self, call_id: str, playback_id: int = 1, error: str | None = None, *, stopped: bool = False) -> None:
-        self.listener(PlaybackFinished(call_id, playback_id, error, stopped=stopped))
+    def begin(self, call_id: str, playback_id: int) -> None:
+        self.listener(PlaybackStarted(call_id, playback_id))
+
+    def finish(
+        self,
+        call_id: str,
+        playback_id: int = 1,
+        error: str | None = None,
+        *,
+        stopped: bool = False,
+        fault: AudioFault | None = None,
+    ) -> None:
+        self.listener(PlaybackFinished(call_id, playback_id, error, stopped=stopped, fault=fault))
 
     def begin_recording(self, call_id: str) -> Path:
         path = self.orders[call_id].path

@@ -92,7 +92,10 @@ def shown_fixture(hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry)
     return Shown(hass, entry)
 
 
-@pytest.mark.parametrize("platform", [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.EVENT, Platform.SENSOR])
+@pytest.mark.parametrize(
+    "platform",
+    [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.EVENT, Platform.MEDIA_PLAYER, Platform.SENSOR],
+)
 @pytest.mark.freeze_time(NOW)
 async def test_entities_of_a_talking_account(
     hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, snapshot: SnapshotAssertion, platform: Platform

@@ -274,6 +274,17 @@ async def test_an_end_that_nobody_confirms_does_not_hold_up_the_answer(
     assert answer["attempts"][0]["call_id"] == silent
 
 
+async def test_media_without_an_end_that_nobody_has_to_confirm_end_all_the_same(
+    phone: FakePhone, call_out: CallsOut, message: FileSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("custom_components.sip_ua.escalation.LONGEST_MESSAGE", 0.05)
+    task = call_out(confirm="none", media=str(message.path))
+    await answered(phone, "611")
+    answer = await task
+    assert answer["accepted"] is True
+    assert phone.calls == {}
+
+
 @pytest.mark.parametrize("mode", ["in_order", "at_once"])
 async def test_an_action_that_is_cancelled_leaves_nothing(phone: FakePhone, call_out: CallsOut, mode: str) -> None:
     task = call_out(mode=mode)

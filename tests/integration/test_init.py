@@ -34,6 +34,10 @@ async def test_actions_are_there_without_an_account(hass: HomeAssistant) -> None
             "play",
             "resume",
             "send_dtmf",
+            "speak",
+            "start_recording",
+            "stop",
+            "stop_recording",
             "transfer",
             "wait_for_dtmf",
         )

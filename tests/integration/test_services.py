@@ -212,11 +212,10 @@ async def test_dial_speaks_by_the_wanted_engine(
         return "speech"
 
     monkeypatch.setattr("custom_components.sip_ua.action_calls.speech_source", speech)
-    await do(
-        hass, "dial", number="612", message="Hello", tts_engine="tts.a", tts_language="de", tts_options={"voice": "b"}
-    )
+    spoken = {"tts_engine": "tts.a", "tts_language": "de", "tts_voice": "b", "tts_options": {"c": "d"}}
+    await do(hass, "dial", number="612", message="Hello", **spoken)
     assert phone.did == [("dial", "612", "speech", None)]
-    assert asked == [("Hello", {"engine": "tts.a", "language": "de", "options": {"voice": "b"}})]
+    assert asked == [("Hello", {"engine": "tts.a", "language": "de", "voice": "b", "options": {"c": "d"}})]
 
 
 async def test_sound_is_given_to_the_call_and_ends_it_where_wanted(
@@ -494,13 +493,6 @@ async def test_what_is_no_key_is_refused(hass: HomeAssistant, phone: FakePhone, 
         await do(hass, "send_dtmf", digits=digits)
 
 
-async def test_play_plays_without_waiting(hass: HomeAssistant, phone: FakePhone, sound: FileSource) -> None:
-    call_id = phone.ring()
-    phone.enter(call_id, CallState.TALKING)
-    await do(hass, "play", media=str(sound.path), loop=True, volume=-6)
-    assert phone.did == [("play", call_id, sound, True, -6.0)]
-
-
 @pytest.mark.parametrize(
     ("action", "data", "key"),
     [
@@ -523,43 +515,6 @@ async def test_what_would_have_no_effect_is_refused(
     assert raised.value.translation_key == key
     assert phone.did == []
     assert ringing in phone.calls
-
-
-@pytest.mark.parametrize("error", [None, "the file is no sound"])
-async def test_play_waits_until_it_was_heard(
-    hass: HomeAssistant, phone: FakePhone, sound: FileSource, error: str | None
-) -> None:
-    call_id = phone.ring()
-    phone.enter(call_id, CallState.TALKING)
-    task = hass.async_create_task(do(hass, "play", media=str(sound.path), wait=True))
-    await until(lambda: phone.did)
-    await asyncio.sleep(0)
-    assert not task.done()
-    phone.finish(call_id, 2, error)
-    if error is None:
-        await task
-        return
-    with pytest.raises(HomeAssistantError) as raised:
-        await task
-    assert raised.value.translation_key == "playback_failed"
-    assert raised.value.translation_placeholders == {"error": error}
-
-
-async def test_play_that_waits_ends_with_the_call(hass: HomeAssistant, phone: FakePhone, sound: FileSource) -> None:
-    call_id = phone.ring()
-    phone.enter(call_id, CallState.TALKING)
-    task = hass.async_create_task(do(hass, "play", media=str(sound.path), wait=True))
-    await until(lambda: phone.did)
-    phone.end(call_id)
-    await task
-
-
-@pytest.mark.parametrize(
-    "data", [{}, {"message": "a", "media": "b"}, {"message": ""}, {"media": "gong.wav", "volume": 13}]
-)
-async def test_play_needs_one_sound(hass: HomeAssistant, phone: FakePhone, data: dict[str, Any]) -> None:
-    with pytest.raises(vol.Invalid):
-        await do(hass, "play", **data)
 
 
 async def test_an_error_of_a_sound_is_logged_without_waiting_for_it(

@@ -20,9 +20,6 @@ from custom_components.sip_ua.net.audio import AudioSource, FileSource, StreamSo
 from custom_components.sip_ua.net.errors import AudioError
 from custom_components.sip_ua.sound import media_source_of, speech_source
 
-# Home Assistant's own web server still names its settings by strings.
-pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
-
 VOICE = b"RIFF" + bytes(range(256)) * 100
 
 

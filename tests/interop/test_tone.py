@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .tone import measure, read_wav, sine, write_wav
+from .tone import measure, parts, read_wav, sine, write_wav
 
 RATE = 8_000
 
@@ -55,3 +55,14 @@ def test_silence_is_refused() -> None:
 def test_a_wav_file_comes_back_as_it_was_written(tmp_path: Path) -> None:
     samples = sine(440.0, 0.1, RATE, -10.0)
     assert read_wav(write_wav(tmp_path / "a.wav", samples, RATE)) == (samples, RATE)
+
+
+def test_tones_one_after_another_are_told_apart_by_frequency_and_level() -> None:
+    samples = array.array("h", [0] * 800)
+    for frequency, level in ((500.0, -15.0), (1750.0, -15.0), (1750.0, -25.0)):
+        samples += sine(frequency, 0.4, RATE, level)
+    found = parts(samples, RATE, (500.0, 1000.0, 1750.0))
+    assert [part[0] for part in found] == [500.0, 1750.0, 1750.0]
+    assert [part[1] for part in found] == [pytest.approx(0.4, abs=0.03)] * 3
+    assert [part[2] for part in found] == [pytest.approx(level, abs=0.1) for level in (-15.0, -15.0, -25.0)]
+    assert parts(array.array("h"), 0, (500.0,)) == []

@@ -4,6 +4,7 @@ import array
 import itertools
 import logging
 import math
+import statistics
 import struct
 import sys
 import wave
@@ -25,6 +26,8 @@ JUMPING_SHARE = 0.1
 LEAST_POWER = 1e-3
 CHUNK_HEADER = 8
 WAV_HEADER = 44
+SHORTEST_PART_SECONDS = 0.08
+LEVEL_STEP_DB = 3.0
 SAMPLE_BITS = 16
 
 
@@ -207,3 +210,30 @@ def assert_tone(tone: Tone, frequency_hz: float, level_dbfs: float) -> None:
     assert tone.snr_db > 30, tone
     assert tone.longest_gap_seconds == 0, tone
     assert tone.jumps * WINDOW_SECONDS < tone.seconds * JUMPING_SHARE, tone
+
+
+def parts(samples: array.array[int], rate: int, frequencies: tuple[float, ...]) -> list[tuple[float, float, float]]:
+    """Return the tones in a recording one after another: which of the frequencies, seconds, and median level in dBFS.
+
+    A tone whose level changes by more than a little counts as another one; what is very short is a transition.
+    """
+    if not rate:
+        return []
+    size = round(rate * WINDOW_SECONDS)
+    runs: list[tuple[float, list[float]]] = []
+    for start in range(0, len(samples) - size + 1, size):
+        window = samples[start : start + size]
+        frequency, level = 0.0, SILENCE_DBFS
+        if decibel(_power(window) / FULL_SCALE**2) > SILENCE_DBFS:
+            energies = {one: _phasor(window, 0, 2.0 * math.pi * one / rate)[2] for one in frequencies}
+            frequency = max(energies, key=lambda one: energies[one])
+            level = decibel(energies[frequency] / size / FULL_SCALE**2)
+        if runs and runs[-1][0] == frequency and abs(runs[-1][1][-1] - level) < LEVEL_STEP_DB:
+            runs[-1][1].append(level)
+        else:
+            runs.append((frequency, [level]))
+    return [
+        (frequency, len(levels) * WINDOW_SECONDS, statistics.median(levels))
+        for frequency, levels in runs
+        if frequency and len(levels) * WINDOW_SECONDS >= SHORTEST_PART_SECONDS
+    ]

@@ -11,10 +11,10 @@ from custom_components.sip_ua.net import audio_feed, worker_threads
 from custom_components.sip_ua.net.audio import PreparedAudio, RawPcm, StreamSource, ToneSource, prepare
 from custom_components.sip_ua.net.audio_feed import WINDOW, AudioFeed
 from custom_components.sip_ua.net.audio_pipe import AudioReader
-from custom_components.sip_ua.net.errors import AudioError
+from custom_components.sip_ua.net.errors import AudioError, AudioFault
 from custom_components.sip_ua.net.worker_threads import WorkerThreads
 
-from .media_support import eventually, sine, wav
+from .media_support import eventually, level_of, sine, wav
 
 FRAME = 320
 
@@ -130,14 +130,36 @@ async def test_a_stream_that_gives_nothing_is_an_error(workers: WorkerThreads) -
     assert reader.error == "there is nothing in it"
 
 
-async def test_a_stream_that_hangs_ends_with_a_reason(workers: WorkerThreads) -> None:
-    stream = Stream(wav(sine(1000, 1.0))[:4000], None)
-    with patch.object(audio_feed, "STREAM_TIMEOUT", 0.1):
+@pytest.mark.parametrize(("limit", "begins"), [("FIRST_TIMEOUT", b""), ("STREAM_TIMEOUT", wav(sine(1000, 1.0))[:4000])])
+async def test_a_stream_that_hangs_ends_with_a_reason(workers: WorkerThreads, limit: str, begins: bytes) -> None:
+    stream = Stream(begins, None)
+    with patch.object(audio_feed, limit, 0.1):
         reader = prepare(StreamSource(stream()), workers).take()
         await frames(reader)
 
-    assert reader.error == "the stream gave nothing for 0.1 seconds"
+    assert (reader.error, reader.fault) == ("nothing came for 0.1 seconds", AudioFault.TIMED_OUT)
     await eventually(lambda: stream.closed)
+
+
+async def test_a_stream_is_repeated_from_memory(workers: WorkerThreads) -> None:
+    sound = sine(1000, 0.3)
+    reader = prepare(StreamSource(Stream(wav(sound)[:1000], wav(sound)[1000:])()), workers, loop=True).take()
+
+    heard = await frames(reader, 3 * len(sound) // FRAME)
+    reader.close()
+
+    assert [level_of(heard[start : start + len(sound)]) for start in range(0, 3 * len(sound), len(sound))] == [
+        pytest.approx(-10, abs=0.3)
+    ] * 3
+
+
+async def test_a_stream_that_is_too_long_to_be_kept_is_played_once(workers: WorkerThreads) -> None:
+    with patch.object(audio_feed, "MAX_KEPT", 1000):
+        reader = prepare(StreamSource(Stream(wav(sine(1000, 0.3)))()), workers, loop=True).take()
+        heard = await frames(reader)
+
+    assert len(heard) == pytest.approx(4800, abs=200)
+    assert reader.error == "it is too long to be repeated"
 
 
 async def test_a_sound_that_is_not_needed_lets_go_of_its_stream(workers: WorkerThreads) -> None:
@@ -171,11 +193,6 @@ async def test_a_sound_is_played_once(workers: WorkerThreads) -> None:
 
     with pytest.raises(AudioError, match="before"):
         prepared.take()
-
-
-async def test_a_stream_cannot_be_repeated(workers: WorkerThreads) -> None:
-    with pytest.raises(AudioError, match="repeated"):
-        prepare(StreamSource(Stream()()), workers, loop=True)
 
 
 async def test_the_number_of_workers_is_bounded(workers: WorkerThreads) -> None:

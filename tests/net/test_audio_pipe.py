@@ -10,6 +10,7 @@ from custom_components.sip_ua.net.audio_pipe import (
     RateWanted,
     ToWorker,
 )
+from custom_components.sip_ua.net.errors import AudioFault
 
 
 def orders(pipe: AudioPipe) -> list[ToWorker]:
@@ -60,6 +61,31 @@ def test_sound_of_the_old_rate_is_passed_over_after_a_change() -> None:
     assert reader.read(4) == b"bBcC"
     assert not reader.finished
     assert orders(pipe) == [RateWanted(1, 16000, 2), ChunkPlayed(1)]
+
+
+def test_the_end_of_a_sound_without_any_is_the_end_at_every_rate() -> None:
+    pipe = AudioPipe()
+    reader = AudioReader(pipe, 8000)
+    reader.change_rate(16000)
+    pipe.sound.put(AudioEnd(0, "no sound", AudioFault.NO_SOUND))
+
+    assert reader.read(4) is None
+    assert (reader.finished, reader.error, reader.fault) == (True, "no sound", AudioFault.NO_SOUND)
+
+
+def test_a_second_change_of_rate_after_all_was_given_leaves_the_end_as_it_was() -> None:
+    pipe = AudioPipe()
+    reader = AudioReader(pipe, 8000)
+    pipe.sound.put(AudioChunk(0, b"aa"))
+    reader.change_rate(16000)
+    for message in (AudioEnd(0, "old end"), AudioChunk(1, b"aAaA")):
+        pipe.sound.put(message)
+    assert reader.read(4) == b"aAaA"
+    reader.change_rate(48000)
+    pipe.sound.put(AudioEnd(1, None))
+
+    assert reader.read(4) is None
+    assert (reader.finished, reader.error) == (True, None)
 
 
 def test_the_same_rate_changes_nothing() -> None:

@@ -5,8 +5,9 @@ import array
 import pytest
 
 from custom_components.sip_ua.net.audio_pipe import AudioChunk, AudioEnd, AudioPipe, AudioReader
+from custom_components.sip_ua.net.errors import AudioFault
 from custom_components.sip_ua.net.media_stream import gain_factor
-from custom_components.sip_ua.net.playlist import SOUND_TIMEOUT, Playlist
+from custom_components.sip_ua.net.playlist import SOUND_TIMEOUT, Placement, Playlist
 from custom_components.sip_ua.net.stream_events import PlaybackFinished, PlaybackStarted
 
 from .media_support import level_of, sine
@@ -114,7 +115,8 @@ def test_a_sound_that_hangs_is_given_up(playlist: Playlist, told: Told) -> None:
     assert told == []
     playlist.frame(FRAME, 8000, 100.0 + SOUND_TIMEOUT)
 
-    assert told == [PlaybackFinished(1, f"no sound came for {SOUND_TIMEOUT:g} seconds")]
+    text = f"no sound came for {SOUND_TIMEOUT:g} seconds"
+    assert told == [PlaybackFinished(1, text, fault=AudioFault.TIMED_OUT)]
 
 
 def test_one_sound_or_all_can_be_stopped(playlist: Playlist, told: Told) -> None:
@@ -128,3 +130,105 @@ def test_one_sound_or_all_can_be_stopped(playlist: Playlist, told: Told) -> None
 
     assert told[2:] == [PlaybackFinished(1, stopped=True), PlaybackFinished(3, stopped=True)]
     assert playlist.frame(FRAME, 8000, 0.0) is None
+
+
+def letters(playlist: Playlist, frames: int) -> str:
+    """Return which sounds the next frames are of, "-" for none."""
+    heard = [playlist.frame(FRAME, 8000, 0.0) for _ in range(frames)]
+    return "".join("-" if pcm is None else chr(pcm[0]) for pcm in heard)
+
+
+def add(playlist: Playlist, letter: str, placement: Placement = Placement.ADD, frames: int = 2) -> None:
+    playlist.add(ord(letter), sound(letter.encode() * FRAME * frames), 1.0, placement)
+
+
+@pytest.mark.parametrize(
+    ("placement", "heard"),
+    [
+        (Placement.ADD, "aabbcc"),
+        (Placement.NEXT, "aaccbb"),
+        (Placement.PLAY, "accbb-"),
+        (Placement.INTERRUPT, "accabb"),
+        (Placement.REPLACE, "acc---"),
+    ],
+)
+def test_a_new_sound_goes_where_it_is_wanted(playlist: Playlist, told: Told, placement: Placement, heard: str) -> None:
+    add(playlist, "a")
+    add(playlist, "b")
+    first = letters(playlist, 1)
+    add(playlist, "c", placement)
+
+    assert first + letters(playlist, 5) == heard
+    letters(playlist, 1)
+    ended = {chr(event.playback_id): event.stopped for event in told if isinstance(event, PlaybackFinished)}
+    assert ended == {letter: letter not in heard.rstrip("-") or heard.count(letter) < 2 for letter in "abc"}
+
+
+@pytest.mark.parametrize("placement", list(Placement))
+def test_where_nothing_plays_every_sound_is_heard_at_once(playlist: Playlist, placement: Placement) -> None:
+    add(playlist, "a", placement)
+    assert letters(playlist, 3) == "aa-"
+
+
+def test_an_interruption_that_is_not_ready_leaves_the_present_sound_playing(playlist: Playlist) -> None:
+    add(playlist, "a", frames=6)
+    pipe = AudioPipe()
+    playlist.add(1, AudioReader(pipe, 8000), 1.0, Placement.INTERRUPT)
+    before = letters(playlist, 2)
+
+    pipe.sound.put(AudioChunk(0, b"c" * FRAME))
+    during = letters(playlist, 2)
+    pipe.sound.put(AudioEnd(0, None))
+
+    assert before + during + letters(playlist, 3) == "aac-aaa"
+
+
+def test_an_interruption_that_hangs_is_given_up_and_harms_nothing(playlist: Playlist, told: Told) -> None:
+    add(playlist, "a", frames=6)
+    playlist.add(1, sound(b"", end=False), 1.0, Placement.INTERRUPT)
+    letters(playlist, 2)
+
+    assert playlist.frame(FRAME, 8000, SOUND_TIMEOUT) == b"a" * FRAME
+    (finished,) = [event for event in told if isinstance(event, PlaybackFinished)]
+    assert (finished.playback_id, finished.fault) == (1, AudioFault.TIMED_OUT)
+
+
+def test_what_was_interrupted_while_it_waited_is_as_patient_as_before(playlist: Playlist, told: Told) -> None:
+    playlist.add(1, sound(b"", end=False), 1.0)
+    playlist.frame(FRAME, 8000, 0.0)
+    playlist.add(2, sound(b"c" * FRAME), 1.0, Placement.INTERRUPT)
+    playlist.frame(FRAME, 8000, SOUND_TIMEOUT - 1)
+
+    assert playlist.frame(FRAME, 8000, SOUND_TIMEOUT + 1) is None
+    assert told == [PlaybackStarted(2), PlaybackFinished(2)]
+
+
+def test_paused_sounds_stand_still_and_an_interruption_is_heard_all_the_same(playlist: Playlist) -> None:
+    add(playlist, "a", frames=4)
+    heard = letters(playlist, 1)
+    playlist.pause(paused=True)
+    heard += letters(playlist, 2)
+    add(playlist, "c", Placement.INTERRUPT)
+    heard += letters(playlist, 3)
+    playlist.pause(paused=False)
+
+    assert heard + letters(playlist, 4) == "a--cc-aaa-"
+
+
+@pytest.mark.parametrize("placement", [Placement.PLAY, Placement.REPLACE])
+def test_what_takes_the_place_of_a_paused_sound_is_heard(playlist: Playlist, placement: Placement) -> None:
+    add(playlist, "a", frames=4)
+    letters(playlist, 1)
+    playlist.pause(paused=True)
+    add(playlist, "c", placement)
+
+    assert letters(playlist, 3) == "cc-"
+
+
+def test_after_a_stop_nothing_is_paused(playlist: Playlist) -> None:
+    add(playlist, "a")
+    playlist.pause(paused=True)
+    playlist.stop()
+    add(playlist, "b")
+
+    assert letters(playlist, 2) == "bb"

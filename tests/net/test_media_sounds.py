@@ -1,13 +1,17 @@
 """Sounds and recordings in real calls: in turn, at their level, and no harm to the call when one fails."""
 
+import array
 import asyncio
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from custom_components.sip_ua.net.audio import BytesSource, FileSource, SilenceSource, ToneSource
+from custom_components.sip_ua.net.audio import BytesSource, FileSource, SilenceSource, StreamSource, ToneSource
 from custom_components.sip_ua.net.errors import AudioError
 from custom_components.sip_ua.net.media import MediaEngine, RecordedSides
+from custom_components.sip_ua.net.media_stream import MAX_SOUNDS
 from custom_components.sip_ua.net.stream_events import (
     FirstPacketReceived,
     PlaybackFinished,
@@ -88,16 +92,81 @@ async def test_a_sound_made_ready_before_the_answer_is_in_the_first_packet(engin
             stream.play(prepared)
 
 
-async def test_a_sound_made_ready_for_another_codec_is_heard_after_a_packet_at_most(engine: MediaEngine) -> None:
+@pytest.mark.parametrize("order", ["sound first", "voice first"])
+async def test_a_sound_made_ready_for_another_codec_is_in_the_first_packet_too(engine: MediaEngine, order: str) -> None:
     prepared = engine.prepare(ToneSource(1000, -10, 1.0), rate=16000)
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.5)
+    with FarEnd() as far:
+        stream = await open_stream(engine)
+        if order == "sound first":
+            stream.play(prepared, codec=far.media().codec)
+            stream.configure(far.media())
+        else:
+            stream.configure(far.media())
+            stream.play(prepared)
+        await eventually(lambda: len(far.arrivals) >= 3)
+        late = 0 if order == "sound first" else 1
+        assert far.arrivals[late].packet.payload != b"\xd5" * 160
+        await stream.close()
+
+
+async def test_a_voice_does_not_wait_long_for_a_sound_that_is_not_ready(engine: MediaEngine) -> None:
+    async def nothing() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    with FarEnd() as far:
+        stream = await open_stream(engine)
+        stream.play(StreamSource(nothing()))
+        begun = time.monotonic()
+        stream.configure(far.media())
+        await eventually(lambda: bool(far.arrivals))
+        assert far.arrivals[0].at - begun < 0.3
+        assert far.arrivals[0].packet.payload == b"\xd5" * 160
+        await stream.close()
+
+
+async def test_a_stop_is_heard_within_a_tenth_of_a_second(engine: MediaEngine) -> None:
     with FarEnd() as far:
         stream = await open_stream(engine)
         stream.configure(far.media())
-        stream.play(prepared)
-        await eventually(lambda: len(far.arrivals) >= 3)
-        assert far.arrivals[1].packet.payload != b"\xd5" * 160
+        stream.play(ToneSource(1000, -10))
+        await eventually(lambda: len(far.arrivals) >= 10)
+        stopped = time.monotonic()
+        stream.stop_playback()
+        await eventually(lambda: far.arrivals[-1].packet.payload == b"\xd5" * 160)
+        silent = next(arrival for arrival in far.arrivals[10:] if arrival.packet.payload == b"\xd5" * 160)
+        assert silent.at - stopped < 0.1
         await stream.close()
+
+
+async def test_one_sound_too_many_is_refused_until_another_is_over(pair: Pair) -> None:
+    pair.connect()
+    numbers = [pair.ours.play(SilenceSource(60.0)) for _ in range(MAX_SOUNDS)]
+    with pytest.raises(AudioError, match="more than"):
+        pair.ours.play(SilenceSource(1.0))
+    pair.ours.stop_playback(numbers[3])
+    await pair.heard.wait_for(PlaybackFinished)
+    pair.ours.play(SilenceSource(1.0))
+
+
+async def test_a_pause_is_silent_and_the_sound_goes_on_where_it_was(pair: Pair, tmp_path: Path) -> None:
+    pair.connect()
+    pair.theirs.record(tmp_path / "theirs.wav")
+    pair.ours.play(ToneSource(1000, -10, 0.4))
+    await pair.heard.wait_for(PlaybackStarted)
+    pair.ours.pause(paused=True)
+    await asyncio.sleep(0.4)
+    assert not pair.heard.of(PlaybackFinished)
+    pair.ours.pause(paused=False)
+    await pair.heard.wait_for(PlaybackFinished)
+    await asyncio.sleep(0.2)
+    await pair.theirs.close()
+
+    heard = array.array("h", read_wav(tmp_path / "theirs.wav")[0])
+    loud = [max(map(abs, heard[at : at + 80])) > 1000 for at in range(0, len(heard), 80)]
+    assert sum(loud) / 100 == pytest.approx(0.4, abs=0.08)
+    assert len(loud_part(heard.tobytes())) / 16000 > 0.6
 
 
 async def test_the_volume_is_in_decibels(pair: Pair, tmp_path: Path) -> None:

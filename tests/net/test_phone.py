@@ -3,19 +3,33 @@
 import asyncio
 import logging
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 import pytest
 
-from custom_components.sip_ua.net.audio import BytesSource, RawPcm, ToneSource
+from custom_components.sip_ua.net.audio import BytesSource, RawPcm, SilenceSource, ToneSource
+from custom_components.sip_ua.net.av_codecs import ALL_CODECS
+from custom_components.sip_ua.net.errors import AudioError
 from custom_components.sip_ua.net.media import MediaEngine, MediaStream
-from custom_components.sip_ua.net.phone import CallStatistics, Phone, PhoneEvent
+from custom_components.sip_ua.net.media_socket import MediaSocket
+from custom_components.sip_ua.net.media_stream import MAX_SOUNDS
+from custom_components.sip_ua.net.phone import (
+    CallStatistics,
+    Phone,
+    PhoneEvent,
+    Placement,
+    PlaybackFinished,
+    PlaybackStarted,
+)
 from custom_components.sip_ua.net.registration_check import check_registration
 from custom_components.sip_ua.net.resolver import Resolver
 from custom_components.sip_ua.net.transport import Transports
+from custom_components.sip_ua.rtp.packet import parse_packet
 from custom_components.sip_ua.rtp.tones import ToneSender
 from custom_components.sip_ua.sip import overload
 from custom_components.sip_ua.sip.account import Account, DtmfMethod, NetworkSettings, ServerAddress, Transport
@@ -40,7 +54,7 @@ from custom_components.sip_ua.sip.sdp import parse_sdp
 from custom_components.sip_ua.sip.transaction import Timers
 from custom_components.sip_ua.sip.uri import SipUri
 
-from .media_support import open_stream
+from .media_support import level_of, open_stream
 from .transport_support import ACCOUNT, HOME, eventually, free_port
 
 # Nobody waits long for a goodbye that is not answered: T2 is what an unanswered BYE is given.
@@ -440,3 +454,73 @@ def invite(number: int, target: str) -> bytes:
         "Content-Length: 0",
     )
     return "\r\n".join((*lines, "", "")).encode()
+
+
+async def test_what_is_said_while_it_rings_is_heard_in_order_from_the_answer_on(start: Start) -> None:
+    alice, bob = await start(), await start()
+    call_id = await alice.phone.dial(bob.uri)
+    await eventually(lambda: bob.heard(IncomingCall))
+    play = partial(alice.phone.play, call_id, ToneSource(300.0, duration=0.06), at_answer=True)
+    gone, second = play(), play(placement=Placement.REPLACE)
+    first, never = play(placement=Placement.INTERRUPT), play()
+    alice.phone.stop_playback(call_id, never)
+    alice.phone.set_volume(call_id, second, -20.0)
+    with pytest.raises(LocalProtocolError):
+        alice.phone.play(call_id, ToneSource(300.0))
+    assert [(end.playback_id, end.stopped) for end in alice.heard(PlaybackFinished)] == [(gone, True), (never, True)]
+
+    bob.tasks.append(asyncio.create_task(bob.phone.answer(bob.heard(IncomingCall)[0].call.id)))
+    await eventually(lambda: len(alice.heard(PlaybackFinished)) == 4)
+    assert [event.playback_id for event in alice.heard(PlaybackStarted)] == [first, second]
+    assert [(end.playback_id, end.stopped) for end in alice.heard(PlaybackFinished)[2:]] == [
+        (first, False),
+        (second, False),
+    ]
+
+
+async def test_sounds_that_wait_for_an_answer_are_bounded_and_go_with_their_call(
+    start: Start, engine: MediaEngine
+) -> None:
+    alice, bob = await start(), await start()
+    call_id = await alice.phone.dial(bob.uri)
+    for _ in range(MAX_SOUNDS):
+        alice.phone.play(call_id, SilenceSource(60.0), at_answer=True)
+    with pytest.raises(AudioError, match="more than"):
+        alice.phone.play(call_id, SilenceSource(60.0), at_answer=True)
+    await alice.phone.hangup(call_id)
+    await eventually(lambda: engine.streams == 0)
+    await eventually(lambda: not [thread for thread in threading.enumerate() if "audio" in thread.name])
+    with pytest.raises(LocalProtocolError):
+        alice.phone.stop_playback(call_id)
+
+
+@pytest.mark.parametrize("codecs", [("G722", "PCMA"), ("PCMA",)])
+@pytest.mark.parametrize("said", ["at dial", "while it rings"])
+async def test_the_first_packet_after_the_answer_carries_what_was_known_before(
+    start: Start, monkeypatch: pytest.MonkeyPatch, codecs: tuple[str, ...], said: str
+) -> None:
+    sent: dict[MediaSocket, list[bytes]] = {}
+    send = MediaSocket.send
+
+    def note(endpoint: MediaSocket, data: bytes, address: tuple[str, int]) -> None:
+        sent.setdefault(endpoint, []).append(data)
+        send(endpoint, data, address)
+
+    monkeypatch.setattr(MediaSocket, "send", note)
+    alice, bob = await start(codecs=("G722", "PCMA")), await start(codecs=codecs)
+    tone = ToneSource(440.0)
+    call_id = await alice.phone.dial(bob.uri, source=tone if said == "at dial" else None)
+    await eventually(lambda: bob.heard(IncomingCall))
+    if said == "while it rings":
+        alice.phone.play(call_id, tone, at_answer=True)
+    await asyncio.sleep(0.5)
+    bob.tasks.append(asyncio.create_task(bob.phone.answer(bob.heard(IncomingCall)[0].call.id)))
+    await eventually(lambda: alice.heard(PlaybackStarted))
+    await eventually(lambda: len(sent) == 2)
+    firsts = [parse_packet(packets[0]) for packets in list(sent.values())]
+    # Bob says nothing, Alice does from the beginning.
+    codec = ALL_CODECS[codecs[0]]
+    levels = sorted(level_of(codec.create().decode(packet.payload)) for packet in firsts)
+    assert levels[0] < -60
+    assert levels[1] == pytest.approx(-20, abs=3)
+    assert all(packet.marker for packet in firsts)

@@ -61,11 +61,9 @@ def prepare(
     What is wrong with the sound is told when it is played; raises `AudioError` only for one that cannot be begun.
     To be called in the event loop.
     """
-    if loop and isinstance(source, StreamSource):
-        raise AudioError("a stream comes only once and cannot be repeated")
     opened: Input
     if isinstance(source, StreamSource):
-        feed = AudioFeed(source.chunks)
+        feed = AudioFeed(source.chunks, keep=loop)
         opened, pipe = FedSource(feed, source.hint), AudioPipe(close_source=feed.close)
     else:
         opened, pipe = source, AudioPipe()

@@ -7,7 +7,8 @@ from typing import Final
 from .audio_feed import FedSource, Input
 from .audio_input import open_frames
 from .audio_pipe import SAMPLE_BYTES, AudioChunk, AudioEnd, AudioPipe, ChunkPlayed, PipeClosed, RateWanted, ToWorker
-from .errors import AudioError
+from .audio_source import BytesSource
+from .errors import AudioError, AudioFault
 from .resample import pcm_frame, pcm_resampler, resample
 
 LOOK_AHEAD: Final = 2.0
@@ -35,7 +36,7 @@ class AudioDecoder:
         self._made = bytearray()
         self._unplayed: deque[bytes] = deque()
         self._ahead = 0
-        self._end: str | None = None
+        self._end: AudioError | None = None
         self._ended = False
 
     def run(self) -> None:
@@ -44,11 +45,11 @@ class AudioDecoder:
             try:
                 self._decode()
             except AudioError as error:
-                self._finish(str(error))
+                self._finish(error)
             except _ClosedError:
                 raise
             except Exception as error:  # noqa: BLE001 - a decoder may raise anything for what it is fed
-                self._finish(f"the sound cannot be decoded: {error}")
+                self._finish(AudioError(f"the sound cannot be decoded: {error}", AudioFault.NO_SOUND))
             while self._unplayed:
                 self._obey(self._pipe.control.get())
         except _ClosedError:
@@ -60,17 +61,21 @@ class AudioDecoder:
     def _decode(self) -> None:
         """Give all chunks and the end."""
         empty = True
+        source = self._source
         while True:
-            for frame in open_frames(self._source):
+            for frame in open_frames(source):
                 self._take_orders()
                 self._made += resample(self._resampler, frame)
                 empty = empty and not self._made
                 self._give(SHORTEST_CHUNK)
             if empty or not self._loop:
                 break
+            if isinstance(source, FedSource):
+                source = BytesSource(source.feed.kept, source.hint)
         self._made += resample(self._resampler, None)
         self._give(0.0)
-        self._finish("there is nothing in it" if empty and not self._unplayed else None)
+        nothing = empty and not self._unplayed
+        self._finish(AudioError("there is nothing in it", AudioFault.EMPTY) if nothing else None)
 
     def _give(self, at_least: float) -> None:
         """Pass on what was made, when it is as many seconds as that, and wait until there is room for more."""
@@ -88,10 +93,11 @@ class AudioDecoder:
         self._ahead += len(pcm)
         self._pipe.sound.put(AudioChunk(self._generation, pcm))
 
-    def _finish(self, error: str | None) -> None:
+    def _finish(self, error: AudioError | None) -> None:
         """Say that nothing follows."""
         self._end, self._ended = error, True
-        self._pipe.sound.put(AudioEnd(self._generation, error))
+        end = AudioEnd(self._generation, None) if error is None else AudioEnd(self._generation, str(error), error.fault)
+        self._pipe.sound.put(end)
 
     def _take_orders(self) -> None:
         """Do what the other end wants, without waiting for it."""

@@ -18,7 +18,7 @@ from av.audio.frame import AudioFrame
 
 from .audio_feed import FedSource, Input
 from .audio_source import BytesSource, FileSource, RawPcm, SilenceSource, ToneSource
-from .errors import AudioError
+from .errors import AudioError, AudioFault
 from .wav_header import read_wav_header
 
 GENERATED_RATE: Final = 16000
@@ -99,10 +99,11 @@ def _open_file(source: FileSource) -> BinaryIO:
     try:
         # A pipe would be waited for, and a device never ends.
         if not source.path.is_file() and source.path.exists():
-            raise AudioError(f"{source.path.name} is no file")
+            raise AudioError(f"{source.path.name} is no file", AudioFault.UNREADABLE)
         return source.path.open("rb")
     except OSError as error:
-        raise AudioError(f"the file {source.path.name} cannot be read: {error.strerror}") from error
+        text = f"the file {source.path.name} cannot be read: {error.strerror}"
+        raise AudioError(text, AudioFault.UNREADABLE) from error
 
 
 def _decode(stream: Readable, hint: str | RawPcm) -> Iterator[AudioFrame]:
@@ -113,7 +114,7 @@ def _decode(stream: Readable, hint: str | RawPcm) -> Iterator[AudioFrame]:
     recorder = _Recorder(stream)
     wav = read_wav_header(recorder.read_exactly)
     if not recorder.seen:
-        raise AudioError("there is nothing in it")
+        raise AudioError("there is nothing in it", AudioFault.EMPTY)
     if wav is not None:
         yield from _demux(_Limited(stream, wav.size), _RAW_FORMATS[wav.bits], wav.sample_rate, wav.channels)
         return
@@ -132,12 +133,12 @@ def _demux(stream: Readable, name: str, sample_rate: int = 0, channels: int = 0)
     try:
         container = av.open(stream, "r", format=name or None, options=options, buffer_size=_READ_SIZE)
     except av.FFmpegError as error:
-        raise AudioError(f"this is no sound that can be played ({error.strerror})") from error
+        raise AudioError(f"this is no sound that can be played ({error.strerror})", AudioFault.NO_SOUND) from error
     except ValueError as error:
-        raise AudioError(f"this is no sound that can be played ({error})") from error
+        raise AudioError(f"this is no sound that can be played ({error})", AudioFault.NO_SOUND) from error
     with closing(container):
         if not container.streams.audio:
-            raise AudioError("there is no sound in it")
+            raise AudioError("there is no sound in it", AudioFault.NO_SOUND)
         bad = 0
         try:
             for packet in container.demux(container.streams.audio[0]):
@@ -152,7 +153,7 @@ def _demux(stream: Readable, name: str, sample_rate: int = 0, channels: int = 0)
                     if isinstance(frame, AudioFrame):
                         yield frame
         except av.FFmpegError as error:
-            raise AudioError(f"the sound breaks off ({error.strerror})") from error
+            raise AudioError(f"the sound breaks off ({error.strerror})", AudioFault.BROKEN) from error
 
 
 def _tone(source: ToneSource) -> Iterator[AudioFrame]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from .errors import AudioFault
+
 SAMPLE_BYTES: Final = 2
 
 
@@ -22,10 +24,11 @@ class AudioChunk:
 
 @dataclass(frozen=True, slots=True)
 class AudioEnd:
-    """No chunk follows; `error` tells people why where it was not the natural end."""
+    """No chunk follows; `error` tells people, and `fault` programs, why where it was not the natural end."""
 
     generation: int
     error: str | None
+    fault: AudioFault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +82,13 @@ class AudioReader:
         self.rate = rate
         self.finished = False
         self.error: str | None = None
+        self.fault: AudioFault | None = None
         self._pipe = pipe
         self._generation = 0
         self._chunk = b""
         self._position = 0
         self._carried = 0
+        self._owed = False
 
     def change_rate(self, rate: int) -> None:
         """Have the rest at another sample rate."""
@@ -93,8 +98,10 @@ class AudioReader:
         self._generation += 1
         # What was carried over from the chunk before is less than a packet: not worth asking for again.
         self._pipe.control.put(RateWanted(self._generation, rate, max(0, self._position - self._carried)))
+        # A worker that has nothing to give once more may be gone by now, and its end stays the end.
+        self._owed = self._owed or bool(self._chunk)
         self._chunk, self._position, self._carried = b"", 0, 0
-        self.finished, self.error = False, None
+        self.finished, self.error, self.fault = False, None, None
 
     def read(self, size: int) -> bytes | None:
         """Return the next `size` bytes, less at the very end, or None where there is nothing at this moment."""
@@ -122,11 +129,13 @@ class AudioReader:
             message = self._pipe.sound.get_nowait()
         except Empty:
             return False
-        if message.generation == self._generation:
-            if isinstance(message, AudioEnd):
-                self.finished, self.error = True, message.error
-            else:
+        is_old = message.generation != self._generation
+        if isinstance(message, AudioChunk):
+            self._owed = is_old
+            if not is_old:
                 self._append(message.pcm)
+        elif not (is_old and self._owed):
+            self.finished, self.error, self.fault = True, message.error, message.fault
         return True
 
     def _append(self, pcm: bytes) -> None:

@@ -22,8 +22,31 @@ class MediaStoppedError(SipError):
     """The media thread is gone or does not answer, or the stream is closed."""
 
 
+class AudioFault(StrEnum):
+    """What is wrong with a sound that cannot be played.
+
+    `NO_SOUND`: it is no sound, or of a kind that nobody knows. `EMPTY`: there is nothing in it. `UNREADABLE`: a file
+    that cannot be opened. `UNREACHABLE`: an address that gives nothing. `TIMED_OUT`: it gave nothing for too long.
+    `ENGINE`: the one who speaks failed. `BROKEN`: it breaks off. `OTHER`: anything else, as the text says.
+    """
+
+    NO_SOUND = "no_sound"
+    EMPTY = "empty"
+    UNREADABLE = "unreadable"
+    UNREACHABLE = "unreachable"
+    TIMED_OUT = "timed_out"
+    ENGINE = "engine"
+    BROKEN = "broken"
+    OTHER = "other"
+
+
 class AudioError(SipError):
-    """A sound that cannot be played; the text says why, for people."""
+    """A sound that cannot be played; the text says why, for people, and `fault` for programs."""
+
+    def __init__(self, text: str, fault: AudioFault = AudioFault.OTHER) -> None:
+        """Say why."""
+        super().__init__(text)
+        self.fault = fault
 
 
 class RecordingFault(StrEnum):

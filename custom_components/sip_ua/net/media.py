@@ -107,7 +107,7 @@ class MediaEngine:
     def prepare(self, source: AudioSource, *, loop: bool = False, rate: int = USUAL_RATE) -> PreparedAudio:
         """Begin to decode a sound before it is needed; `rate` in Hz is that of the codec to be expected.
 
-        Raises `AudioError` for a stream that is to be repeated, or when too many sounds are being decoded.
+        Raises `AudioError` when too many sounds are being decoded.
         """
         _, workers = self._settle()
         return prepare(source, workers, rate=rate, loop=loop)

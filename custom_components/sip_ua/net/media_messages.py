@@ -9,6 +9,7 @@ from ..rtp.parameters import MediaParameters, RtpConfig
 from ..sip.sdes import MediaSecurity
 from .audio_pipe import AudioReader
 from .media_clock import ClockStatistics
+from .playlist import Placement
 from .ports import PortPair
 from .recorder import RecordingPipe
 from .recording_order import RecordingTone
@@ -37,12 +38,21 @@ class ConfigureStream:
 
 @dataclass(frozen=True, slots=True)
 class StartPlayback:
-    """Play a sound after those that wait already; `gain` is a factor."""
+    """Play a sound in its turn among those that are there; `gain` is a factor."""
 
     stream: int
     playback: int
     reader: AudioReader
     gain: float
+    placement: Placement = Placement.ADD
+
+
+@dataclass(frozen=True, slots=True)
+class PausePlayback:
+    """Let the sounds stand still, or go on."""
+
+    stream: int
+    paused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +163,7 @@ type StreamCommand = (
     OpenStream
     | ConfigureStream
     | StartPlayback
+    | PausePlayback
     | ChangeGain
     | StopPlayback
     | SendDigits

@@ -11,9 +11,9 @@ from typing import Final, override
 from ..rtp.parameters import Direction, MediaParameters, RtpConfig
 from ..sip.errors import LocalProtocolError
 from ..sip.info import check_digits
-from ..sip.offer_answer import NegotiatedMedia
-from .audio import AudioSource, PreparedAudio, prepare
-from .errors import MediaStoppedError, RecordingFault
+from ..sip.offer_answer import Codec, NegotiatedMedia
+from .audio import USUAL_RATE, AudioSource, PreparedAudio, prepare
+from .errors import AudioError, MediaStoppedError, RecordingFault
 from .media_link import MediaLink
 from .media_messages import (
     AskStatistics,
@@ -26,6 +26,7 @@ from .media_messages import (
     LeaveRoom,
     Listen,
     Notice,
+    PausePlayback,
     SendDigits,
     StartPlayback,
     StartRecording,
@@ -33,10 +34,12 @@ from .media_messages import (
     StopRecording,
 )
 from .media_socket import is_numeric
+from .playlist import Placement
 from .recorder import Recorder, RecordingPipe
 from .recording_order import RecordedSides, RecordingOrder
 from .rooms import Room
 from .stream_events import (
+    PlaybackFinished,
     RecordingFinished,
     RecordingStarted,
     RtpStatistics,
@@ -51,8 +54,15 @@ _LOGGER = logging.getLogger(__name__)
 RECORDING_TIMEOUT: Final = 5.0
 SILENT_BELOW: Final = -60.0
 LOUDEST: Final = 30.0
+MAX_SOUNDS: Final = 32
+"""Sounds that one stream keeps, the present one among them: each occupies a thread that decodes ahead."""
 
 _playbacks = count(1)
+
+
+def new_playback_id() -> int:
+    """Return the number of a sound that is going to be played."""
+    return next(_playbacks)
 
 
 class MediaStream:
@@ -86,6 +96,7 @@ class MediaStream:
         self._recording_path = Path()
         self._recorded = asyncio.Event()
         self._recorded.set()
+        self._playing: set[int] = set()
         self._closed = False
         self._failed = False
 
@@ -104,26 +115,51 @@ class MediaStream:
         self._post(ConfigureStream(self._number, parameters, media.security))
         self._media = media
 
-    def play(self, source: AudioSource | PreparedAudio, *, loop: bool = False, volume_db: float = 0.0) -> int:
-        """Play a sound after those that wait already, and return the number under which events tell of it.
+    def play(
+        self,
+        source: AudioSource | PreparedAudio,
+        *,
+        loop: bool = False,
+        volume_db: float = 0.0,
+        placement: Placement = Placement.ADD,
+        playback_id: int | None = None,
+        codec: Codec | None = None,
+    ) -> int:
+        """Play a sound in its turn, and return the number under which events tell of it: `playback_id` where given.
 
         What is wrong with the sound comes in `PlaybackFinished`, while the stream goes on with silence. A prepared
         sound has been told at `prepare` whether to `loop`. `volume_db` is limited to -60 (nothing) to 30; peaks
-        beyond full scale are cut. Raises `AudioError` for a sound that cannot be begun or was played before.
+        beyond full scale are cut. `codec` is the one that the voice is about to have. Raises `AudioError` for a
+        sound that cannot be begun, was played before, or is one too many.
         """
         self._check()
+        if len(self._playing) >= MAX_SOUNDS:
+            raise AudioError(f"more than {MAX_SOUNDS} sounds wait in this call")
         prepared = source if isinstance(source, PreparedAudio) else prepare(source, self._workers, loop=loop)
-        playback = next(_playbacks)
+        playback = new_playback_id() if playback_id is None else playback_id
         reader = prepared.take()
-        if self._media is not None:
+        if codec is None and self._media is not None:
+            codec = self._media.codec
+        if codec is not None and codec.name.upper() in self._config.codecs:
             # Told now, the worker is done before the media thread asks for the first frame.
-            reader.change_rate(self._config.codecs[self._media.codec.name.upper()].sample_rate)
+            reader.change_rate(self._config.codecs[codec.name.upper()].sample_rate)
         try:
-            self._post(StartPlayback(self._number, playback, reader, gain_factor(volume_db)))
+            self._post(StartPlayback(self._number, playback, reader, gain_factor(volume_db), placement))
         except BaseException:
             reader.close()
             raise
+        self._playing.add(playback)
         return playback
+
+    def prepare(self, source: AudioSource, *, loop: bool = False, rate: int = USUAL_RATE) -> PreparedAudio:
+        """Begin to decode a sound before it is needed, as `MediaEngine.prepare` does."""
+        self._check()
+        return prepare(source, self._workers, loop=loop, rate=rate)
+
+    def pause(self, *, paused: bool) -> None:
+        """Let the sounds stand still, or go on; on a closed stream there is none."""
+        with contextlib.suppress(MediaStoppedError):
+            self._post(PausePlayback(self._number, paused))
 
     def set_volume(self, playback_id: int, volume_db: float) -> None:
         """Play a sound louder or softer from now on."""
@@ -242,6 +278,8 @@ class MediaStream:
             self._recordings -= 1
             if not self._recordings:
                 self._recorded.set()
+        if isinstance(event, PlaybackFinished):
+            self._playing.discard(event.playback_id)
         self._failed = self._failed or isinstance(event, StreamFailed)
         try:
             if isinstance(event, VoiceHeard):

@@ -33,9 +33,11 @@ from .phone_events import (
     MediaTimedOut,
     PhoneEvent,
     PlaybackFinished,
+    PlaybackStarted,
     RecordingFinished,
     RecordingStarted,
 )
+from .playlist import Placement
 from .ports import PortPair
 from .recording_order import RecordingOrder
 from .resolver import Resolver
@@ -48,7 +50,9 @@ __all__ = [
     "MediaTimedOut",
     "Phone",
     "PhoneEvent",
+    "Placement",
     "PlaybackFinished",
+    "PlaybackStarted",
     "RecordingFinished",
     "RecordingStarted",
     "check_target",
@@ -291,13 +295,36 @@ class Phone:
 
     # Voice
 
-    def play(self, call_id: str, source: AudioSource, *, loop: bool = False, volume_db: float = 0.0) -> int:
-        """Play a sound to the far end and return its number; raises LocalProtocolError without a connected call."""
-        return self._voices.connected(call_id).stream.play(source, loop=loop, volume_db=volume_db)
+    def play(
+        self,
+        call_id: str,
+        source: AudioSource,
+        *,
+        loop: bool = False,
+        volume_db: float = 0.0,
+        placement: Placement = Placement.ADD,
+        at_answer: bool = False,
+    ) -> int:
+        """Play a sound to the far end and return its number, under which events tell of it.
+
+        With `at_answer` it is made ready while the far end rings, and heard from the answer on. Raises
+        LocalProtocolError without a call that it could be played into, AudioError for what cannot be begun.
+        """
+        return self._voices.play(
+            call_id, source, loop=loop, volume_db=volume_db, placement=placement, at_answer=at_answer
+        )
 
     def stop_playback(self, call_id: str, playback_id: int | None = None) -> None:
-        """End one sound, or all."""
-        self._voices.connected(call_id).stream.stop_playback(playback_id)
+        """End one sound, or all, those that wait for the answer among them."""
+        self._voices.stop_playback(call_id, playback_id)
+
+    def pause_playback(self, call_id: str, *, paused: bool) -> None:
+        """Let the sounds of a call stand still, or go on."""
+        self._voices.connected(call_id).stream.pause(paused=paused)
+
+    def set_volume(self, call_id: str, playback_id: int, volume_db: float) -> None:
+        """Play a sound louder or softer, now or from the answer on."""
+        self._voices.set_volume(call_id, playback_id, volume_db)
 
     def send_digits(self, call_id: str, digits: str, *, duration_ms: int = 160, gap_ms: int = 100) -> None:
         """Press keys; raises LocalProtocolError where the far end cannot hear them."""

@@ -5,17 +5,27 @@ from pathlib import Path
 
 from ..rtp.session import RtpStatistics
 from ..sip.events import Event
+from .errors import AudioFault
 from .stream_events import RecordingFinished as Finished
 
 
 @dataclass(frozen=True, slots=True)
+class PlaybackStarted:
+    """The first packet of a sound is on its way."""
+
+    call_id: str
+    playback_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybackFinished:
-    """A sound was heard to its end, was `stopped` before it, or failed with an `error` for people."""
+    """A sound was heard to its end, was `stopped` before it, or failed with an `error` for people and its `fault`."""
 
     call_id: str
     playback_id: int
     error: str | None = None
     stopped: bool = False
+    fault: AudioFault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +59,6 @@ class CallStatistics:
     statistics: RtpStatistics | None
 
 
-type PhoneEvent = Event | PlaybackFinished | RecordingStarted | RecordingFinished | MediaTimedOut | CallStatistics
+type PhoneEvent = (
+    Event | PlaybackStarted | PlaybackFinished | RecordingStarted | RecordingFinished | MediaTimedOut | CallStatistics
+)

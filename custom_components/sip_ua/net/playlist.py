@@ -1,17 +1,33 @@
-"""The sounds of one stream, one after the other, frame by frame, in the media thread."""
+"""The sounds of one stream, one after the other or one in between, frame by frame, in the media thread."""
 
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 import audioop
 
 from .audio_pipe import SAMPLE_BYTES, AudioReader
+from .errors import AudioFault
 from .stream_events import PlaybackFinished, PlaybackStarted
 
-SOUND_TIMEOUT: Final = 15.0
+SOUND_TIMEOUT: Final = 35.0
 """Seconds in which a sound must go on; longer than a stream of bytes may pause, which has the better text."""
+
+
+class Placement(StrEnum):
+    """Where a sound goes among those that are there.
+
+    `ADD` after all of them, `NEXT` after the present one, `PLAY` in place of the present one, `REPLACE` in place of
+    all. `INTERRUPT` before the present one, which goes on until the new one is ready, and again when that is over.
+    """
+
+    ADD = "add"
+    NEXT = "next"
+    PLAY = "play"
+    INTERRUPT = "interrupt"
+    REPLACE = "replace"
 
 
 @dataclass(slots=True)
@@ -21,25 +37,50 @@ class _Playback:
     id: int
     reader: AudioReader
     gain: float
+    interrupts: bool = False
     begun: bool = False
     waiting_since: float | None = None
 
 
 class Playlist:
-    """Plays sounds in turn; what becomes of each is told once."""
+    """Plays sounds in turn; what becomes of each is told once. While it is paused, only interruptions are heard."""
 
     def __init__(self, tell: Callable[[PlaybackStarted | PlaybackFinished], None]) -> None:
         """Begin with no sound."""
         self._tell = tell
         self._queue: deque[_Playback] = deque()
+        self._paused = False
 
     def __bool__(self) -> bool:
         """Tell whether something is played or waits."""
         return bool(self._queue)
 
-    def add(self, playback_id: int, reader: AudioReader, gain: float) -> None:
-        """Play a sound when those before it are over."""
-        self._queue.append(_Playback(playback_id, reader, gain))
+    def add(self, playback_id: int, reader: AudioReader, gain: float, placement: Placement = Placement.ADD) -> None:
+        """Play a sound when its turn comes."""
+        playback = _Playback(playback_id, reader, gain, interrupts=placement is Placement.INTERRUPT)
+        match placement:
+            case Placement.REPLACE:
+                self.stop()
+            case Placement.PLAY if self._queue:
+                self._paused = False
+                self._finish(self._queue.popleft(), stopped=True)
+        if placement in {Placement.PLAY, Placement.INTERRUPT}:
+            self._restart_patience()
+            self._queue.appendleft(playback)
+        elif placement is Placement.NEXT:
+            self._queue.insert(1, playback)
+        else:
+            self._queue.append(playback)
+
+    def pause(self, *, paused: bool) -> None:
+        """Let the sounds stand still, or go on."""
+        self._paused = paused
+        self._restart_patience()
+
+    def _restart_patience(self) -> None:
+        """Count anew how long each sound gives nothing, for nobody asked it meanwhile."""
+        for playback in self._queue:
+            playback.waiting_since = None
 
     def change_gain(self, playback_id: int, gain: float) -> None:
         """Play a sound louder or softer from now on."""
@@ -56,8 +97,11 @@ class Playlist:
 
     def frame(self, size: int, rate: int, now: float) -> bytes | None:
         """Return the next `size` bytes of PCM at `rate` Hz, less at the end of a sound, None for silence."""
-        while self._queue:
-            playback = self._queue[0]
+        place = 0
+        while place < len(self._queue):
+            playback = self._queue[place]
+            if self._paused and not playback.interrupts:
+                return None
             playback.reader.change_rate(rate)
             pcm = playback.reader.read(size)
             if pcm is not None:
@@ -68,9 +112,13 @@ class Playlist:
                 return pcm if playback.gain == 1.0 else audioop.mul(pcm, SAMPLE_BYTES, playback.gain)
             if not playback.reader.finished:
                 if not self._is_overdue(playback, now):
-                    return None
+                    if playback.begun or not playback.interrupts:
+                        return None
+                    place += 1
+                    continue
                 playback.reader.error = f"no sound came for {SOUND_TIMEOUT:g} seconds"
-            self._queue.popleft()
+                playback.reader.fault = AudioFault.TIMED_OUT
+            del self._queue[place]
             self._finish(playback, stopped=False)
         return None
 
@@ -81,6 +129,7 @@ class Playlist:
         return now - playback.waiting_since >= SOUND_TIMEOUT
 
     def _finish(self, playback: _Playback, *, stopped: bool) -> None:
-        """Let the worker go and tell the end."""
+        """Let the worker go and tell the end; where nothing is left, nothing is paused."""
+        self._paused = self._paused and bool(self._queue)
         playback.reader.close()
-        self._tell(PlaybackFinished(playback.id, playback.reader.error, stopped))
+        self._tell(PlaybackFinished(playback.id, playback.reader.error, stopped, playback.reader.fault))

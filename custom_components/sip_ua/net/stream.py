@@ -16,6 +16,7 @@ from .media_messages import (
     ConfigureStream,
     Listen,
     OpenStream,
+    PausePlayback,
     SendDigits,
     StartPlayback,
     StartRecording,
@@ -35,6 +36,9 @@ from .turns import TURN_IN_CALLS, TURNS
 NANOSECONDS_PER_MS: Final = 1_000_000
 RTCP_EVERY: Final = 8
 """Ticks from one look at the RTCP socket to the next; the kernel keeps the times of what waits there."""
+
+HEAD_START: Final = 100
+"""Milliseconds for which the very first packet waits for a sound that is about to be ready."""
 
 
 class CallStream:
@@ -68,6 +72,7 @@ class CallStream:
         self.uses_pyav = False
         """Whether its voice is coded by PyAV, or may be."""
         self.seat: Seat | None = None
+        self._head_start = HEAD_START
 
     @property
     def period(self) -> int | None:
@@ -78,17 +83,11 @@ class CallStream:
         """Do what a message from the event loop says."""
         match command:
             case ConfigureStream():
-                self._session.configure(command.media, now)
-                if self._cipher.configure(command.security):
-                    self._session.begin_source(now)
-                self._media = command.media
-                if not self._in_call:
-                    self._in_call = True
-                    TURNS.shorten(TURN_IN_CALLS)
-                names = {command.media.codec, *(name for _, name in command.media.receive)}
-                self.uses_pyav = not AV_CODECS.keys().isdisjoint(names)
+                self._configure(command, now)
             case StartPlayback():
-                self._playlist.add(command.playback, command.reader, command.gain)
+                self._playlist.add(command.playback, command.reader, command.gain, command.placement)
+            case PausePlayback():
+                self._playlist.pause(paused=command.paused)
             case ChangeGain():
                 self._playlist.change_gain(command.playback, command.gain)
             case StopPlayback():
@@ -113,6 +112,18 @@ class CallStream:
             case _:
                 raise TypeError(f"not for a stream: {type(command).__name__}")
 
+    def _configure(self, command: ConfigureStream, now: float) -> None:
+        """Start the voice or change it."""
+        self._session.configure(command.media, now)
+        if self._cipher.configure(command.security):
+            self._session.begin_source(now)
+        self._media = command.media
+        if not self._in_call:
+            self._in_call = True
+            TURNS.shorten(TURN_IN_CALLS)
+        names = {command.media.codec, *(name for _, name in command.media.receive)}
+        self.uses_pyav = not AV_CODECS.keys().isdisjoint(names)
+
     def skip(self, ticks: int) -> None:
         """Let so many ticks pass unplayed, because the machine itself stood still."""
         self._session.skip(ticks)
@@ -125,9 +136,16 @@ class CallStream:
         self._sent.clear()
         packets: list[Outgoing] = []
         for _ in range(ticks):
-            packets += session.send_frame(self._next_frame(now), now)
+            pcm = self._next_frame(now)
+            waits = pcm is None and self._head_start > 0 and bool(self._playlist)
+            if waits:
+                self._head_start -= self._media.ptime if self._media is not None else 0
+                session.skip(1)
+            else:
+                self._head_start = 0
+                packets += session.send_frame(pcm, now)
             if self._recording is not None:
-                self._sent.append(session.spoken)
+                self._sent.append(None if waits else session.spoken)
         return self._cipher.protect(packets)
 
     def _next_frame(self, now: float) -> bytes | None:

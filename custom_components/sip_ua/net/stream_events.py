@@ -17,7 +17,7 @@ from ..rtp.events import (
     SsrcCollision,
 )
 from ..rtp.session import RtpStatistics
-from .errors import RecordingFault
+from .errors import AudioFault, RecordingFault
 
 __all__ = [
     "DigitReceived",
@@ -51,11 +51,12 @@ class PlaybackStarted:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackFinished:
-    """A sound was heard to its end, was `stopped` before it, or failed with an `error` for people."""
+    """A sound was heard to its end, was `stopped` before it, or failed with an `error` for people and its `fault`."""
 
     playback_id: int
     error: str | None = None
     stopped: bool = False
+    fault: AudioFault | None = None
 
 
 @dataclass(frozen=True, slots=True)

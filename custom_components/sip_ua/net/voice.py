@@ -1,16 +1,28 @@
-"""The voice of one call: its stream, and the sound that waits for the answer."""
+"""The voice of one call: its stream, and the sounds that wait for the answer."""
 
 import asyncio
+from dataclasses import dataclass, replace
 
 from ..sip.account import DtmfMethod
 from ..sip.events import DigitMethod
 from ..sip.offer_answer import Codec, LocalMedia, NegotiatedMedia
-from .audio import PreparedAudio
-from .media_stream import MediaStream
+from .audio import AudioSource, PreparedAudio
+from .errors import AudioError, MediaStoppedError
+from .media_stream import MAX_SOUNDS, MediaStream, new_playback_id
+from .playlist import Placement
 from .public_address import VoiceAddress
 
 SAME_DIGIT = 1.0
 """Seconds within which one digit that comes in two ways is one key pressed once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A sound that waits for the answer; it is being decoded meanwhile."""
+
+    id: int
+    sound: PreparedAudio
+    volume_db: float
 
 
 class Voice:
@@ -24,8 +36,7 @@ class Voice:
         self._last_digit: tuple[str, DigitMethod, float] | None = None
         self._takes_messages = True
         self.call_id = ""
-        self.prepared: PreparedAudio | None = None
-        self.playback_id: int | None = None
+        self._pending: list[_Pending] = []
         self.running = False
         self.closing: asyncio.Task[None] | None = None
         self.seen_at: VoiceAddress | None = None
@@ -68,16 +79,54 @@ class Voice:
         self._last_digit = (digit, method, now)
         return True
 
-    def play_prepared(self) -> None:
-        """Play what was made ready for the answer, once."""
-        prepared, self.prepared = self.prepared, None
-        if prepared is not None:
-            self.playback_id = self.stream.play(prepared)
+    def make_ready(
+        self,
+        source: AudioSource,
+        rate: int,
+        *,
+        loop: bool = False,
+        volume_db: float = 0.0,
+        placement: Placement = Placement.ADD,
+    ) -> tuple[int, list[int]]:
+        """Begin to decode a sound for the answer, at `rate` Hz; return its number, and those of the ones that it ousts.
+
+        Raises `AudioError` for a sound that cannot be begun, or is one too many.
+        """
+        if len(self._pending) >= MAX_SOUNDS:
+            raise AudioError(f"more than {MAX_SOUNDS} sounds wait in this call")
+        pending = _Pending(new_playback_id(), self.stream.prepare(source, loop=loop, rate=rate), volume_db)
+        replaced = self.discard() if placement is Placement.REPLACE else []
+        # Nothing plays yet that the others would have to stand back for.
+        self._pending.insert(len(self._pending) if placement is Placement.ADD else 0, pending)
+        return pending.id, replaced
+
+    def play_pending(self, codec: Codec | None = None) -> None:
+        """Play what was made ready for the answer, once; `codec` is the one that the voice is about to have."""
+        pending, self._pending = self._pending, []
+        for one in pending:
+            try:
+                self.stream.play(one.sound, volume_db=one.volume_db, playback_id=one.id, codec=codec)
+            except MediaStoppedError:
+                one.sound.discard()
+
+    def set_volume(self, playback_id: int, volume_db: float) -> None:
+        """Play a sound louder or softer, now or from the answer on."""
+        for place, one in enumerate(self._pending):
+            if one.id == playback_id:
+                self._pending[place] = replace(one, volume_db=volume_db)
+                return
+        self.stream.set_volume(playback_id, volume_db)
+
+    def discard(self, playback_id: int | None = None) -> list[int]:
+        """Let go of one sound that waits for the answer, or all; return their numbers."""
+        gone = [one for one in self._pending if playback_id in {None, one.id}]
+        for one in gone:
+            self._pending.remove(one)
+            one.sound.discard()
+        return [one.id for one in gone]
 
     async def close(self) -> None:
-        """Free the ports, and let go of a sound that nobody will hear."""
+        """Free the ports, and let go of sounds that nobody will hear."""
         self.running = False
-        if self.prepared is not None:
-            self.prepared.discard()
-            self.prepared = None
+        self.discard()
         await self.stream.close()

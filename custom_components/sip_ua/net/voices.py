@@ -31,14 +31,17 @@ from .phone_events import (
     MediaTimedOut,
     PhoneEvent,
     PlaybackFinished,
+    PlaybackStarted,
     RecordingFinished,
     RecordingStarted,
 )
+from .playlist import Placement
 from .ports import PortPair, PortRange
 from .stream_events import (
     DigitReceived,
     MediaTimedOut as StreamTimedOut,
     PlaybackFinished as StreamPlaybackFinished,
+    PlaybackStarted as StreamPlaybackStarted,
     RecordingFinished as StreamRecordingFinished,
     RecordingStarted as StreamRecordingStarted,
     StreamEvent,
@@ -117,13 +120,16 @@ class Voices:
         )
         if source is not None:
             try:
-                # The best codec is the likeliest; with another one the rest of the sound is made once more.
-                rate = self._media.sample_rate(self._agent.codecs[0].name)
-                voice.prepared = self._media.prepare(source, rate=rate)
+                voice.make_ready(source, self._likeliest_rate)
             except BaseException:
                 await voice.close()
                 raise
         return voice
+
+    @property
+    def _likeliest_rate(self) -> int:
+        """Return the sample rate in Hz of the best codec; with another one the rest of a sound is made once more."""
+        return self._media.sample_rate(self._agent.codecs[0].name)
 
     def local_media(self, voice: Voice, hop: Hop) -> LocalMedia:
         """Return our end of a voice as the peer beyond `hop` is told of it."""
@@ -149,6 +155,50 @@ class Voices:
             await asyncio.gather(*late, return_exceptions=True)
 
     # What calls do
+
+    def play(
+        self,
+        call_id: str,
+        source: AudioSource,
+        *,
+        loop: bool,
+        volume_db: float,
+        placement: Placement,
+        at_answer: bool,
+    ) -> int:
+        """Play a sound and return its number; with `at_answer` one of a call that is not answered yet waits for that.
+
+        Raises LocalProtocolError without a voice, AudioError for a sound that cannot be begun.
+        """
+        call = self._agent.call(call_id)
+        voice = self._voices.get(call_id)
+        if at_answer and voice is not None and call is not None and call.answered_at is None:
+            number, replaced = voice.make_ready(
+                source, self._likeliest_rate, loop=loop, volume_db=volume_db, placement=placement
+            )
+            self._tell_stopped(call_id, replaced)
+            return number
+        stream = self.connected(call_id).stream
+        return stream.play(source, loop=loop, volume_db=volume_db, placement=placement)
+
+    def stop_playback(self, call_id: str, playback_id: int | None) -> None:
+        """End one sound before its time, or all; raises LocalProtocolError where the call has no voice."""
+        voice = self._voices.get(call_id)
+        if voice is None:
+            raise LocalProtocolError("the call is not connected")
+        self._tell_stopped(call_id, voice.discard(playback_id))
+        voice.stream.stop_playback(playback_id)
+
+    def set_volume(self, call_id: str, playback_id: int, volume_db: float) -> None:
+        """Play a sound louder or softer; raises LocalProtocolError where the call has no voice."""
+        voice = self._voices.get(call_id)
+        if voice is None:
+            raise LocalProtocolError("the call is not connected")
+        voice.set_volume(playback_id, volume_db)
+
+    def _tell_stopped(self, call_id: str, playback_ids: list[int]) -> None:
+        for playback_id in playback_ids:
+            self._tell(PlaybackFinished(call_id, playback_id, stopped=True))
 
     def send_digits(self, call_id: str, digits: str, duration_ms: int, gap_ms: int) -> None:
         """Press keys in the way that the account says, or else the one that the far end can take.
@@ -178,11 +228,11 @@ class Voices:
             case MediaChanged(media=None):
                 self._hush(event.call.id)
             case MediaChanged(media=NegotiatedMedia() as media):
+                # A sound that is there before the voice begins is in its first packet.
+                self._greet(event.call, media)
                 self._follow(event.call.id, media)
-            case CallStateChanged(call=CallSnapshot(state=CallState.TALKING) as call):
-                voice = self._voices.get(call.id)
-                if voice is not None:
-                    voice.play_prepared()
+            case CallStateChanged():
+                self._greet(event.call)
 
     def after(self, event: Event) -> None:
         """Do what is to be done once the listener has been told."""
@@ -196,6 +246,12 @@ class Voices:
             voice.stream.send_digits(event.digits, inband=True)
         else:
             _LOGGER.warning("The far end takes no digits as messages: %s %s", event.code, event.reason)
+
+    def _greet(self, call: CallSnapshot, media: NegotiatedMedia | None = None) -> None:
+        """Play what waits for the answer; `media` is what the voice is about to be."""
+        voice = self._voices.get(call.id)
+        if voice is not None and call.answered_at is not None and call.state is not CallState.ENDED:
+            voice.play_pending(None if media is None else media.codec)
 
     def _follow(self, call_id: str, media: NegotiatedMedia) -> None:
         voice = self._voices.get(call_id)
@@ -248,8 +304,10 @@ class Voices:
                 method = DigitMethod.INBAND if inband else DigitMethod.RFC4733
                 if voice.is_news(digit, method, now):
                     self._tell(CallDigitReceived(at=now, call=call, digit=digit, duration=duration, method=method))
-            case StreamPlaybackFinished(playback_id=number, error=error, stopped=stopped):
-                self._tell(PlaybackFinished(call.id, number, error, stopped=stopped))
+            case StreamPlaybackStarted(playback_id=number):
+                self._tell(PlaybackStarted(call.id, number))
+            case StreamPlaybackFinished(playback_id=number, error=error, stopped=stopped, fault=fault):
+                self._tell(PlaybackFinished(call.id, number, error, stopped=stopped, fault=fault))
             case StreamTimedOut() if call.state is CallState.TALKING:
                 self._tell(MediaTimedOut(call.id))
                 self._fail(call.id, STATUS_TIMEOUT, "no voice arrives")
