@@ -26,7 +26,9 @@ async def test_actions_are_there_without_an_account(hass: HomeAssistant) -> None
     assert set(hass.services.async_services_for_domain(DOMAIN)) == {
         *(
             "answer",
+            "bridge",
             "call_out",
+            "conference",
             "dial",
             "hangup",
             "hold",
@@ -35,9 +37,11 @@ async def test_actions_are_there_without_an_account(hass: HomeAssistant) -> None
             "resume",
             "send_dtmf",
             "speak",
+            "split",
             "start_recording",
             "stop",
             "stop_recording",
+            "swap",
             "transfer",
             "wait_for_dtmf",
         )
