@@ -35,6 +35,7 @@ lift_rooms()
 
 from custom_components.sip_ua.net.audio import FileSource  # noqa: E402
 from custom_components.sip_ua.net.av_codecs import ALL_CODECS  # noqa: E402
+from custom_components.sip_ua.net.media_clock import ClockStatistics  # noqa: E402
 from custom_components.sip_ua.net.recording_order import RecordedSides  # noqa: E402
 from custom_components.sip_ua.net.resample import pcm_frame, pcm_resampler, resample  # noqa: E402
 from custom_components.sip_ua.rtp.figures import RtpStatistics  # noqa: E402
@@ -81,6 +82,7 @@ class Call:
     heard: array.array[int]
     rate: int
     figures: RtpStatistics | None = None
+    clock: ClockStatistics | None = None
 
 
 def users(here: str, there: str, kind: Kind) -> tuple[User, ...]:
@@ -174,13 +176,13 @@ async def ours(agent: Agent, said: Path, seconds: float, folder: Path) -> Call:
         agent.phone.record(call_id, path, RecordedSides.STEREO)
         agent.phone.play(call_id, FileSource(said))
         await asyncio.sleep(seconds)
-        figures = await agent.phone.statistics(call_id)
+        figures, clock = await agent.phone.statistics(call_id), await agent.media.clock_statistics()
         agent.phone.stop_recording(call_id)
         await agent.phone.hangup(call_id)
         await agent.until_ended(call_id)
     with wave.open(str(path), "rb") as file:
         both, rate = array.array("h", file.readframes(file.getnframes())), file.getframerate()
-    return Call(both[0::2], both[1::2], rate, figures)
+    return Call(both[0::2], both[1::2], rate, figures, clock)
 
 
 async def theirs(speaker: Speaker, seconds: float) -> Call:
@@ -240,9 +242,11 @@ def show(name: str, figures: dict[str, Any], call: Call | None) -> None:
     """Print one line of the table."""
     delay = "-" if call is None or call.sent is None else f"{figures['delay']:.0f} ms"
     notes = ""
-    if call is not None and call.figures is not None:
+    if call is not None and call.figures is not None and call.clock is not None:
         told = call.figures
-        notes = f"lost {told.lost}, late {told.late}, made up {told.concealed_ms} ms"
+        notes = (
+            f"lost {told.lost}, late {told.late}, made up {told.concealed_ms} ms, our tick {call.clock.latest_ms:.0f}"
+        )
     print(
         f"{name:6}{figures['name']:14}{figures['score']:>7.2f}{figures['worst']:>7.2f}{figures['level']:>8.1f} dB"
         f"{delay:>9}{figures['wander']:>7.0f} ms   {notes}",
