@@ -251,7 +251,7 @@ def in_turns(due: list[Due]) -> list[list[Due]]:
 
     What one of them says in a tick is what another one is sent in the next.
     """
-    most = max((ticks.due for _, ticks in due), default=0)
+    most = max([ticks.due for _, ticks in due], default=0)
     if most <= 1 or all(stream.seat is None for stream, _ in due):
         return [due] if due else []
     return [
