@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final, Literal
 from ..rtp.codecs import G711, SAMPLE_BYTES, USUAL_PTIME, CodecType
 from ..rtp.errors import PacketError, RtpError, RtpUsageError
 from .opus_format import encoder_options
-from .resample import frame_pcm, load_pyav, pcm_frame
+from .resample import fill_frame, frame_pcm, load_pyav, pcm_frame
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
+    from av.audio.frame import AudioFrame
 
 type AvName = Literal["g722", "libopus"]
 
@@ -32,7 +33,7 @@ for less."""
 class AvCodec:
     """One codec of PyAV: the encoder and the decoder are opened when they are first needed."""
 
-    __slots__ = ("_decoder", "_encoder", "_format", "_made", "_options", "_rate")
+    __slots__ = ("_decoder", "_encoder", "_format", "_frame", "_made", "_options", "_rate")
 
     def __init__(self, av_name: AvName, rate: int, options: Mapping[str, str]) -> None:
         """Code PCM of `rate` Hz; `options` are the encoder's."""
@@ -41,6 +42,7 @@ class AvCodec:
         self._options = dict(options)
         self._encoder: AudioCodecContext | None = None
         self._decoder: AudioCodecContext | None = None
+        self._frame: AudioFrame | None = None
         self._made = 0
 
     def encode(self, pcm: bytes) -> bytes:
@@ -51,7 +53,11 @@ class AvCodec:
         if encoder is None:
             encoder = self._encoder = self._open("w")
             encoder.options = self._options
-        frame = pcm_frame(pcm, self._rate)
+        frame = self._frame
+        if frame is None or SAMPLE_BYTES * frame.samples != len(pcm):
+            frame = self._frame = pcm_frame(pcm, self._rate)
+        else:
+            fill_frame(frame, pcm)
         frame.pts = self._made
         self._made += frame.samples
         return b"".join(map(bytes, encoder.encode(frame)))

@@ -43,8 +43,13 @@ def pcm_frame(pcm: bytes, rate: int) -> AudioFrame:
 
     frame = AudioFrame(format="s16", layout="mono", samples=len(pcm) // SAMPLE_BYTES)
     frame.sample_rate = rate
-    frame.planes[0].update(little_endian(pcm))
+    fill_frame(frame, pcm)
     return frame
+
+
+def fill_frame(frame: AudioFrame, pcm: bytes) -> None:
+    """Put as much other mono PCM into a frame that nobody uses any more: a new one costs far more."""
+    frame.planes[0].update(little_endian(pcm))
 
 
 class Resampler:
