@@ -36,6 +36,8 @@ async def talk(ours: Agent, other: Agent, number: str) -> tuple[str, str]:
     theirs = (await other.until_incoming()).call.id
     await other.phone.answer(theirs)
     await ours.until_state(call_id, CallState.TALKING)
+    # Asterisk tells of the answer before it has joined the two, and until then transfers nobody.
+    await ours.until_packets(call_id, received=5)
     return call_id, theirs
 
 
