@@ -210,7 +210,7 @@ class SipUaCoordinator:
     @property
     def available(self) -> bool:
         """Whether calls are possible, or go on although the registration is lost."""
-        return bool(self.calls) or self.reachable
+        return self.calls.shown is not None or self.reachable
 
     @property
     def reachable(self) -> bool:

@@ -300,7 +300,7 @@ class SipUaSensor(SipUaStateEntity, SensorEntity):
     @override
     def available(self) -> bool:
         """Return whether the sensor has something to show."""
-        return self.entity_description.always or super().available
+        return self.entity_description.always or self.coordinator.available
 
     @property
     @override

@@ -42,11 +42,13 @@ class Counters:
 
 
 class Admission:
-    """Decides on each message before it is dealt with."""
+    """Decides on each message before it is dealt with; `takes_all` tells whether anybody may call."""
 
     def __init__(self, core: Core, calls: Calls, subscriptions: Subscriptions) -> None:
         """Know the servers of `core` and the dialogs of the others."""
         self.counters = Counters()
+        account = core.account
+        self.takes_all = account.allow_direct_calls or not account.registers
         self._core = core
         self._calls = calls
         self._subscriptions = subscriptions
@@ -54,12 +56,6 @@ class Admission:
             "INVITE": RateLimit(STRANGER_CALL_RATE, STRANGER_CALL_BURST),
             "": RateLimit(STRANGER_RATE, STRANGER_BURST),
         }
-
-    @property
-    def takes_all(self) -> bool:
-        """Whether anybody may call."""
-        account = self._core.account
-        return account.allow_direct_calls or not account.registers
 
     def expects(self, host: str) -> bool:
         """Whether anything that a numeric host may send would be read."""
