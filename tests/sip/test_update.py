@@ -116,6 +116,15 @@ def test_our_refreshes_name_the_shortest_session_that_the_far_end_asked_for() ->
     assert b"\r\nMin-SE: 600\r\n" in called.link.sent("INVITE")[-1].data
 
 
+@pytest.mark.parametrize(("theirs", "ours"), [("uac", "uas"), ("uas", "uac")])
+def test_whoever_refreshes_the_session_goes_on_to_when_we_hold_the_call(theirs: str, ours: str) -> None:
+    called, tag = answered()
+    called.send("UPDATE", 2, f"Session-Expires: 1800;refresher={theirs}", "Supported: timer", to_tag=tag)
+    called.bob.command("hold", called.bob.incoming.id)
+    called.link.run_for(0.1)
+    assert f"\r\nSession-Expires: 1800;refresher={ours}\r\n".encode() in called.link.sent("INVITE", BOB)[0].data
+
+
 def test_an_offer_before_the_first_is_answered_has_to_wait() -> None:
     called = Called()
     called.send("INVITE", 1, body=SDP.format(port=4000))

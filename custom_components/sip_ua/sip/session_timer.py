@@ -62,10 +62,17 @@ class SessionTimer:
         self._expired = expired
         self._alarm: Alarm | None = None
         self._backstop: Alarm | None = None
+        self._ours = False
+
+    @property
+    def is_theirs(self) -> bool:
+        """Whether it runs and the far end refreshes the session."""
+        return self._backstop is not None and not self._ours
 
     def restart(self, seconds: int, now: float, *, ours: bool) -> None:
         """Run for `seconds` from `now`; `ours` tells whether we are the refresher."""
         self.stop()
+        self._ours = ours
         length = min(max(seconds, SHORTEST_MIN_SE), LONGEST_SESSION)
         if ours:
             self._alarm = self._alarms.set(now + length / 2, self._refresh)
