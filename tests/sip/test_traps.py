@@ -11,9 +11,9 @@ from custom_components.sip_ua.sip.message import Request, parse_message
 from custom_components.sip_ua.sip.uri import SipUri, TelUri
 
 from .agents import ALICE, BOB, AgentEnd, direct_account, join
-from .link import Link
+from .link import Link, Passage
 from .registrar import NAME, SERVER, Registrar
-from .responder import Responder, answer
+from .responder import SDP, Responder, answer
 
 TRANSPORTS = (Transport.UDP, Transport.TCP)
 
@@ -130,6 +130,62 @@ def test_two_contacts_in_one_line_and_utf_8_names_reach_the_user() -> None:
     bob.deliver(text.encode(), ALICE, link.now)
     bob.react(link.now)
     assert (bob.incoming.remote.name, bob.incoming.remote.number) == ("Jörg, 王", "joerg_m")
+
+
+def invite(contact: str) -> bytes:
+    """Return an INVITE of a telephone that does not know its own address."""
+    body = SDP.format(port=4000)
+    return (
+        f"INVITE sip:bob@{BOB.host} SIP/2.0\r\nVia: SIP/2.0/UDP 0.0.0.0:5060;branch=z9hG4bK1;rport\r\n"
+        f"Max-Forwards: 70\r\nFrom: <sip:alice@0.0.0.0>;tag=a\r\nTo: <sip:bob@{BOB.host}>\r\nCall-ID: n\r\n"
+        f"CSeq: 1 INVITE\r\nContact: <sip:alice@{contact}>\r\nContent-Type: application/sdp\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
+
+
+def hang_up_without_ack(data: bytes) -> list[Passage]:
+    """Let Bob take a call that nobody acknowledges, and return what he has sent."""
+    link = Link()
+    bob = join(link, direct_account("bob"), BOB)
+    bob.names |= {
+        "group.example": [Address(Transport.UDP, "239.1.1.1", 5060)],
+        "ff02::1": [Address(Transport.UDP, "ff02::1", 5060)],
+    }
+    Responder(link, ALICE, lambda _request: []).send(BOB, data)
+    link.run_for(0.1)
+    bob.command("answer", bob.incoming.id, bob.media)
+    link.run_for(40)
+    return [passage for passage in link.transcript if passage.source == BOB]
+
+
+@pytest.mark.parametrize("contact", ["0.0.0.0", "0.0.0.0:5062", "[::]"])
+def test_a_telephone_that_names_no_address_is_spoken_to_where_it_speaks_from(contact: str) -> None:
+    sent = hang_up_without_ack(invite(contact))
+    assert {passage.label for passage in sent} == {"180", "200", "BYE"}
+    assert {passage.destination for passage in sent} == {ALICE}
+
+
+def test_the_answer_of_a_telephone_that_names_no_address_is_acknowledged_where_it_came_from() -> None:
+    link = Link()
+
+    def script(request: Request) -> list[bytes]:
+        if request.method == "ACK":
+            return []
+        reply = answer(request, 200, "b", port=4001 if request.method == "INVITE" else 0)
+        return [reply.replace(b"<sip:b@192.0.2.2:5060>", b"<sip:b@0.0.0.0>")]
+
+    far = Responder(link, BOB, script)
+    alice = join(link, direct_account("alice"), ALICE)
+    call_id = alice.dial(f"sip:bob@{BOB.host}")
+    link.run_for(1)
+    alice.command("hangup", call_id)
+    link.run_for(1)
+    assert far.methods() == ["INVITE", "ACK", "BYE"]
+
+
+@pytest.mark.parametrize("contact", ["224.0.0.1", "255.255.255.255", "[ff02::1]", "group.example"])
+def test_nothing_is_sent_to_a_group_or_to_everybody_whatever_a_far_end_names(contact: str) -> None:
+    assert {passage.destination for passage in hang_up_without_ack(invite(contact))} == {ALICE}
 
 
 def test_an_answer_to_a_stranger_goes_to_the_source_and_never_to_a_name() -> None:

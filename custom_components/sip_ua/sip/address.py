@@ -6,6 +6,7 @@ from typing import Final, override
 
 from .account import Transport
 
+_BROADCAST: Final = ip_address("255.255.255.255")
 _AT_HOME: Final = tuple(
     ip_network(network)
     for network in (
@@ -13,6 +14,14 @@ _AT_HOME: Final = tuple(
         *("::1/128", "fc00::/7", "fe80::/10"),
     )
 )
+
+
+def is_nowhere(host: str) -> bool:
+    """Whether a host is what a telephone writes that does not know its own address: 0.0.0.0 or ::."""
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,12 @@ class Address:
         """Whether the address is in a home's own network or on this machine (RFC 1918, RFC 3927, RFC 4193)."""
         host = ip_address(self.host)
         return any(host.version == home.version and host in home for home in _AT_HOME)
+
+    @property
+    def is_one_machine(self) -> bool:
+        """Whether a message to it reaches one machine: neither none, as 0.0.0.0, nor a group or everybody."""
+        host = ip_address(self.host)
+        return not (host.is_unspecified or host.is_multicast or host == _BROADCAST)
 
     @override
     def __str__(self) -> str:

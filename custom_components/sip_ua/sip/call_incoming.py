@@ -102,7 +102,7 @@ class ReceivedCall(DialogCall):
     def _open(self, status: int) -> Response:
         """Begin the dialog by an answer, and return that."""
         response = self._create(status)
-        self.peer = DialogPeer(self.core, Dialog.called(self._invite.request, response))
+        self.peer = DialogPeer(self.core, Dialog.called(self._invite.request, response), self.hop)
         self.peer.note_allowed(self._invite.request)
         return response
 

@@ -126,13 +126,17 @@ class Core:
             return
         if isinstance(outcome, Failure):
             callback(outcome, now)
-        elif not outcome:
-            callback(Failure(RegistrationFailure.NAME_NOT_FOUND, "no address"), now)
+            return
+        # What leads to a group or to everybody is the word of a far end, or of its DNS.
+        reachable = [hop for hop in outcome if hop.remote.is_one_machine]
+        if not reachable:
+            callback(Failure(RegistrationFailure.NAME_NOT_FOUND, "no address that a message may go to"), now)
         else:
             # The server that took the place of another is asked first, so that nobody waits for that one each time;
             # the order of the rest is DNS's (RFC 3263 section 4.3).
             callback(
-                tuple(sorted(outcome, key=lambda hop: (self.rests(hop.remote, now), hop.remote != self.preferred))), now
+                tuple(sorted(reachable, key=lambda hop: (self.rests(hop.remote, now), hop.remote != self.preferred))),
+                now,
             )
 
     def let_rest(self, server: Address, until: float) -> None:

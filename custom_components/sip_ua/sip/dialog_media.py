@@ -214,7 +214,7 @@ class MediaCall(Call, ABC):
         return wanted
 
     def _session_headers(self) -> tuple[tuple[str, str], ...]:
-        """Return what asks for the session's next interval; who refreshed it so far goes on to (RFC 4028 section 7.4)."""
+        """Return what asks for the next interval; who has refreshed so far goes on (RFC 4028 section 7.4)."""
         seconds = max(self._session_expires or self.core.account.timing.session_expires, self.min_se)
         refresher = "uas" if self._timer is not None and self._timer.is_theirs else "uac"
         return (("Session-Expires", str(SessionExpires(seconds, refresher))), ("Min-SE", str(self.min_se)))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .account import Transport
-from .address import Address, Hop
+from .address import Address, Hop, is_nowhere
 from .client import ClientRequest, Handlers
 from .core import SDP_TYPE, Core, Failure
 from .dialog import Dialog, wants_sips
@@ -35,12 +35,13 @@ class DialogPeer:
     `told_otherwise` says that one of them went by another transport than TLS: its Contact asks for answers in kind.
     """
 
-    def __init__(self, core: Core, dialog: Dialog) -> None:
-        """Send through `core` in `dialog`."""
+    def __init__(self, core: Core, dialog: Dialog, came_by: Hop | None = None) -> None:
+        """Send through `core` in `dialog`; `came_by` is how what began it came, None for the message dealt with."""
         self.dialog = dialog
         self.allowed: frozenset[str] = frozenset()
         self.told_otherwise = False
         self._core = core
+        self._came_by = came_by or core.arrival
         self._ack: _Ack | None = None
 
     def note_allowed(self, message: Request | Response) -> None:
@@ -137,7 +138,12 @@ class DialogPeer:
 
     def _locate(self, callback: Callable[[tuple[Hop, ...] | Failure, float], None], now: float) -> None:
         uri = self.dialog.next_hop_uri
-        if isinstance(uri, SipUri):
-            self._core.locate(self._core.uri_hop(uri), callback)
-        else:
+        if not isinstance(uri, SipUri):
             callback(Failure(RegistrationFailure.NAME_NOT_FOUND, "the far end's address is no SIP address"), now)
+            return
+        hop = self._core.uri_hop(uri)
+        if is_nowhere(hop.host) and (not uri.secure or self._came_by.remote.transport is Transport.TLS):
+            # A telephone that does not know its address is where its message came from.
+            callback((self._came_by,), now)
+        else:
+            self._core.locate(hop, callback)
