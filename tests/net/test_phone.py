@@ -297,6 +297,28 @@ async def test_only_the_server_of_an_account_may_connect_to_it(engine: MediaEngi
     await end.phone.stop()
 
 
+async def test_a_caller_whose_connection_ended_while_it_rang_gets_our_answer_where_it_listens(start: Start) -> None:
+    bob = await start(transport=Transport.TCP)
+    answered = asyncio.get_running_loop().create_future()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answered.set_result(await reader.readline())
+        writer.close()
+
+    server = await asyncio.start_server(listen, HOME, 0)
+    sent_by = f"TCP {HOME}:{server.sockets[0].getsockname()[1]}"
+    reader, writer = await asyncio.open_connection(HOME, bob.account.network.local_port)
+    writer.write(invite(1, bob.uri.removeprefix("sip:12@")).replace(b"UDP 127.0.0.1:9", sent_by.encode()))
+    assert await asyncio.wait_for(reader.readline(), 5) == b"SIP/2.0 180 Ringing\r\n"
+    writer.close()
+    connections = bob.phone._driver.transports._connections  # noqa: SLF001
+    await eventually(lambda: not connections)
+    (call,) = bob.heard(IncomingCall)
+    await bob.phone.answer(call.call.id, source=ToneSource(440.0))
+    assert await asyncio.wait_for(answered, 5) == b"SIP/2.0 200 OK\r\n"
+    server.close()
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "expected"),
     [

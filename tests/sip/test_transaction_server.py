@@ -1,7 +1,10 @@
 """Server transactions (RFC 3261 sections 9.2, 13.3.1.4 and 17.2, RFC 4320, RFC 6026 section 7.1)."""
 
+from dataclasses import replace
+
 import pytest
 
+from custom_components.sip_ua.sip.account import Transport
 from custom_components.sip_ua.sip.address import Address
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.message import Request, Response
@@ -397,6 +400,20 @@ def test_a_ringing_invite_lives_on_when_its_connection_is_lost(bench: Bench) -> 
     bench.layer.transport_failed(ALICE_TCP, "gone", bench.now)
     bench.receive(_ack_of(bench.last_response()), ALICE_TCP)
     assert bench.layer.active == 0
+
+
+def test_answers_go_to_where_the_caller_listens_when_its_connection_is_lost(bench: Bench) -> None:
+    source = Address(Transport.TCP, ALICE.host, 51999)
+    listens = replace(source, port=5070)
+    bench.receive(make_request(via="SIP/2.0/TCP 192.0.2.1:5070;branch=z9hG4bKone"), source)
+    bench.respond(180)
+    bench.layer.transport_failed(source, "gone", bench.now)
+    bench.respond(200)
+    bench.pass_time(0.6)
+    bench.layer.transport_failed(listens, "connection refused", bench.now)
+    bench.pass_time(1)
+    assert [address for _, address, _ in bench.sent] == [source, listens, listens, source]
+    assert bench.labels() == ["180", "200", "200", "200"]
 
 
 # Late and early

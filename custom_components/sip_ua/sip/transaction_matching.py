@@ -89,10 +89,14 @@ def response_destination(request: Request, source: Address) -> Address:
     Over a connection: back through it. Else to the address the request came from, and to the port it came from where
     the peer asked for that. `maddr` does not count: it would send our answers to whom a peer likes.
     """
-    via = request.via
-    if source.transport is not Transport.UDP or via.wants_rport:
+    if source.transport is not Transport.UDP or request.via.wants_rport:
         return source
-    return Address(source.transport, source.host, via.port or source.transport.default_port)
+    return listening_address(request, source)
+
+
+def listening_address(request: Request, source: Address) -> Address:
+    """Return where the sender of a request says that it listens, at the host that the request came from."""
+    return Address(source.transport, source.host, request.via.port or source.transport.default_port)
 
 
 def stateless_tag(request: Request) -> str:

@@ -8,7 +8,7 @@ from .errors import LocalProtocolError
 from .indications import AckMissing, AckReceived, CancelReceived, TransportFailed
 from .message import Request, Response
 from .transaction_machine import Exchange, Transaction
-from .transaction_matching import Key, answer_key, merge_key, response_destination
+from .transaction_matching import Key, answer_key, listening_address, merge_key, response_destination
 from .transaction_tables import SERVER_INVITE, SERVER_NON_INVITE, Action, Command, Received, State, Transition
 
 
@@ -94,6 +94,14 @@ class ServerTransaction(Transaction):
         """Take a CANCEL of this INVITE."""
         self._followed_by = cancel
         self.process(Received.CANCEL, now)
+
+    @override
+    def transport_failed(self, text: str, now: float) -> None:
+        super().transport_failed(text, now)
+        # Where the connection ended, answers go to where the peer listens, and where that fails back to its source.
+        if self.source.transport.reliable:
+            is_source = self.destination == self.source
+            self.destination = listening_address(self.request, self.source) if is_source else self.source
 
     def respond(self, response: Response, now: float) -> None:
         """Send an answer; raises LocalProtocolError where the final one is sent already or nobody waits any more."""
