@@ -444,7 +444,7 @@ class Called:
         self.bob = join(self.link, direct_account("bob", **changes), BOB)
         self.caller = Responder(self.link, ALICE, ok_to_all)
 
-    def send(self, method: str, cseq: int, *headers: str, body: str = "", to_tag: str = "") -> None:
+    def send(self, method: str, cseq: int, *headers: str, body: str = "", to_tag: str = "", wait: float = 0.1) -> None:
         lines = [
             f"{method} {BOB_URI} SIP/2.0",
             f"Via: SIP/2.0/UDP {ALICE.host}:5060;branch=z9hG4bK{method}{cseq}",
@@ -459,7 +459,7 @@ class Called:
             f"Content-Length: {len(body)}",
         ]
         self.caller.send(BOB, ("\r\n".join([*lines, "", ""]) + body).encode())
-        self.link.run_for(0.1)
+        self.link.run_for(wait)
 
     def tag(self, label: str) -> str:
         return self.link.sent(label, BOB)[-1].data.decode().split("To: ")[1].split("tag=")[1].split("\r\n")[0]

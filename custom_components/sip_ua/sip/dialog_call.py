@@ -34,6 +34,7 @@ from .info import parse_dtmf
 from .message import Request, Response
 from .offer_answer import LocalMedia
 from .outcome import reason_of, sip_reason
+from .rate_limit import RateLimit
 from .refer import ReferTarget, may_be_called, parse_refer_to
 from .sent_digits import SentDigits
 from .transaction import ServerTransaction
@@ -41,6 +42,10 @@ from .transfer import EVENT as REFER_EVENT, ReceivedTransfer, SentTransfer, even
 
 # The subscription to the news of a transfer outlasts the call (RFC 5057 section 4.2).
 _AFTER_BYE = frozenset({"BYE", "NOTIFY"})
+# What people are told at the wish of a far end: nobody presses keys, or asks to be transferred, more often.
+TOLD_RATE = 25.0
+TOLD_BURST = 50
+STATUS_UNAVAILABLE = 503
 
 
 class DialogCall(MediaCall, ABC):
@@ -54,6 +59,7 @@ class DialogCall(MediaCall, ABC):
     _sent_transfer: SentTransfer | None = None
     _received_transfer: ReceivedTransfer | None = None
     _sent_digits: SentDigits | None = None
+    _told: RateLimit | None = None
     _refers = 0
     _over = False
 
@@ -220,7 +226,7 @@ class DialogCall(MediaCall, ABC):
             return
         if not self.established or self.asked is None or not may_be_called(core.account, core.server_hosts, target):
             core.respond(transaction, 603, now)
-            if self.established:
+            if self.established and self._may_tell(now):
                 self.tell(TransferRefused(at=now, call=self.snapshot, target=str(target.uri)))
             return
         if pending is not None and not pending.over:
@@ -241,6 +247,12 @@ class DialogCall(MediaCall, ABC):
         self.tell(TransferRequested(at=now, call=self.snapshot, transfer_id=transfer.id, target=str(target.uri)))
 
     # Requests of theirs
+
+    def _may_tell(self, now: float) -> bool:
+        """Whether people may be told of one more thing that the far end does as often as it likes."""
+        if self._told is None:
+            self._told = RateLimit(TOLD_RATE, TOLD_BURST)
+        return self._told.allow(now)
 
     def receive_request(self, transaction: ServerTransaction, request: Request, now: float) -> None:
         """Deal with a request inside the dialog."""
@@ -284,6 +296,9 @@ class DialogCall(MediaCall, ABC):
         found = parse_dtmf(request)
         if found is None and request.body:
             self.core.respond(transaction, 415, now, headers=(("Accept", "application/dtmf-relay, application/dtmf"),))
+            return
+        if found is not None and not self._may_tell(now):
+            self.core.respond(transaction, STATUS_UNAVAILABLE, now, headers=(("Retry-After", "1"),))
             return
         self.core.respond(transaction, 200, now)
         if found is not None:
