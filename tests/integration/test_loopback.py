@@ -1,6 +1,7 @@
 """The whole integration with its real telephone, against the development exchange on loopback."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -10,7 +11,7 @@ from unittest.mock import patch
 import pytest
 from homeassistant.components.media_source import async_browse_media, async_resolve_media
 from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryState, ConfigFlowResult
-from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP, MATCH_ALL
 from homeassistant.core import HomeAssistant, State, callback
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import entity_registry as er
@@ -98,6 +99,24 @@ async def test_an_account_is_registered_calls_and_is_called(
     assert await hass.config_entries.async_unload(entry.entry_id)
     assert entry.state is ConfigEntryState.NOT_LOADED
     assert exchange.bindings("100") == []
+
+
+async def test_no_password_and_nothing_made_of_it_is_in_a_log_an_event_or_a_state(
+    hass: HomeAssistant, exchange: Exchange, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[str] = []
+    hass.bus.async_listen(MATCH_ALL, callback(lambda event: told.append(repr(event))))
+    with caplog.at_level(logging.DEBUG):
+        result = await add_account(hass, exchange)
+        entry = result["result"]
+        await until(lambda: state_of(hass, entry, "registration").state == "registered")
+        await hass.services.async_call(DOMAIN, "dial", {"number": "601", "wait": "answered"}, blocking=True)
+        await hass.services.async_call(DOMAIN, "hangup", {}, blocking=True)
+        await hass.config_entries.async_unload(entry.entry_id)
+    told += [caplog.text, repr(hass.states.async_all())]
+    assert any("challenge" in text for text in told), "there was a login"
+    for secret in (PASSWORD, "nonce", "cnonce", "response=", "Authorization"):
+        assert not [text for text in told if secret in text], secret
 
 
 async def test_busy_and_unanswered_calls_say_so(hass: HomeAssistant, exchange: Exchange) -> None:
