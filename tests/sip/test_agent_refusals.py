@@ -47,8 +47,9 @@ def ask(
     return answer, len(bob.events(IncomingCall))
 
 
-def test_a_method_that_we_do_not_know_is_refused_with_those_that_we_do() -> None:
-    answer, rang = ask("MESSAGE")
+@pytest.mark.parametrize(("extra", "to_tag"), [((), ""), (("Require: nothing-of-ours",), ""), ((), ";tag=gone")])
+def test_a_method_that_we_do_not_know_is_refused_with_those_that_we_do(extra: tuple[str, ...], to_tag: str) -> None:
+    answer, rang = ask("MESSAGE", *extra, to_tag=to_tag)
     assert (answer.status, rang) == (405, 0)
     assert {"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS"} <= set(answer.headers.split("Allow"))
 

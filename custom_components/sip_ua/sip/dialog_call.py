@@ -265,13 +265,10 @@ class DialogCall(MediaCall, ABC):
         except RemoteProtocolError as error:
             self.core.respond(transaction, error.status, now)
             return
-        handler = self._handlers.get(request.method)
         if self.bye_sent and request.method not in _AFTER_BYE:
             self.core.respond(transaction, 481, now)
-        elif handler is None:
-            self.core.respond(transaction, 405, now, headers=(("Allow", self.core.allow),))
         else:
-            handler(self, transaction, request, now)
+            self._handlers[request.method](self, transaction, request, now)
 
     def _on_bye(self, transaction: ServerTransaction, request: Request, now: float) -> None:
         self.step(LadderStep.BYE, now, sent=False)

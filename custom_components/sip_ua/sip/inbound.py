@@ -9,7 +9,7 @@ from typing import ClassVar
 from .account import ReliableProvisional
 from .call_incoming import STATUS_BUSY, STATUS_NOT_NOW, ReceivedCall
 from .calls import Calls
-from .core import RELIABLE_TAG, SDP_TYPE, Core
+from .core import ALLOWED_METHODS, RELIABLE_TAG, SDP_TYPE, Core
 from .dialog import DialogKey, check_targets
 from .dialog_call import DialogCall
 from .errors import MessageError, RemoteProtocolError
@@ -22,7 +22,6 @@ from .transaction import ServerTransaction
 from .uri import OtherUri
 
 _DESCRIPTION_RANGES = frozenset({SDP_TYPE, "application/*", "*/*"})
-_KNOWN_WITHOUT_DIALOG = frozenset({"BYE", "INFO", "UPDATE", "NOTIFY", "PRACK"})
 
 
 class Inbound:
@@ -51,18 +50,18 @@ class Inbound:
         if handler is not None:
             handler(self, transaction, request, now)
         else:
-            status = 481 if request.method in _KNOWN_WITHOUT_DIALOG else 405
-            allow = (("Allow", self._core.allow),) if status == 405 else ()
-            self._refuse(transaction, status, now, *allow)
+            self._refuse(transaction, 481, now)
 
     def _refuse(self, transaction: ServerTransaction, status: int, now: float, *headers: tuple[str, str]) -> None:
         self._core.respond(transaction, status, now, headers=headers)
 
     def _acceptable(self, transaction: ServerTransaction, request: Request, now: float) -> bool:
-        """Inspect what every request must meet (sections 8.2.2 and 8.2.3)."""
+        """Inspect what every request must meet, in this order (sections 8.2.1 to 8.2.3)."""
         headers = request.headers.first_values()
         unsupported = self._unsupported(request) if "Require" in headers else ()
-        if unsupported:
+        if request.method not in ALLOWED_METHODS:
+            self._refuse(transaction, 405, now, ("Allow", self._core.allow))
+        elif unsupported:
             self._refuse(transaction, 420, now, ("Unsupported", ", ".join(unsupported[:8])))
         elif isinstance(request.request_uri, OtherUri):
             self._refuse(transaction, 416, now)
