@@ -89,6 +89,7 @@ BIND_ANY: Final = "any"
 DTMF_KEYS: Final = "0-9A-D*#"
 """The sixteen keys, as they stand in the brackets of a pattern."""
 
+CONF_ATTEMPTS: Final = "attempts"
 CONF_CALLER: Final = "caller"
 CONF_DIRECTION: Final = "direction"
 CONF_DTMF_CODE: Final = "code"

@@ -49,6 +49,7 @@ from .const import (
 )
 from .contacts import ContactBook, contacts_of
 from .engine import async_acquire_engine, async_release_engine
+from .guesses import Guesses
 from .keypad import KeyPad
 from .lines import LineBook, lines_of
 from .net.audio import AudioSource
@@ -99,6 +100,7 @@ _LOGGER = logging.getLogger(__name__)
 
 HANGUP_TIMEOUT = 2.0
 STATISTICS_TIMEOUT = 1.0
+MAX_WRONG_PINS = 10
 
 _TRANSFER_RUNS = frozenset({TransferState.ACCEPTED, TransferState.PROGRESS})
 
@@ -122,6 +124,7 @@ class SipUaCoordinator:
         self.bulletin = Bulletin(hass, entry.entry_id, self.identity)
         self.calls = CallBook()
         self.keys = KeyPad()
+        self.pins = Guesses(MAX_WRONG_PINS)
         self.recordings = CallRecordings(hass, entry, self.phone, self.calls, self.bulletin)
         self.sounds = SoundBook(self.phone, self.bulletin.update_entities)
         self.lines = LineBook(entry)

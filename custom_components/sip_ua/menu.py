@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -128,7 +129,7 @@ class MenuRun:
         entered = await collect_digits(self._coordinator, self._call_id, keys, rules, prompt)
         if entered.result is InputResult.CALL_ENDED:
             return MenuResult.CALL_ENDED
-        if (chosen := menu.choices.get(entered.digits)) is not None:
+        if (chosen := self._chosen(menu, entered.digits)) is not None:
             visit.repeats_left = menu.repeat
             self._visits.append(Visit(chosen))
             return None
@@ -137,6 +138,21 @@ class MenuRun:
         if (answer := menu.invalid if entered.digits else menu.no_choice) is not None:
             self._visits.append(Visit(answer))
         return None
+
+    def _chosen(self, menu: Menu, digits: str) -> Menu | None:
+        """Return where digits lead; a PIN is a wrong one, too, after many wrong ones from the same number."""
+        chosen = menu.choices.get(digits)
+        call = self._coordinator.calls.find(self._call_id)
+        if not menu.is_pin or not digits or call is None:
+            return chosen
+        pins, caller, now = self._coordinator.pins, call.remote.number or call.remote.uri, time.monotonic()
+        if pins.is_barred(caller, now):
+            return None
+        if chosen is not None:
+            pins.right(caller)
+        elif pins.wrong(caller, now):
+            _LOGGER.warning("Too many wrong PINs were typed by %s; PINs do not count for a while", caller or "somebody")
+        return chosen
 
     async def _say(self, visit: Visit) -> MenuResult | None:
         """Say something in which nothing is to be chosen, to its end."""

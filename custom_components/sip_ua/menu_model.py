@@ -72,13 +72,20 @@ def _sensible(menu: dict[str, Any]) -> dict[str, Any]:
     return menu
 
 
+def _distinct(choices: Any) -> Any:
+    """Refuse two choices of the same digits: YAML tells 1 from "1", a telephone does not."""
+    if isinstance(choices, dict) and len({str(digits) for digits in choices}) < len(choices):
+        raise vol.Invalid("two choices have the same digits, once in quotes and once without")
+    return choices
+
+
 MENU_FIELDS = vol.Schema(
     {
         **SOUND_FIELDS,
         vol.Optional(ATTR_ID): vol.All(cv.string, vol.Length(min=1, max=64)),
         vol.Optional(ATTR_ACTIONS): cv.SCRIPT_SCHEMA,
         vol.Optional(ATTR_CHOICES): vol.All(
-            {vol.All(cv.string, vol.Match(CHOICE)): _menu}, vol.Length(min=1, max=MAX_CHOICES)
+            _distinct, {vol.All(cv.string, vol.Match(CHOICE)): _menu}, vol.Length(min=1, max=MAX_CHOICES)
         ),
         vol.Optional(ATTR_CHOICES_ARE_PIN): cv.boolean,
         vol.Optional(ATTR_INVALID): _menu,

@@ -1,7 +1,10 @@
 """Automation triggers: what happens to calls, a code that is pressed, the voice mail box, and the registration."""
 
+import logging
 import re
+import time
 from abc import abstractmethod
+from collections import OrderedDict
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, cast, override
@@ -15,6 +18,7 @@ from homeassistant.helpers.typing import ConfigType
 
 from .const import (
     ATTR_CALL_ID,
+    CONF_ATTEMPTS,
     CONF_CALLER,
     CONF_DIRECTION,
     CONF_DTMF_CODE,
@@ -28,9 +32,17 @@ from .const import (
     CallEventType,
 )
 from .coordinator import SipUaConfigEntry
+from .guesses import Guesses
 from .sip.events import CallDirection, CallOutcome, RegistrationState
 
+_LOGGER = logging.getLogger(__name__)
+
 MAX_CODE = 32
+MAX_ATTEMPTS = 100
+DEFAULT_ATTEMPTS = 5
+SHORTEST_SECRET = 3
+"""Keys of a code from which on it is taken for a secret; a shorter one is a command, and pressed at will."""
+
 MAX_CALLS_LISTENED_TO = 64
 _is_code = re.compile(rf"[{DTMF_KEYS}]{{1,{MAX_CODE}}}").fullmatch
 _LOST = frozenset({RegistrationState.FAILED, RegistrationState.REFUSED})
@@ -165,11 +177,15 @@ class Ended(CallTrigger):
 class CodeEntered(CallTrigger):
     """The other side presses the keys of a code, one after another.
 
-    Its name does not say who it is: every caller writes into it what he likes.
+    Its name does not say who it is: every caller writes into it what he likes. Who presses as many keys as the allowed
+    attempts have, without the code among them, is not listened to any more in that call, and for a pause in others.
     """
 
     identities = ("number", "uri")
-    fields = _CALL | {vol.Required(CONF_DTMF_CODE): _code}
+    fields = _CALL | {
+        vol.Required(CONF_DTMF_CODE): _code,
+        vol.Optional(CONF_ATTEMPTS): vol.All(vol.Coerce(int), vol.Range(min=1, max=MAX_ATTEMPTS)),
+    }
     kind = CallEventType.DTMF
     words = "has pressed the code"
 
@@ -177,7 +193,9 @@ class CodeEntered(CallTrigger):
         """Start with nothing pressed."""
         super().__init__(hass, config)
         self._code: str = self.options[CONF_DTMF_CODE]
-        self._pressed: dict[str | None, str] = {}
+        self._pressed: OrderedDict[str | None, str | None] = OrderedDict()
+        attempts = self.options.get(CONF_ATTEMPTS, DEFAULT_ATTEMPTS if len(self._code) >= SHORTEST_SECRET else None)
+        self._guesses = None if attempts is None else Guesses(attempts * len(self._code))
 
     @override
     def fits(self, data: Data) -> bool:
@@ -188,13 +206,34 @@ class CodeEntered(CallTrigger):
             return False
         if not super().fits(data):
             return False
-        pressed = (self._pressed.pop(call_id, "") + data.get("digit", ""))[-len(self._code) :]
+        caller = str(data.get("number") or data.get("uri") or "")
+        pressed = self._pressed.pop(call_id, "")
+        if pressed is None or self._is_barred(caller):
+            self._keep(call_id, pressed)
+            return False
+        pressed = (pressed + str(data.get("digit", "")))[-len(self._code) :]
         if pressed == self._code:
+            if self._guesses is not None:
+                self._guesses.right(caller)
             return True
+        self._keep(call_id, None if self._was_one_too_many(caller) else pressed)
+        return False
+
+    def _keep(self, call_id: str | None, pressed: str | None) -> None:
+        """Keep the last keys of a call, None for one that is not listened to any more."""
         self._pressed[call_id] = pressed
         if len(self._pressed) > MAX_CALLS_LISTENED_TO:
-            del self._pressed[next(iter(self._pressed))]
-        return False
+            self._pressed.popitem(last=False)
+
+    def _is_barred(self, caller: str) -> bool:
+        return self._guesses is not None and self._guesses.is_barred(caller, time.monotonic())
+
+    def _was_one_too_many(self, caller: str) -> bool:
+        """Count a key that did not complete the code."""
+        if self._guesses is None or not self._guesses.wrong(caller, time.monotonic()):
+            return False
+        _LOGGER.warning("Too many wrong codes were pressed by %s; codes do not count for a while", caller or "somebody")
+        return True
 
 
 class RegistrationTrigger(SipUaTrigger):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import voluptuous as vol
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import CONF_OPTIONS, CONF_PLATFORM
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.condition import (
@@ -21,6 +22,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.sip_ua.condition import CONDITIONS
 from custom_components.sip_ua.const import DOMAIN
+from custom_components.sip_ua.guesses import PAUSE
 from custom_components.sip_ua.sip.events import CallOutcome, CallState, RegistrationFailure, RegistrationState
 from custom_components.sip_ua.trigger import MAX_CALLS_LISTENED_TO, TRIGGERS
 
@@ -154,6 +156,57 @@ async def test_a_code_of_digits_may_be_a_number(phone: FakePhone, automate: Auto
     phone.press(call_id, "4")
     phone.press(call_id, "2")
     assert len(await ran()) == 1
+
+
+def press_all(phone: FakePhone, call_id: str, keys: str) -> None:
+    for key in keys:
+        phone.press(call_id, key)
+
+
+async def test_a_code_cannot_be_found_by_trying_all_of_them(
+    phone: FakePhone, automate: Automate, freezer: FrozenDateTimeFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    ran = await automate("code_entered", code="4711")
+    call_id = phone.ring()
+    press_all(phone, call_id, "1234" * 4 + "999")
+    press_all(phone, call_id, "9")
+    press_all(phone, call_id, "4711")
+    assert await ran() == []
+    assert "Too many wrong codes were pressed by +49301234" in caplog.text
+    assert "4711" not in caplog.text
+    again = phone.ring()
+    press_all(phone, again, "4711")
+    assert await ran() == [], "nor in the next call"
+    press_all(phone, phone.ring(NEIGHBOUR), "4711")
+    assert len(await ran()) == 1, "others are not concerned"
+    freezer.tick(PAUSE)
+    press_all(phone, call_id, "4711")
+    assert len(await ran()) == 1, "a call in which it was tried too often is over for codes"
+    press_all(phone, again, "4711")
+    assert len(await ran()) == 2
+
+
+async def test_the_last_attempt_may_be_right_and_begins_anew(phone: FakePhone, automate: Automate) -> None:
+    ran = await automate("code_entered", code="4711#", attempts=2)
+    call_id = phone.ring()
+    for _ in range(3):
+        press_all(phone, call_id, "4712#4711#")
+    assert len(await ran()) == 3
+
+
+async def test_a_command_of_one_or_two_keys_may_be_pressed_as_often_as_one_likes_unless_said_otherwise(
+    phone: FakePhone, automate: Automate
+) -> None:
+    ran = await automate("code_entered", code="*1")
+    call_id = phone.ring()
+    press_all(phone, call_id, "*2" * 100 + "*1")
+    assert len(await ran()) == 1
+
+
+async def test_attempts_may_be_limited_for_any_code(phone: FakePhone, automate: Automate) -> None:
+    ran = await automate("code_entered", code="1", attempts=3)
+    press_all(phone, phone.ring(), "2221")
+    assert await ran() == []
 
 
 async def test_a_lost_registration_runs_it_once(phone: FakePhone, automate: Automate) -> None:

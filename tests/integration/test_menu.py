@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 import voluptuous as vol
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
 from custom_components.sip_ua.const import DOMAIN
+from custom_components.sip_ua.coordinator import MAX_WRONG_PINS
+from custom_components.sip_ua.guesses import PAUSE
 from custom_components.sip_ua.menu import MAX_STEPS
 from custom_components.sip_ua.menu_model import MAX_DEPTH, build_menu, menu_schema
 
@@ -188,6 +191,30 @@ async def test_only_so_many_pins_may_be_tried(phone: FakePhone, talk: str, voice
         assert not task.done()
         await press(phone, talk, "11")
     assert (await task)["result"] == "hung_up"
+
+
+async def test_pins_cannot_be_found_by_calling_again_and_again(
+    phone: FakePhone,
+    talk: str,
+    voice: Voice,
+    open_menu: Opens,
+    freezer: FrozenDateTimeFactory,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    menu = {"choices": {"47": {"id": "in"}}, "choices_are_pin": True, "repeat": MAX_WRONG_PINS}
+    task = open_menu(**menu)
+    for _ in range(MAX_WRONG_PINS):
+        await press(phone, talk, "11")
+    await press(phone, talk, "47")
+    assert (await task)["path"] == ["menu"]
+    assert "Too many wrong PINs were typed by +49301234" in caplog.text
+    task = open_menu(**(menu | {"repeat": 0}))
+    await press(phone, talk, "47")
+    assert (await task)["result"] == "no_choice"
+    freezer.tick(PAUSE)
+    task = open_menu(**menu)
+    await press(phone, talk, "47")
+    assert (await task)["path"] == ["menu", "in"]
 
 
 async def test_a_jump_leads_to_a_menu_by_its_id_and_back_from_there(
@@ -402,6 +429,7 @@ def nested(levels: int) -> dict[str, Any]:
         {"choices": {}},
         {"choices": {"x": {}}},
         {"choices": {"1": None}},
+        {"choices": {1: {}, "1": {}}},
         {"choices": {str(number): {} for number in range(51)}},
         nested(MAX_DEPTH + 1),
         {"choices": {str(a): {"choices": {str(b): {} for b in range(40)}} for a in range(3)}},
