@@ -44,7 +44,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> boo
     coordinator = SipUaCoordinator(hass, entry)
     entry.async_on_unload(coordinator.async_stop)
     await async_follow_identity(hass, entry)
-    async_restore_switches(hass, entry, coordinator.reception)
+    await async_restore_switches(hass, entry, coordinator.reception)
     try:
         await coordinator.async_start()
     except LocalPortInUseError as error:

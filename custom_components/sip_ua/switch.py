@@ -6,10 +6,10 @@ from typing import Any, override
 
 from homeassistant.components.switch import SwitchEntity, SwitchEntityDescription
 from homeassistant.const import STATE_ON, EntityCategory, Platform
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
-from homeassistant.helpers.restore_state import RestoreEntity, async_get as async_get_restored
+from homeassistant.helpers.restore_state import RestoreEntity
 
 from .const import DOMAIN, KEY_AUTO_ANSWER, KEY_DO_NOT_DISTURB
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
@@ -52,17 +52,18 @@ SWITCHES: tuple[SipUaSwitchDescription, ...] = (
 )
 
 
-@callback
-def async_restore_switches(hass: HomeAssistant, entry: SipUaConfigEntry, reception: Reception) -> None:
+async def async_restore_switches(hass: HomeAssistant, entry: SipUaConfigEntry, reception: Reception) -> None:
     """Switch everything as it was, before the first call can come in; what is disabled stays off."""
     registry = er.async_get(hass)
-    last_states = async_get_restored(hass).last_states
     for description in SWITCHES:
         entity_id = registry.async_get_entity_id(Platform.SWITCH, DOMAIN, unique_id_in(entry, description.key))
-        if entity_id is None or (last := last_states.get(entity_id)) is None:
+        if entity_id is None or (entity := registry.async_get(entity_id)) is None or entity.disabled:
             continue
-        if (entity := registry.async_get(entity_id)) is not None and not entity.disabled:
-            description.set(reception, last.state.state == STATE_ON)
+        # Only an entity may ask for what was stored, and the switches come after the phone.
+        asker = RestoreEntity()
+        asker.hass, asker.entity_id = hass, entity_id
+        if (last := await asker.async_get_last_state()) is not None:
+            description.set(reception, last.state == STATE_ON)
 
 
 async def async_setup_entry(
