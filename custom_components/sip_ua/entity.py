@@ -27,11 +27,15 @@ def unique_id_in(entry: ConfigEntry, key: str) -> str:
 
 
 async def async_follow_identity(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Let the entities keep their history where the account has become another number or domain."""
+    """Let the entities keep their history where the account has become another number or domain.
+
+    The first version named them after the entry.
+    """
 
     @callback
     def follow(entity: er.RegistryEntry) -> dict[str, str] | None:
-        unique_id = unique_id_in(entry, entity.unique_id.rpartition(_SEPARATOR)[2])
+        key = entity.unique_id.removeprefix(f"{entry.entry_id}_").rpartition(_SEPARATOR)[2]
+        unique_id = unique_id_in(entry, key)
         return None if unique_id == entity.unique_id else {"new_unique_id": unique_id}
 
     await er.async_migrate_entries(hass, entry.entry_id, follow)
