@@ -34,6 +34,7 @@ from custom_components.sip_ua.button import BUTTONS, CALL_CONTACT, DIAL, OPEN_TH
 from custom_components.sip_ua.condition import CALL_STATES, CONDITIONS
 from custom_components.sip_ua.const import Enqueue, WaitFor
 from custom_components.sip_ua.event import CALL, DOORBELL, VOICE_MAIL
+from custom_components.sip_ua.logbook_lines import LINES
 from custom_components.sip_ua.media_player import PLAYER
 from custom_components.sip_ua.net.av_codecs import working_codecs
 from custom_components.sip_ua.notify import SPEAK_MESSAGE
@@ -244,6 +245,10 @@ def test_every_entity_has_its_texts_and_an_icon(english: dict[str, Any]) -> None
     for description in ENTITIES["event"]:
         event_types = english["entity"]["event"][description.key]["state_attributes"]["event_type"]["state"]
         assert set(event_types) == set(getattr(description, "event_types", None) or ())
+
+
+def test_every_other_text_is_a_line_of_the_logbook_or_names_a_folder(english: dict[str, Any]) -> None:
+    assert set(english["common"]) == {"older_recordings"} | LINES
 
 
 def test_every_state_of_a_transfer_is_a_type_of_event() -> None:

@@ -13,6 +13,7 @@ from .contact_entity import unwanted
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .entity import async_add_device, async_follow_identity, async_forget
 from .issues import async_remind_of_missing_check
+from .logbook_lines import async_tell_logbook
 from .net.errors import LocalAddressError, LocalPortInUseError
 from .services import async_setup_services
 from .switch import async_restore_switches
@@ -72,6 +73,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> boo
     async_forget(hass, entry, unwanted(coordinator.contacts))
     async_add_device(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    await async_tell_logbook(hass, entry)
     return True
 
 

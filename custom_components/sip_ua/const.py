@@ -101,6 +101,7 @@ EVENT_MESSAGES: Final = "sip_ua_messages"
 EVENT_REGISTRATION: Final = "sip_ua_registration"
 
 KEY_AUTO_ANSWER: Final = "auto_answer"
+KEY_CALL_STATE: Final = "call_state"
 KEY_DIAL: Final = "dial"
 KEY_DO_NOT_DISTURB: Final = "do_not_disturb"
 KEY_NUMBER_TO_DIAL: Final = "number_to_dial"

@@ -13,7 +13,7 @@ from homeassistant.helpers.typing import StateType
 
 from .audio_quality import AudioQualitySensor
 from .call_view import call_data, messages_data, outcome_data
-from .const import ATTR_CONFERENCE_WITH, ATTR_RECORDING, KEY_MESSAGES_WAITING, PROBLEM_NONE, STATE_IDLE
+from .const import ATTR_CONFERENCE_WITH, ATTR_RECORDING, KEY_CALL_STATE, KEY_MESSAGES_WAITING, PROBLEM_NONE, STATE_IDLE
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .entity import SipUaStateEntity
 from .sip.events import (
@@ -151,8 +151,8 @@ def _last_call_duration(coordinator: SipUaCoordinator) -> float | None:
 
 
 CALL_STATE = SipUaSensorDescription(
-    key="call_state",
-    translation_key="call_state",
+    key=KEY_CALL_STATE,
+    translation_key=KEY_CALL_STATE,
     device_class=SensorDeviceClass.ENUM,
     options=[STATE_IDLE, *(state.value for state in CallState if state is not CallState.ENDED)],
     source=_shown_and_noted,

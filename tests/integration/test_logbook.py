@@ -1,0 +1,130 @@
+"""What happens to an account stands in the logbook as sentences."""
+
+from typing import Any
+
+import pytest
+from homeassistant.const import EVENT_LOGBOOK_ENTRY
+from homeassistant.core import Event, HomeAssistant
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+
+from custom_components.sip_ua.logbook_lines import END_LINES
+from custom_components.sip_ua.sip.events import CallDirection, CallOutcome, CallState, Party, RegistrationFailure
+
+from .conftest import make_entry
+from .phone import NEIGHBOUR, FakePhone, Phones
+
+
+@pytest.fixture(name="entries")
+def entries_fixture(hass: HomeAssistant) -> list[Event]:
+    return async_capture_events(hass, EVENT_LOGBOOK_ENTRY)
+
+
+def told(entries: list[Event]) -> list[str]:
+    """Return the sentences."""
+    return [event.data["message"] for event in entries]
+
+
+async def test_a_call_that_comes_in_is_told_from_its_ringing_to_its_end(
+    hass: HomeAssistant, entries: list[Event], phone: FakePhone
+) -> None:
+    call_id = phone.ring()
+    phone.enter(call_id, CallState.TALKING)
+    phone.press(call_id, "1")
+    phone.enter(call_id, CallState.HELD)
+    phone.enter(call_id, CallState.TALKING)
+    phone.now += 3725
+    phone.end(call_id)
+    await hass.async_block_till_done()
+    assert told(entries) == [
+        "is called by Grandma (+49301234)",
+        "talks to Grandma (+49301234)",
+        "ended the call with Grandma (+49301234) after 1:02:05",
+    ]
+    assert {event.data["name"] for event in entries} == {"620@fritz.box"}
+    assert {event.data["domain"] for event in entries} == {"sip_ua"}
+    assert {event.data["entity_id"] for event in entries} == {"sensor.620_fritz_box_call_state"}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "more", "sentence"),
+    [
+        (CallOutcome.BUSY, {}, "called 612, where the line was busy"),
+        (CallOutcome.NO_ANSWER, {}, "called 612, and nobody answered"),
+        (CallOutcome.DECLINED, {}, "called 612, where the call was declined"),
+        (CallOutcome.CANCELLED, {}, "hung up before 612 answered"),
+        (CallOutcome.UNREACHABLE, {"code": 404, "reason": "Not Found"}, "could not reach 612: Not Found"),
+        (CallOutcome.FAILED, {"code": 500, "reason": ""}, "could not call 612: 500"),
+    ],
+)
+async def test_a_call_of_ours_is_told_with_how_it_ended(
+    hass: HomeAssistant,
+    entries: list[Event],
+    phone: FakePhone,
+    outcome: CallOutcome,
+    more: dict[str, Any],
+    sentence: str,
+) -> None:
+    phone.end(phone.place(NEIGHBOUR), outcome, **more)
+    await hass.async_block_till_done()
+    assert told(entries) == ["calls 612", sentence]
+
+
+async def test_a_missed_call_is_one_sentence_and_a_declined_one_another(
+    hass: HomeAssistant, entries: list[Event], phone: FakePhone
+) -> None:
+    phone.end(phone.ring(NEIGHBOUR), CallOutcome.MISSED)
+    phone.end(phone.ring(Party("", "", "sip:door.local")), CallOutcome.DECLINED)
+    await hass.async_block_till_done()
+    assert told(entries) == [
+        "is called by 612",
+        "missed a call from 612",
+        "is called by sip:door.local",
+        "declined a call from sip:door.local",
+    ]
+
+
+async def test_loss_and_return_of_the_registration_are_told_once_each(
+    hass: HomeAssistant, entries: list[Event], phone: FakePhone
+) -> None:
+    phone.fail(RegistrationFailure.NO_ANSWER)
+    phone.fail(RegistrationFailure.NO_ANSWER)
+    phone.register()
+    phone.register()
+    await hass.async_block_till_done()
+    assert len(entries) == 2
+    assert told(entries)[0].startswith("lost its registration: ")
+    assert told(entries)[1] == "is registered again"
+
+
+async def test_an_account_that_is_unloaded_tells_nothing_more(
+    hass: HomeAssistant, entries: list[Event], phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    phone.ring()
+    await hass.async_block_till_done()
+    assert entries == []
+
+
+async def test_sentences_are_in_the_language_of_home_assistant(
+    hass: HomeAssistant, entries: list[Event], phones: Phones
+) -> None:
+    hass.config.language = "de"
+    entry = make_entry()
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    phones[-1].ring()
+    await hass.async_block_till_done()
+    assert told(entries)[-1] == "wird von Grandma (+49301234) angerufen"
+
+
+def test_every_end_has_a_sentence() -> None:
+    told_before = {(CallDirection.INCOMING, CallOutcome.MISSED)}
+    never = {
+        (CallDirection.OUTGOING, CallOutcome.MISSED),
+        (CallDirection.INCOMING, CallOutcome.NO_ANSWER),
+        (CallDirection.INCOMING, CallOutcome.CANCELLED),
+        (CallDirection.INCOMING, CallOutcome.UNREACHABLE),
+    }
+    every = {(direction, outcome) for direction in CallDirection for outcome in CallOutcome}
+    assert set(END_LINES) == every - told_before - never
