@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any, override
+from urllib.parse import urlsplit
 
 import voluptuous as vol
 from homeassistant.components import network
@@ -16,6 +17,7 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.service_info.ssdp import ATTR_UPNP_FRIENDLY_NAME, ATTR_UPNP_UDN, SsdpServiceInfo
 
 from .const import (
     BIND_ANY,
@@ -42,11 +44,12 @@ from .form import REAUTH_SCHEMA, account_schema, reconfigure_schema
 from .line_flow import LineFlow
 from .net.errors import LocalAddressError
 from .net.registration_check import check_registration
+from .net.sip_probe import speaks_sip
 from .options import with_options
 from .options_flow import SipUaOptionsFlow
 from .settings import account_of, identity_of, is_direct, normalize, unique_id_of
 from .sip.events import RegistrationChanged, RegistrationFailure, RegistrationState
-from .templates import facts_of
+from .templates import Template, facts_of
 from .validation import Mistake, find_mistakes
 
 _LOGGER = logging.getLogger(__name__)
@@ -81,6 +84,21 @@ async def _machine_addresses(hass: HomeAssistant) -> dict[str, str]:
     }
 
 
+def _unscoped_host(discovery_info: SsdpServiceInfo) -> str | None:
+    """Return the numeric address that a device was found at, None where it holds for one link only."""
+    try:
+        address = ip_address(urlsplit(discovery_info.ssdp_location or "").hostname or "")
+    except ValueError:
+        return None
+    return None if address.is_link_local else str(address)
+
+
+def _is_at(entry: ConfigEntry, host: str) -> bool:
+    """Return whether an account is one of the FRITZ!Box at an address, by that or by the name it has at home."""
+    server = entry.data[CONF_SERVER].lower()
+    return bool(server == host or server == facts_of(Template.FRITZBOX).server)
+
+
 def _mistake_of(result: RegistrationChanged, data: Mapping[str, Any]) -> Mistake:
     """Return the error text of a failed test REGISTER, and the place where it is to be put right."""
     if (failure := result.failure) is None:
@@ -102,6 +120,7 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
         """Begin with nothing to put right."""
         self._mistakes: list[Mistake] = []
         self._placeholders: dict[str, str] = {}
+        self._discovered: dict[str, Any] = {}
 
     @staticmethod
     @callback
@@ -128,7 +147,23 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
                 self._abort_if_unique_id_configured()
                 if await self._registers(data):
                     return self.async_create_entry(title=identity_of(data), data=data)
-        return self._show("user", account_schema(addresses, self._opened), user_input)
+        return self._show("user", account_schema(addresses, self._opened), user_input or self._discovered)
+
+    @override
+    async def async_step_ssdp(self, discovery_info: SsdpServiceInfo) -> ConfigFlowResult:
+        """Offer an account of a FRITZ!Box that announces itself, where it is a telephone system."""
+        host = _unscoped_host(discovery_info)
+        if host is None:
+            return self.async_abort(reason="no_address")
+        await self.async_set_unique_id(discovery_info.upnp.get(ATTR_UPNP_UDN) or discovery_info.ssdp_usn)
+        self._abort_if_unique_id_configured()
+        if any(_is_at(entry, host) for entry in self._async_current_entries(include_ignore=False)):
+            return self.async_abort(reason="already_configured")
+        if not await speaks_sip(host):
+            return self.async_abort(reason="no_telephony")
+        self._discovered = {CONF_TEMPLATE: Template.FRITZBOX.value, CONF_SERVER: host}
+        self.context["title_placeholders"] = {"name": discovery_info.upnp.get(ATTR_UPNP_FRIENDLY_NAME) or host}
+        return await self.async_step_user()
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change server and network of an account; its number and template stay."""

@@ -1,0 +1,104 @@
+"""A FRITZ!Box that announces itself and is a telephone system is offered with its template."""
+
+from collections.abc import Generator
+from typing import Any
+from unittest.mock import AsyncMock, patch
+
+import pytest
+from homeassistant.config_entries import SOURCE_IGNORE, SOURCE_SSDP, ConfigFlowResult
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers.service_info.ssdp import ATTR_UPNP_FRIENDLY_NAME, ATTR_UPNP_UDN, SsdpServiceInfo
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.sip_ua.const import DOMAIN
+from custom_components.sip_ua.sip.events import RegistrationChanged, RegistrationState
+
+from .conftest import make_entry
+from .phone import Phones
+
+HOST = "192.0.2.1"
+UDN = "uuid:75802409-bccb-40e7-8e6c-3810d5000000"
+SECTIONS: dict[str, Any] = {"servers": {}, "network": {}, "security": {}, "timers": {}}
+
+
+@pytest.fixture(autouse=True)
+def outside() -> Generator[None]:
+    """Let this machine have no addresses to choose from, and every account work."""
+    registered = RegistrationChanged(at=1.0, state=RegistrationState.REGISTERED)
+    with (
+        patch("homeassistant.components.network.async_get_adapters", return_value=[]),
+        patch("custom_components.sip_ua.config_flow.check_registration", return_value=registered),
+    ):
+        yield
+
+
+@pytest.fixture(name="probe", autouse=True)
+def probe_fixture() -> Generator[AsyncMock]:
+    """Let everybody speak SIP unless told otherwise."""
+    with patch("custom_components.sip_ua.config_flow.speaks_sip", return_value=True) as probe:
+        yield probe
+
+
+async def discover(hass: HomeAssistant, location: str = f"http://{HOST}:49000/fboxdesc.xml") -> ConfigFlowResult:
+    info = SsdpServiceInfo(
+        ssdp_usn=f"{UDN}::urn:schemas-upnp-org:device:fritzbox:1",
+        ssdp_st="urn:schemas-upnp-org:device:fritzbox:1",
+        ssdp_location=location,
+        upnp={ATTR_UPNP_FRIENDLY_NAME: "FRITZ!Box 7590", ATTR_UPNP_UDN: UDN},
+    )
+    return await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_SSDP}, data=info)
+
+
+async def test_two_fields_are_left_to_type(hass: HomeAssistant, probe: AsyncMock, phones: Phones) -> None:
+    result = await discover(hass)
+    assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "user")
+    probe.assert_awaited_once_with(HOST)
+    (flow,) = hass.config_entries.flow.async_progress()
+    assert flow["context"]["title_placeholders"] == {"name": "FRITZ!Box 7590"}
+    schema = result["data_schema"]
+    assert schema is not None
+    filled = {str(marker): marker.description["suggested_value"] for marker in schema.schema if marker.description}
+    assert filled == {"template": "fritzbox", "server": HOST}
+    typed = filled | {"number": "620", "password": "correct horse"} | SECTIONS
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], typed)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["result"].unique_id == f"620@{HOST}"
+    assert phones[-1].account.server is not None
+    assert phones[-1].account.server.host == HOST
+
+
+@pytest.mark.parametrize("server", [HOST, "", "FRITZ.box"])
+async def test_a_box_that_has_an_account_is_not_offered(hass: HomeAssistant, probe: AsyncMock, server: str) -> None:
+    make_entry({"template": "fritzbox", "number": "621", "server": server, "password": "x"}).add_to_hass(hass)
+    result = await discover(hass)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
+    probe.assert_not_awaited()
+
+
+async def test_an_account_elsewhere_does_not_hide_it(hass: HomeAssistant) -> None:
+    make_entry({"template": "generic", "number": "100", "server": "pbx.example", "password": "x"}).add_to_hass(hass)
+    assert (await discover(hass))["type"] is FlowResultType.FORM
+
+
+async def test_a_box_that_was_ignored_stays_so(hass: HomeAssistant) -> None:
+    MockConfigEntry(domain=DOMAIN, source=SOURCE_IGNORE, unique_id=UDN, data={}).add_to_hass(hass)
+    assert (await discover(hass))["reason"] == "already_configured"
+
+
+async def test_a_box_is_offered_once(hass: HomeAssistant) -> None:
+    await discover(hass)
+    assert (await discover(hass))["reason"] == "already_in_progress"
+
+
+async def test_what_is_no_telephone_system_is_not_offered(hass: HomeAssistant, probe: AsyncMock) -> None:
+    probe.return_value = False
+    assert (await discover(hass))["reason"] == "no_telephony"
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["", "http://fritz.box:49000/fboxdesc.xml", "http://[fe80::1]:49000/fboxdesc.xml", "http://169.254.1.1/"],
+)
+async def test_an_address_of_one_link_only_is_none(hass: HomeAssistant, location: str) -> None:
+    assert (await discover(hass, location))["reason"] == "no_address"
