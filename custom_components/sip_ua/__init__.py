@@ -13,10 +13,13 @@ from .contact_entity import unwanted
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .entity import async_add_device, async_follow_identity, async_forget
 from .issues import async_remind_of_missing_check
+from .llm_api import async_register_llm_api
 from .logbook_lines import async_tell_logbook
 from .net.errors import LocalAddressError, LocalPortInUseError
+from .sentences import async_setup_sentences
 from .services import async_setup_services
 from .switch import async_restore_switches
+from .voice_language import async_load_languages
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -35,8 +38,10 @@ MAIL_BOX_ENTITIES = ((Platform.SENSOR, KEY_MESSAGES_WAITING), (Platform.EVENT, K
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions, which are there with or without an account."""
+    """Register the actions and what voice assistants can do, which are there with or without an account."""
     async_setup_services(hass)
+    async_setup_sentences(hass, await async_load_languages(hass))
+    async_register_llm_api(hass)
     return True
 
 

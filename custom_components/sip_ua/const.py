@@ -53,6 +53,7 @@ CONF_AUTO_ANSWER_DELAY: Final = "auto_answer_delay"
 CONF_DISPLAY_NAME: Final = "display_name"
 CONF_MWI: Final = "mwi"
 CONF_MWI_EXPIRATION: Final = "mwi_expiration"
+CONF_NUMBERS_BY_VOICE: Final = "numbers_by_voice"
 CONF_REFER_POLICY: Final = "refer_policy"
 
 OPTIONS_VOICE: Final = "voice"

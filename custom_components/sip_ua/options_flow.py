@@ -24,6 +24,7 @@ from .const import (
     CONF_KEEP_RECORDINGS,
     CONF_MWI,
     CONF_MWI_EXPIRATION,
+    CONF_NUMBERS_BY_VOICE,
     CONF_RECORD_CALLS,
     CONF_RECORDING_CHANNELS,
     CONF_RECORDING_FORMAT,
@@ -67,6 +68,7 @@ def calls_schema(*, direct: bool = False) -> vol.Schema:
             vol.Required(CONF_REFER_POLICY): choice(CONF_REFER_POLICY, policies),
             vol.Optional(CONF_ALLOWED_NUMBERS, default=[]): TextSelector(TextSelectorConfig(multiple=True)),
             vol.Required(CONF_AUTO_ANSWER_DELAY, default=AUTO_ANSWER_DELAY.default): number(AUTO_ANSWER_DELAY),
+            vol.Required(CONF_NUMBERS_BY_VOICE, default=False): BooleanSelector(),
             **({} if direct else _MWI),
         }
     )

@@ -263,6 +263,7 @@ async def test_an_account_without_a_server_has_no_voice_mail_box_and_no_domain(
         "refer_policy",
         "allowed_numbers",
         "auto_answer_delay",
+        "numbers_by_voice",
     ]
     assert schema["refer_policy"].config["options"] == ["off", "anywhere"]
     result = await hass.config_entries.options.async_configure(

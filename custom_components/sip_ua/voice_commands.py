@@ -1,0 +1,276 @@
+"""What a person asks of the telephone by voice: call, answer, hang up, who called, redial; and what is said to it.
+
+Whoever speaks in the room, and every language model, may do only what the owner allowed: call contacts that are
+exposed to voice assistants, and numbers where an account allows them. Short numbers, emergency numbers and codes of
+the exchange are never dialed so, unless they belong to an exposed contact: they are heard wrongly too easily.
+"""
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Final
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.intent import IntentResponseErrorCode
+from homeassistant.util import dt as dt_util
+
+from .action_errors import translated_errors
+from .call_view import newest
+from .const import CONF_NUMBERS_BY_VOICE, DOMAIN, OPTIONS_CALLS
+from .contacts import Contact, OnCall, fold
+from .coordinator import SipUaConfigEntry, SipUaCoordinator
+from .numbering import is_keys, plain_number
+from .options import options_of
+from .sip.events import CallDirection, CallOutcome, CallSnapshot, CallState
+from .voice_language import NAMES_SPOKEN, Language
+
+NAME_LENGTH_MAX: Final = 64
+
+_NEAR: Final = 0.6
+_elision = re.compile(r"[dl]['\N{RIGHT SINGLE QUOTATION MARK}]\s*", re.IGNORECASE)
+_is_number = re.compile(r"\+?[0-9]{2,20}").fullmatch
+# Up to three digits, also behind the zeros and the digit that lead out of an exchange; and the longer ones known.
+_is_refused = re.compile(r"\+?(0*[0-9]{1,3}|[0-9]?(000|110|112|911|999)|1122|10111)").fullmatch
+# Which of several calls "hang up" means: the one that a person is in, one that rings last.
+_HANG_UP_RANK: Final = (
+    frozenset({CallState.TALKING}),
+    frozenset({CallState.DIALING, CallState.ALERTING, CallState.EARLY}),
+    frozenset({CallState.REMOTE_HELD}),
+    frozenset({CallState.HELD}),
+    frozenset({CallState.RINGING}),
+)
+
+type Line = tuple[SipUaCoordinator, CallSnapshot]
+
+
+class RefusedError(Exception):
+    """What was asked cannot be done; `key` is the text that says why."""
+
+    def __init__(
+        self,
+        key: str,
+        code: IntentResponseErrorCode = IntentResponseErrorCode.NO_VALID_TARGETS,
+        **placeholders: str | tuple[str, ...],
+    ) -> None:
+        super().__init__(key)
+        self.key = key
+        self.code = code
+        self.placeholders = placeholders
+
+
+# The commands
+
+
+async def async_call(hass: HomeAssistant, language: Language, spoken: str) -> str:
+    """Call a contact or a number, and say who is called."""
+    spoken = spoken.strip()[:NAME_LENGTH_MAX]
+    if is_keys(spoken):
+        coordinator, contact, number = _number_target(hass, plain_number(spoken))
+    else:
+        coordinator, contact = _contact_target(hass, spoken)
+        number = contact.number
+    return await _dial(language, coordinator, contact, number)
+
+
+async def async_redial(hass: HomeAssistant, language: Language) -> str:
+    """Call again who was called last."""
+    lines = [
+        (coordinator, call)
+        for coordinator in _accounts(hass)
+        for call in (*coordinator.calls.values(), *(call for call, _ in coordinator.calls.lately))
+        if call.direction is CallDirection.OUTGOING
+    ]
+    if not lines:
+        raise RefusedError("nothing_to_redial")
+    coordinator, last = max(lines, key=lambda line: line[1].started_at)
+    contact = _exposed(coordinator.contacts.by_party(last.remote))
+    number = contact.number if contact else last.remote.number
+    if contact is None and (_refusal(number) or not numbers_allowed(coordinator)):
+        raise RefusedError("redial_refused")
+    return await _dial(language, coordinator, contact, number)
+
+
+async def async_answer(hass: HomeAssistant, language: Language) -> str:
+    """Answer the call that rings, the newest where several do."""
+    ringing = _lines(hass, frozenset({CallState.RINGING}))
+    if not ringing:
+        raise RefusedError("not_ringing")
+    coordinator, call = max(ringing, key=lambda line: line[1].started_at)
+    with translated_errors():
+        await coordinator.async_answer(call.id)
+    return language.say("answered", name=_name(language, coordinator, call))
+
+
+async def async_hang_up(hass: HomeAssistant, language: Language) -> str:
+    """End the call that a person is in; where there is none, refuse the one that rings."""
+    lines = next((found for states in _HANG_UP_RANK if (found := _lines(hass, states))), None)
+    if lines is None:
+        raise RefusedError("no_call")
+    coordinator, call = max(lines, key=lambda line: line[1].started_at)
+    with translated_errors():
+        await coordinator.async_hangup(call.id)
+    if call.state is CallState.RINGING:
+        return language.say("declined", name=_name(language, coordinator, call))
+    return language.say("hung_up")
+
+
+async def async_who_called(hass: HomeAssistant, language: Language) -> str:
+    """Say who calls, or who called last."""
+    accounts = _accounts(hass)
+    incoming = [
+        (account, call)
+        for account in accounts
+        for call in account.calls.values()
+        if call.direction is CallDirection.INCOMING
+    ]
+    if incoming:
+        # One that rings comes before one that goes on.
+        coordinator, call = max(incoming, key=lambda line: (line[1].state is CallState.RINGING, line[1].started_at))
+        key = "is_calling" if call.state is CallState.RINGING else "on_the_line"
+        return language.say(key, name=_name(language, coordinator, call))
+    ended = [
+        (coordinator, call, at)
+        for coordinator in accounts
+        for call, at in coordinator.calls.lately
+        if call.direction is CallDirection.INCOMING and not _is_blocked(coordinator, call)
+    ]
+    if not ended:
+        return language.say("nobody_called")
+    coordinator, call, at = max(ended, key=lambda line: line[2])
+    return language.say(
+        "missed" if call.outcome is CallOutcome.MISSED else "called",
+        name=_name(language, coordinator, call),
+        when=language.ago(dt_util.utcnow() - at),
+    )
+
+
+# What the owner allowed
+
+
+@callback
+def loaded_accounts(hass: HomeAssistant) -> list[SipUaCoordinator]:
+    """Return the accounts whose telephones are switched on."""
+    entries: list[SipUaConfigEntry] = hass.config_entries.async_entries(DOMAIN)
+    return [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
+
+
+def numbers_allowed(coordinator: SipUaCoordinator) -> bool:
+    """Return whether an account lets voice assistants call numbers that no exposed contact has."""
+    return bool(options_of(coordinator.config_entry.options, OPTIONS_CALLS)[CONF_NUMBERS_BY_VOICE])
+
+
+def _accounts(hass: HomeAssistant) -> list[SipUaCoordinator]:
+    if not (accounts := loaded_accounts(hass)):
+        raise RefusedError("no_account", IntentResponseErrorCode.FAILED_TO_HANDLE)
+    return accounts
+
+
+def _exposed(contact: Contact | None) -> Contact | None:
+    return contact if contact is not None and contact.exposed else None
+
+
+def _refusal(number: str) -> str | None:
+    """Return the text that says why a number is never dialed by voice."""
+    return None if _is_number(number) and not _is_refused(number) else "number_refused"
+
+
+def _is_blocked(coordinator: SipUaCoordinator, call: CallSnapshot) -> bool:
+    contact = coordinator.contacts.by_party(call.remote)
+    return contact is not None and contact.on_call is OnCall.BLOCK
+
+
+# Who is meant
+
+
+def _number_target(hass: HomeAssistant, number: str) -> tuple[SipUaCoordinator, Contact | None, str]:
+    """Return the account that may call a number."""
+    accounts = _accounts(hass)
+    known = [
+        (account, contact)
+        for account in accounts
+        if (contact := _exposed(account.contacts.by_number(number))) is not None
+    ]
+    if known:
+        coordinator, known_contact = _first_reachable(known)
+        return coordinator, known_contact, known_contact.number
+    if (refusal := _refusal(number)) is not None:
+        raise RefusedError(refusal)
+    if not (allowed := [(account, None) for account in accounts if numbers_allowed(account)]):
+        raise RefusedError("numbers_off")
+    return _first_reachable(allowed)[0], None, number
+
+
+def _contact_target(hass: HomeAssistant, spoken: str) -> tuple[SipUaCoordinator, Contact]:
+    """Return the exposed contact that a name means, and an account that has it."""
+    accounts = _accounts(hass)
+    for name in dict.fromkeys((spoken, _elision.sub("", spoken, count=1) if _elision.match(spoken) else spoken)):
+        found = [
+            (account, contact) for account in accounts for contact in account.contacts.find(name, exposed_only=True)
+        ]
+        exact = [line for line in found if fold(name) in map(fold, line[1].names)]
+        meant = exact or found
+        names = tuple(dict.fromkeys(contact.name for _, contact in meant))
+        if len({fold(name) for name in names}) > 1:
+            raise RefusedError("contact_ambiguous", name=spoken, names=names)
+        if meant:
+            return _first_reachable(meant)
+    if near := _near(accounts, spoken):
+        raise RefusedError("contact_near", name=spoken, names=near)
+    raise RefusedError("contact_unknown", name=spoken)
+
+
+def _near(accounts: list[SipUaCoordinator], spoken: str) -> tuple[str, ...]:
+    """Return the exposed contacts whose names sound or look like what was said."""
+    names = {
+        fold(name): contact.name
+        for account in accounts
+        for contact in account.contacts
+        if contact.exposed
+        for name in contact.names
+    }
+    close = get_close_matches(fold(spoken), names, n=NAMES_SPOKEN, cutoff=_NEAR)
+    return tuple(dict.fromkeys(names[name] for name in close))
+
+
+def _first_reachable[Who](lines: Sequence[tuple[SipUaCoordinator, Who]]) -> tuple[SipUaCoordinator, Who]:
+    """Return the first whose account can place a call; where none can, the first."""
+    return next((line for line in lines if line[0].reachable), lines[0])
+
+
+def _lines(hass: HomeAssistant, states: frozenset[CallState]) -> list[Line]:
+    """Return the calls in these states, the newest of each account."""
+    found = (
+        (account, newest(call for call in account.calls.values() if call.state in states))
+        for account in _accounts(hass)
+    )
+    return [(account, call) for account, call in found if call is not None]
+
+
+# What is done and said
+
+
+async def _dial(language: Language, coordinator: SipUaCoordinator, contact: Contact | None, number: str) -> str:
+    """Place a call, and say to whom."""
+    if not coordinator.reachable:
+        raise RefusedError("not_registered", IntentResponseErrorCode.FAILED_TO_HANDLE)
+    with translated_errors():
+        await coordinator.async_dial(number)
+    return language.say("calling", name=contact.name if contact else _spelled(number))
+
+
+def _name(language: Language, coordinator: SipUaCoordinator, call: CallSnapshot) -> str:
+    """Return who the other side of a call is.
+
+    Never what a caller calls himself: everybody can choose that, and a language model would read it.
+    """
+    contact = coordinator.contacts.by_party(call.remote)
+    if contact is not None:
+        return contact.name if contact.exposed else language.word("unnamed_contact")
+    number = plain_number(call.remote.number)
+    return _spelled(number) if _is_number(number) else language.word("unknown_caller")
+
+
+def _spelled(number: str) -> str:
+    """Return a number so that it is spoken digit by digit."""
+    return " ".join(number)

@@ -1,0 +1,93 @@
+"""The languages in which Assist understands and answers about the telephone."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from homeassistant.core import HomeAssistant
+from homeassistant.util.hass_dict import HassKey
+
+from .const import DOMAIN
+
+FALLBACK: Final = "en"
+NAMES_SPOKEN: Final = 5
+
+_FOLDER: Final = Path(__file__).parent / "sentences"
+_MINUTE: Final = timedelta(minutes=1)
+# The longest span that fits applies; each has a text for one and a text for several.
+_SPANS: Final = (
+    (timedelta(days=1), "day", "days"),
+    (timedelta(hours=1), "hour", "hours"),
+    (_MINUTE, "minute", "minutes"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """Sentences by the intent that they mean, and the texts that answer them."""
+
+    code: str
+    sentences: Mapping[str, tuple[str, ...]]
+    responses: Mapping[str, str]
+
+    def say(self, key: str, **placeholders: str | tuple[str, ...]) -> str:
+        """Return a text that is spoken; several names are joined to one phrase."""
+        filled = {
+            name: value if isinstance(value, str) else self._either(value) for name, value in placeholders.items()
+        }
+        text = self.responses[key].format_map(filled)
+        return f"{text[0].upper()}{text[1:]}"
+
+    def word(self, key: str) -> str:
+        """Return a part of a text as it stands inside one."""
+        return self.responses[key]
+
+    def ago(self, span: timedelta) -> str:
+        """Return how long ago something was."""
+        for unit, one, several in _SPANS:
+            if (count := span // unit) == 1:
+                return self.responses[one]
+            if count > 1:
+                return self.responses[several].format(count=count)
+        return self.responses["just_now"]
+
+    def _either(self, names: tuple[str, ...]) -> str:
+        """Return names of which one is meant; more than can be kept in mind are left out."""
+        *first, last = names[:NAMES_SPOKEN]
+        if not first:
+            return last
+        return f"{self.responses['separator'].join(first)}{self.responses['last_separator']}{last}"
+
+
+DATA_LANGUAGES: HassKey[Mapping[str, Language]] = HassKey(f"{DOMAIN}_languages")
+
+
+def load_languages() -> Mapping[str, Language]:
+    """Read the languages, by their code."""
+    return {path.stem: _language(path) for path in sorted(_FOLDER.glob("*.json"))}
+
+
+def _language(path: Path) -> Language:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    sentences = {name: tuple(templates) for name, templates in content["sentences"].items()}
+    return Language(path.stem, sentences, content["responses"])
+
+
+async def async_load_languages(hass: HomeAssistant) -> Mapping[str, Language]:
+    """Read the languages and keep them."""
+    hass.data[DATA_LANGUAGES] = await hass.async_add_executor_job(load_languages)
+    return hass.data[DATA_LANGUAGES]
+
+
+def base_of(tag: str | None) -> str:
+    """Return a language without its country: `de` of `de-CH`."""
+    return (tag or "").replace("_", "-").partition("-")[0].lower()
+
+
+def language_of(hass: HomeAssistant, tag: str | None) -> Language:
+    """Return the language that a person speaks, English where it is none of ours."""
+    languages = hass.data[DATA_LANGUAGES]
+    return languages.get(base_of(tag)) or languages[FALLBACK]
