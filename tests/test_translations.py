@@ -19,6 +19,7 @@ from custom_components.sip_ua import (
     dtmf_input,
     escalation,
     form,
+    history_access,
     line_flow,
     menu,
     options,
@@ -332,6 +333,7 @@ def test_the_actions_are_those_that_are_described() -> None:
         "wait_for_dtmf": dtmf_input.WAIT_FOR_DTMF_SCHEMA,
         "call_out": escalation.CALL_OUT_SCHEMA,
         "menu": menu.MENU_SCHEMA,
+        "get_call_history": history_access.CALL_HISTORY_SCHEMA,
     }
     assert set(actions) == set(schemas)
     for name, schema in schemas.items():

@@ -12,6 +12,8 @@ from .const import CONF_LOCAL_PORT, DOMAIN, KEY_MESSAGES_WAITING, KEY_VOICE_MAIL
 from .contact_entity import unwanted
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .entity import async_add_device, async_follow_identity, async_forget
+from .history import async_forget_history
+from .history_access import async_setup_history_commands
 from .issues import async_remind_of_missing_check
 from .llm_api import async_register_llm_api
 from .logbook_lines import async_tell_logbook
@@ -42,6 +44,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     async_setup_services(hass)
     async_setup_sentences(hass, await async_load_languages(hass))
     async_register_llm_api(hass)
+    async_setup_history_commands(hass)
     return True
 
 
@@ -85,3 +88,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> boo
 async def async_unload_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> bool:
     """Unload the entities; then the phone hangs up, unregisters and frees its ports."""
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> None:
+    """Leave nothing behind of an account that is removed."""
+    await async_forget_history(hass, entry.entry_id)

@@ -50,6 +50,7 @@ from .const import (
 from .contacts import ContactBook, contacts_of
 from .engine import async_acquire_engine, async_release_engine
 from .guesses import Guesses
+from .history import CallHistory
 from .keypad import KeyPad
 from .lines import LineBook, lines_of
 from .net.audio import AudioSource
@@ -123,6 +124,7 @@ class SipUaCoordinator:
         self.next_attempt: datetime | None = None
         self.bulletin = Bulletin(hass, entry.entry_id, self.identity)
         self.calls = CallBook()
+        self.history = CallHistory(hass, entry.entry_id)
         self.keys = KeyPad()
         self.pins = Guesses(MAX_WRONG_PINS)
         self.recordings = CallRecordings(hass, entry, self.phone, self.calls, self.bulletin)
@@ -158,9 +160,18 @@ class SipUaCoordinator:
                 "on their way can listen to the calls",
                 self.identity,
             )
+        await self._async_recall()
         self.lines.watch(self.phone)
         await self.phone.start()
         self.recordings.async_start()
+
+    async def _async_recall(self) -> None:
+        """Bring back the calls of before, the last of which people ask for."""
+        await self.history.async_load()
+        if (last := self.history.last) is not None:
+            self.calls.last = last.snapshot()
+            if last.quality is not None:
+                self.last_statistics = (last.call_id, dict(last.quality))
 
     async def async_stop(self) -> None:
         """Hang up, unregister, and free every port and task, once."""
@@ -169,6 +180,7 @@ class SipUaCoordinator:
         self._stopped = True
         await self.phone.stop()
         self.recordings.async_close()
+        await self.history.async_save()
         self._reaching.cancel()
         self._playing.cancel()
         self.sounds.cancel()
@@ -258,6 +270,7 @@ class SipUaCoordinator:
     def _handle_call_event(self, event: CallEvent) -> None:
         """Keep the call's new state, then say what happened; the phone book names the other side."""
         call = self.contacts.name_call(event.call)
+        self.history.note(event, call)
         if isinstance(event, IncomingCall) and self._turn_away(call):
             return
         before = self.calls.find(call.id)
@@ -384,6 +397,7 @@ class SipUaCoordinator:
         if figures is None or (call := self.calls.find_ended(event.call_id)) is None:
             return
         self.last_statistics = (event.call_id, figures)
+        self.history.note_quality(event.call_id, figures)
         self.bulletin.update_entities()
         self.bulletin.fire(EVENT_CALL, CALL_STATISTICS, call_data(call) | {CALL_STATISTICS: figures})
 

@@ -51,6 +51,7 @@ from .const import (
     SERVICE_CALL_OUT,
     SERVICE_CONFERENCE,
     SERVICE_DIAL,
+    SERVICE_GET_CALL_HISTORY,
     SERVICE_HANGUP,
     SERVICE_HOLD,
     SERVICE_MENU,
@@ -70,6 +71,7 @@ from .const import (
 from .coordinator import SipUaCoordinator
 from .dtmf_input import WAIT_FOR_DTMF_SCHEMA, async_wait_for_dtmf
 from .escalation import CALL_OUT_SCHEMA, async_call_out
+from .history_access import CALL_HISTORY_SCHEMA, async_get_call_history
 from .holding import async_change_hold
 from .menu import MENU_SCHEMA, async_menu
 from .playing import PLAY_SCHEMA, SPEAK_SCHEMA, STOP_SCHEMA, async_play, async_stop
@@ -139,6 +141,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
         (SERVICE_WAIT_FOR_DTMF, async_wait_for_dtmf, WAIT_FOR_DTMF_SCHEMA, SupportsResponse.ONLY),
         (SERVICE_START_RECORDING, async_start_recording, START_RECORDING_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_STOP_RECORDING, async_stop_recording, STOP_RECORDING_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_GET_CALL_HISTORY, async_get_call_history, CALL_HISTORY_SCHEMA, SupportsResponse.ONLY),
         (SERVICE_SEND_DTMF, _send_dtmf, SEND_DTMF_SCHEMA, SupportsResponse.NONE),
         (SERVICE_SPEAK, async_play, SPEAK_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_PLAY, async_play, PLAY_SCHEMA, SupportsResponse.OPTIONAL),
