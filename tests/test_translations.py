@@ -27,6 +27,7 @@ from custom_components.sip_ua import (
     playing,
     recording_actions,
     services,
+    trace_access,
     validation,
 )
 from custom_components.sip_ua.audio_quality import AUDIO_QUALITY
@@ -334,6 +335,7 @@ def test_the_actions_are_those_that_are_described() -> None:
         "call_out": escalation.CALL_OUT_SCHEMA,
         "menu": menu.MENU_SCHEMA,
         "get_call_history": history_access.CALL_HISTORY_SCHEMA,
+        "get_sip_trace": trace_access.SIP_TRACE_SCHEMA,
     }
     assert set(actions) == set(schemas)
     for name, schema in schemas.items():

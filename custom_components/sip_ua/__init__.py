@@ -21,6 +21,7 @@ from .net.errors import LocalAddressError, LocalPortInUseError
 from .sentences import async_setup_sentences
 from .services import async_setup_services
 from .switch import async_restore_switches
+from .trace_access import async_setup_trace
 from .voice_language import async_load_languages
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -45,6 +46,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     async_setup_sentences(hass, await async_load_languages(hass))
     async_register_llm_api(hass)
     async_setup_history_commands(hass)
+    async_setup_trace(hass)
     return True
 
 

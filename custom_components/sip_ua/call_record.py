@@ -19,7 +19,6 @@ from .sip.events import (
     LadderStep,
     Party,
 )
-from .sip.text import clean_text
 
 STEPS_MAX: Final = 32
 TEXT_MAX: Final = 128
@@ -54,7 +53,7 @@ class Step:
             sent=event.sent,
             elapsed=round(max(event.at - event.call.started_at, 0.0), 4),
             code=event.code,
-            reason=clean_text(event.reason, TEXT_MAX),
+            reason=event.reason[:TEXT_MAX],
         )
 
 
@@ -93,21 +92,21 @@ class CallRecord:
         started_at = wall_clock(call.started_at, now)
         assert started_at is not None  # noqa: S101 - a call has begun
         return cls(
-            call_id=clean_text(call.id, TEXT_MAX),
-            sip_call_id=clean_text(call.sip_call_id, URI_MAX),
+            call_id=call.id[:TEXT_MAX],
+            sip_call_id=call.sip_call_id[:URI_MAX],
             direction=call.direction.value,
-            name=clean_text(call.remote.name, TEXT_MAX),
-            number=clean_text(call.remote.number, TEXT_MAX),
-            uri=clean_text(call.remote.uri, URI_MAX),
-            called=clean_text(call.called, URI_MAX),
+            name=call.remote.name[:TEXT_MAX],
+            number=call.remote.number[:TEXT_MAX],
+            uri=call.remote.uri[:URI_MAX],
+            called=call.called[:URI_MAX],
             started_at=started_at,
             ring_duration=outcome["ring_duration"],
             talk_duration=outcome["talk_duration"],
             outcome=outcome["outcome"] or CallOutcome.FAILED.value,
             code=outcome["code"],
-            reason=clean_text(outcome["reason"], TEXT_MAX),
+            reason=outcome["reason"][:TEXT_MAX],
             ended_by=outcome["ended_by"],
-            answered_by=clean_text(outcome["answered_by"], URI_MAX) if outcome["answered_by"] else None,
+            answered_by=outcome["answered_by"][:URI_MAX] if outcome["answered_by"] else None,
             encrypted=call.encrypted,
             steps=tuple(steps),
         )

@@ -70,6 +70,7 @@ CONF_RECORDING_TONE: Final = "recording_tone"
 
 OPTIONS_EXPERT: Final = "expert"
 CONF_RELIABLE_PROVISIONAL: Final = "reliable_provisional"
+CONF_TRACE: Final = "trace"
 CONF_USER_AGENT: Final = "user_agent"
 
 SUBENTRY_LINE: Final = "line"

@@ -22,6 +22,7 @@ from .const import (
     CONF_RECORDING_TONE,
     CONF_REFER_POLICY,
     CONF_RELIABLE_PROVISIONAL,
+    CONF_TRACE,
     CONF_USER_AGENT,
     OPTIONS_CALLS,
     OPTIONS_EXPERT,
@@ -67,6 +68,7 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     OPTIONS_EXPERT: {
         CONF_RELIABLE_PROVISIONAL: _ACCOUNT.reliable_provisional.value,
         CONF_USER_AGENT: _ACCOUNT.user_agent,
+        CONF_TRACE: _ACCOUNT.trace,
     },
 }
 
@@ -133,6 +135,7 @@ def with_options(account: Account, stored: Mapping[str, Any]) -> Account:
         dtmf=DtmfMethod(voice[CONF_DTMF]),
         reliable_provisional=ReliableProvisional(expert[CONF_RELIABLE_PROVISIONAL]),
         user_agent=expert[CONF_USER_AGENT],
+        trace=expert[CONF_TRACE],
     )
 
 

@@ -31,6 +31,7 @@ from .const import (
     CONF_RECORDING_TONE,
     CONF_REFER_POLICY,
     CONF_RELIABLE_PROVISIONAL,
+    CONF_TRACE,
     CONF_USER_AGENT,
     OPTIONS_CALLS,
     OPTIONS_EXPERT,
@@ -111,6 +112,7 @@ EXPERT_SCHEMA = vol.Schema(
     {
         vol.Required(CONF_RELIABLE_PROVISIONAL): choice(CONF_RELIABLE_PROVISIONAL, ReliableProvisional),
         vol.Optional(CONF_USER_AGENT): TEXT,
+        vol.Required(CONF_TRACE, default=True): BooleanSelector(),
     }
 )
 

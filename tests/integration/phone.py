@@ -50,7 +50,9 @@ from custom_components.sip_ua.sip.events import (
     WatchedState,
     WatchedStateChanged,
 )
+from custom_components.sip_ua.sip.excerpt import Excerpt, excerpt
 from custom_components.sip_ua.sip.offer_answer import NegotiatedMedia
+from custom_components.sip_ua.sip.trace import Trace
 
 GRANDMA = Party("Grandma", "+49301234", "sip:+49301234@fritz.box")
 NEIGHBOUR = Party("", "612", "sip:612@fritz.box")
@@ -74,6 +76,7 @@ class FakePhone:
         self.stubborn: str | None = None
         self.watched: dict[str, str] = {}
         self.playback_id = 0
+        self.kept = Trace() if account.trace else None
         self.counters = Counters(strangers=7, overloads=2)
         self.present_statistics: Any = None
         self.orders: dict[str, RecordingOrder] = {}
@@ -155,6 +158,9 @@ class FakePhone:
 
     def send_digits(self, call_id: str, digits: str, *, duration_ms: int = 160, gap_ms: int = 100) -> None:
         self._ask("send_digits", call_id, digits, duration_ms, gap_ms)
+
+    def trace(self, sip_call_id: str | None = None) -> Excerpt | None:
+        return excerpt(self.kept, sip_call_id)
 
     def play(
         self,

@@ -30,6 +30,8 @@ async def test_actions_are_there_without_an_account(hass: HomeAssistant) -> None
             "call_out",
             "conference",
             "dial",
+            "get_call_history",
+            "get_sip_trace",
             "hangup",
             "hold",
             "menu",

@@ -21,7 +21,7 @@ from custom_components.sip_ua.const import DOMAIN, EVENT_CALL
 from scripts.exchange.exchange import HOST, Exchange
 from tests.net.recording_process import read_sound
 
-from .conftest import until
+from .conftest import act, until
 
 PASSWORD = "correct horse"
 
@@ -277,3 +277,31 @@ async def test_a_local_port_in_use_is_told_in_the_form(hass: HomeAssistant, exch
         port = taken.getsockname()[1]
         result = await add_account(hass, exchange, network={"local_port": port})
     assert result["errors"] == {"network": "local_port_in_use"}
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_call_is_kept_in_history_and_trace_without_the_login(
+    hass: HomeAssistant, exchange: Exchange, transport: str
+) -> None:
+    result = await add_account(hass, exchange, servers={"transport": transport})
+    await until(lambda: state_of(hass, result["result"], "registration").state == "registered")
+    await act(hass, "dial", number="601", wait="answered")
+    await act(hass, "hangup")
+    (call,) = await until_history(hass)
+    steps = [step["step"] for step in call["steps"] if step["step"] not in {"challenge", "trying", "progress"}]
+    assert steps[-7:] == ["invite", "ringing", "ok", "ack", "voice", "bye", "bye_ok"]
+    text = (await act(hass, "get_sip_trace", call_id="all"))["text"]
+    for message in (" REGISTER ", " INVITE ", " 200 OK ", " ACK ", " BYE "):
+        assert message in text
+    assert "Authorization: [redacted]" in text
+    assert "response=" not in text
+
+
+async def until_history(hass: HomeAssistant) -> list[dict[str, Any]]:
+    """Return the history once how the last call sounded is known."""
+    async with asyncio.timeout(5):
+        while True:
+            calls: list[dict[str, Any]] = (await act(hass, "get_call_history"))["calls"]
+            if calls and calls[0]["quality"] and calls[0]["steps"][-1]["step"] == "bye_ok":
+                return calls
+            await asyncio.sleep(0.01)

@@ -7,14 +7,16 @@ before the datagram's callback returns.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 
 from ..sip.account import Account
-from ..sip.address import Address, Hop, Lookup
+from ..sip.address import Address, Hop, Lookup, Send
 from ..sip.agent import UserAgent
 from ..sip.core import Failure
 from ..sip.errors import LocalProtocolError
 from ..sip.events import Event, RegistrationFailure
+from ..sip.trace import Trace
 from .connections import Admission
 from .errors import ResolutionError
 from .network_watch import NetworkWatch
@@ -42,6 +44,7 @@ class Driver:
         self._own_resolver = resolver is None
         self._resolver = resolver
         self._transports: Transports | None = None
+        self.trace = Trace(agent.expects) if account.trace else None
         self._watch = NetworkWatch(lambda: agent.servers, self.network_changed, route=self._route)
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -120,6 +123,8 @@ class Driver:
 
     def _receive(self, data: bytes, hop: Hop) -> None:
         now = self.now
+        if self.trace is not None:
+            self.trace.keep(data, hop.remote, hop.local, sent=False, at=time.time())
         self._agent.receive(data, hop, now, late=self.transports.waited)
         self._tell_overload(now)
         self.pump()
@@ -175,6 +180,7 @@ class Driver:
                 sends = agent.sends()
                 for send in sends:
                     transports.send(send.address, send.data)
+                    self._trace_sent(send)
                 events = agent.events()
                 for event in events:
                     self._deal_with(event)
@@ -184,6 +190,11 @@ class Driver:
         self._arm()
         if agent.idle:
             self._idle.set()
+
+    def _trace_sent(self, send: Send) -> None:
+        """Keep what has gone out, for whoever looks for a fault."""
+        if self.trace is not None and (local := self.transports.local_for(send.address)) is not None:
+            self.trace.keep(send.data, send.address, local, sent=True, at=time.time())
 
     def _arm(self) -> None:
         """Set the one timer to the agent's next deadline."""

@@ -22,6 +22,7 @@ from ..sip.events import (
     TransferRequested,
     WatchedState,
 )
+from ..sip.excerpt import Excerpt, excerpt
 from ..sip.offer_answer import LocalMedia
 from ..sip.party import target_uri
 from ..sip.transaction import Timers
@@ -47,6 +48,7 @@ from .voices import Voices
 
 __all__ = [
     "CallStatistics",
+    "Excerpt",
     "MediaTimedOut",
     "Phone",
     "PhoneEvent",
@@ -141,6 +143,10 @@ class Phone:
     def counters(self) -> Counters:
         """Return how many messages were dropped, or refused since there was too much to do."""
         return self._agent.counters
+
+    def trace(self, sip_call_id: str | None = None) -> Excerpt | None:
+        """Return the last messages of a Call-ID, or all, without their secrets; None where nothing is kept."""
+        return excerpt(self._driver.trace, sip_call_id)
 
     @property
     def calls(self) -> Mapping[str, CallSnapshot]:

@@ -183,6 +183,7 @@ class Account:
     srtp_suites: tuple[str, ...] = tuple(SUITES)
     refer_policy: ReferPolicy = ReferPolicy.OFF
     allowed_numbers: tuple[str, ...] = ("*",)
+    trace: bool = True
     timing: Timing = field(default_factory=Timing)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     tls: TlsSettings = field(default_factory=TlsSettings)
