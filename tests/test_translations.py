@@ -20,12 +20,14 @@ from custom_components.sip_ua import (
     escalation,
     form,
     history_access,
+    issues,
     line_flow,
     menu,
     options,
     options_flow,
     playing,
     recording_actions,
+    repairs,
     services,
     trace_access,
     validation,
@@ -263,15 +265,33 @@ def test_every_error_that_is_raised_has_a_text(english: dict[str, Any]) -> None:
 
 
 def test_every_issue_that_is_shown_in_repairs_has_a_text(english: dict[str, Any]) -> None:
-    keys = {
-        str(keyword.value.value)
-        for node in ast.walk(ast.parse((ROOT / "issues.py").read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call)
-        for keyword in node.keywords
-        if keyword.arg == "translation_key" and isinstance(keyword.value, ast.Constant)
+    assert set(english["issues"]) == set(issues.KINDS)
+    assert {key for key, kind in issues.KINDS.items() if kind.fixable} == set(repairs.REMEDIES)
+    for key, kind in issues.KINDS.items():
+        texts = english["issues"][key]
+        assert set(texts) == {"title", "fix_flow" if kind.fixable else "description"}
+        if kind.fixable:
+            assert set(texts["fix_flow"]["step"]) == {repairs.STEP}
+            assert set(texts["fix_flow"]["abort"]) == {"account_gone"}
+    step = english["issues"][issues.ONE_WAY_AUDIO]["fix_flow"]["step"][repairs.STEP]
+    fields = {str(marker) for marker in repairs.STUN_SCHEMA.schema}
+    assert set(step["data"]) == set(step["data_description"]) == fields
+
+
+def test_every_issue_leads_to_its_place_in_the_documentation() -> None:
+    text = (ROOT.parents[1] / "docs" / "repairs.md").read_text(encoding="utf-8")
+    assert all(f'<a id="{key.replace("_", "-")}"></a>' in text for key in issues.KINDS)
+
+
+def test_what_the_health_page_shows_has_its_texts(english: dict[str, Any]) -> None:
+    shown = {
+        str(key.value)
+        for node in ast.walk(ast.parse((ROOT / "system_health.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Dict)
+        for key in node.value.keys
+        if isinstance(key, ast.Constant)
     }
-    assert set(english["issues"]) == keys
-    assert all(set(texts) == {"title", "description"} for texts in english["issues"].values())
+    assert set(english["system_health"]["info"]) == shown
 
 
 def test_every_action_and_field_has_its_texts_and_an_icon(english: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .entity import async_add_device, async_follow_identity, async_forget
 from .history import async_forget_history
 from .history_access import async_setup_history_commands
-from .issues import async_remind_of_missing_check
+from .issues import KINDS, LOCAL_PORT_IN_USE, async_heal, async_raise, async_remind_of_missing_check
 from .llm_api import async_register_llm_api
 from .logbook_lines import async_tell_logbook
 from .net.errors import LocalAddressError, LocalPortInUseError
@@ -59,6 +59,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> boo
     try:
         await coordinator.async_start()
     except LocalPortInUseError as error:
+        async_raise(hass, entry, LOCAL_PORT_IN_USE, local_port=str(entry.data[SECTION_NETWORK][CONF_LOCAL_PORT]))
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN,
             translation_key="local_port_in_use",
@@ -77,7 +78,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> boo
     entry.async_on_unload(
         async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, coordinator.async_follow_settings)
     )
-    async_remind_of_missing_check(hass, entry)
+    coordinator.reminders.async_start()
     if not coordinator.has_mail_box:
         async_forget(hass, entry, MAIL_BOX_ENTITIES)
     async_forget(hass, entry, unwanted(coordinator.contacts))
@@ -95,3 +96,4 @@ async def async_unload_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> bo
 async def async_remove_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> None:
     """Leave nothing behind of an account that is removed."""
     await async_forget_history(hass, entry.entry_id)
+    async_heal(hass, entry, *KINDS)

@@ -9,11 +9,12 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry, ConfigEntryChange
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.util import dt as dt_util
 
 from .bulletin import Bulletin
 from .call_book import CallBook
@@ -51,6 +52,7 @@ from .contacts import ContactBook, contacts_of
 from .engine import async_acquire_engine, async_release_engine
 from .guesses import Guesses
 from .history import CallHistory
+from .issues import Reminders
 from .keypad import KeyPad
 from .lines import LineBook, lines_of
 from .net.audio import AudioSource
@@ -125,6 +127,7 @@ class SipUaCoordinator:
         self.bulletin = Bulletin(hass, entry.entry_id, self.identity)
         self.calls = CallBook()
         self.history = CallHistory(hass, entry.entry_id)
+        self.reminders = Reminders(hass, entry, self.account)
         self.keys = KeyPad()
         self.pins = Guesses(MAX_WRONG_PINS)
         self.recordings = CallRecordings(hass, entry, self.phone, self.calls, self.bulletin)
@@ -179,6 +182,7 @@ class SipUaCoordinator:
             return
         self._stopped = True
         await self.phone.stop()
+        self.reminders.async_close()
         self.recordings.async_close()
         await self.history.async_save()
         self._reaching.cancel()
@@ -345,6 +349,7 @@ class SipUaCoordinator:
         self.keys.end(call.id)
         self.recordings.forget(call.id)
         self.sounds.handle_call_ended(call.id)
+        self.reminders.follow_call(call)
         outcome = self.calls.outcome(call)
         if call.outcome is CallOutcome.MISSED:
             self.bulletin.tell(CallEventType.MISSED, call, **outcome)
@@ -398,6 +403,7 @@ class SipUaCoordinator:
             return
         self.last_statistics = (event.call_id, figures)
         self.history.note_quality(event.call_id, figures)
+        self.reminders.follow_voice(call, figures, behind_nat=self.phone.behind_nat)
         self.bulletin.update_entities()
         self.bulletin.fire(EVENT_CALL, CALL_STATISTICS, call_data(call) | {CALL_STATISTICS: figures})
 
@@ -442,6 +448,7 @@ class SipUaCoordinator:
     def _handle_registration(self, status: RegistrationChanged) -> None:
         """Keep the registration's state; log its loss and its return once each."""
         self.registration = status
+        self._remind(status)
         self.registered_until = wall_clock(status.expires_at, status.at)
         self.next_attempt = wall_clock(status.next_attempt_at, status.at)
         self.bulletin.update_entities()
@@ -462,6 +469,14 @@ class SipUaCoordinator:
             and not self.hass.is_stopping
         ):
             self.config_entry.async_start_reauth(self.hass)
+
+    @callback
+    def _remind(self, status: RegistrationChanged) -> None:
+        """Tell in Repairs what a person has to look after, and what not any more."""
+        self.reminders.follow_registration(status)
+        if status.state is RegistrationState.REGISTERED and (days := self.phone.certificate_dates) is not None:
+            begins, ends = (datetime.fromisoformat(day).replace(tzinfo=UTC) for day in days)
+            self.reminders.follow_certificate_dates((begins, ends), dt_util.utcnow())
 
     # What is asked of the phone
 

@@ -1,7 +1,8 @@
 """Diagnostics of an account, without anything that names a person or opens a door."""
 
+from collections import Counter
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
 from homeassistant.const import CONF_PASSWORD
@@ -16,7 +17,7 @@ from .const import (
     CONF_NUMBER,
     CONF_PUBLIC_ADDRESS,
 )
-from .coordinator import SipUaConfigEntry
+from .coordinator import SipUaConfigEntry, SipUaCoordinator
 
 TO_REDACT = {
     CONF_ALLOWED_NUMBERS,
@@ -35,7 +36,7 @@ LAST_CALL_TO_REDACT = {"answered_by", "reason"}
 
 
 async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SipUaConfigEntry) -> dict[str, Any]:
-    """Return settings, registration, what was refused, calls, messages, contacts and watched lines, and name nobody."""
+    """Return settings, registration, calls and their messages, contacts and watched lines, and name nobody."""
     coordinator = entry.runtime_data
     status = coordinator.registration
     last_call = coordinator.calls.last
@@ -73,6 +74,8 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SipUaCo
         "do_not_disturb": coordinator.reception.do_not_disturb,
         "auto_answer": coordinator.reception.auto_answer,
         "lines": [coordinator.lines.state(line).value for line in coordinator.lines.lines],
+        "history": _history_summary(coordinator),
+        "trace": _trace_summary(coordinator),
         "last_call": async_redact_data(outcome_data(last_call), LAST_CALL_TO_REDACT) if last_call else None,
         "last_call_statistics": coordinator.last_statistics[1] if coordinator.last_statistics else None,
     }
@@ -82,3 +85,34 @@ def _unless_it_names(text: str, entry: SipUaConfigEntry) -> str:
     """Return what the server wrote, redacted where it repeats who the account is."""
     names = (entry.data[key] for key in (CONF_NUMBER, CONF_AUTH_USER, CONF_PASSWORD))
     return REDACTED if any(name and name in text for name in names) else text
+
+
+TRACED_MAX: Final = 100
+
+
+def _history_summary(coordinator: SipUaCoordinator) -> dict[str, Any]:
+    """Return how many calls ended how, and the ladders of the last ones, without anybody's words."""
+    records = list(coordinator.history)
+    return {
+        "calls": len(records),
+        "outcomes": dict(sorted(Counter(f"{record.direction} {record.outcome}" for record in records).items())),
+        "last": [
+            {
+                "direction": record.direction,
+                "outcome": record.outcome,
+                "code": record.code,
+                "ended_by": record.ended_by,
+                "steps": [[step.elapsed, step.step, step.sent, step.code] for step in record.steps],
+                "quality": dict(record.quality) if record.quality is not None else None,
+            }
+            for record in records[:5]
+        ],
+    }
+
+
+def _trace_summary(coordinator: SipUaCoordinator) -> list[list[Any]] | None:
+    """Return of the last messages the seconds, the direction, and method or code; None where none are kept."""
+    if (kept := coordinator.phone.trace()) is None:
+        return None
+    steps = list(kept.steps())[-TRACED_MAX:]
+    return [[round(at - steps[0][0], 3), "sent" if sent else "received", what] for at, sent, what in steps]

@@ -76,6 +76,8 @@ class FakePhone:
         self.stubborn: str | None = None
         self.watched: dict[str, str] = {}
         self.playback_id = 0
+        self.certificate_dates: tuple[str, str] | None = None
+        self.behind_nat = False
         self.kept = Trace() if account.trace else None
         self.counters = Counters(strangers=7, overloads=2)
         self.present_statistics: Any = None

@@ -12,6 +12,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from custom_components.sip_ua.diagnostics import async_get_config_entry_diagnostics
 from custom_components.sip_ua.options import normalize_options
+from custom_components.sip_ua.sip.account import Transport
+from custom_components.sip_ua.sip.address import Address, HostPort
 from custom_components.sip_ua.sip.events import CallState, RegistrationFailure
 
 from .certificates import PEM
@@ -41,6 +43,12 @@ async def test_diagnostics_hold_no_secret_and_no_number(
 ) -> None:
     finished = phone.ring()
     phone.enter(finished, CallState.TALKING)
+    assert phone.kept is not None
+    invite = b"INVITE sip:5550123@h SIP/2.0\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n"
+    answers = (b"SIP/2.0 180 Grandma\r\nCall-ID: 1\r\n\r\n", b"GRANDMA sip:h SIP/2.0\r\nCall-ID: 1\r\n\r\n")
+    for at, data in enumerate((invite, *answers)):
+        server = Address(Transport.UDP, "203.0.113.7", 5060)
+        phone.kept.keep(data, server, HostPort("192.0.2.7", 5060), sent=at > 0, at=float(at))
     phone.end(finished, reason="Grandma Smith is at +49 30 5550123")
     phone.ring()
     diagnostics: dict[str, Any] = await async_get_config_entry_diagnostics(hass, entry)

@@ -72,6 +72,7 @@ def test_a_refused_certificate_is_described(tmp_path: Path) -> None:
         subject="B\u00fcro",
         issuer="Home Root",
         names=("pbx.example.com", "sip:example.com", "2001:db8::1"),
+        not_before=str((dt.datetime.now(dt.UTC) - dt.timedelta(days=30)).date()),
         not_after=str((dt.datetime.now(dt.UTC) + dt.timedelta(days=10)).date()),
         fingerprint=x509.load_der_x509_certificate(der).fingerprint(hashes.SHA256()).hex(":").upper(),
     )
@@ -99,6 +100,7 @@ def test_the_sample_is_a_certificate() -> None:
         subject="pbx",
         issuer="Home Root",
         names=("pbx.example.com",),
+        not_before="2026-10-23",
         not_after="2026-12-02",
         fingerprint=fingerprint(SAMPLE),
     )

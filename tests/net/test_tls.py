@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from cryptography.x509 import DNSName, IPAddress, UniformResourceIdentifier
 
+from custom_components.sip_ua.net.certificate import CertificateFacts
 from custom_components.sip_ua.net.connections import Admission
 from custom_components.sip_ua.net.resolver import Resolver
-from custom_components.sip_ua.net.tls import TlsTrust
+from custom_components.sip_ua.net.tls import MAX_DATES, TlsTrust
 from custom_components.sip_ua.net.transport import TransportHandlers, Transports
 from custom_components.sip_ua.sip.account import (
     Account,
@@ -101,10 +102,12 @@ async def talk(
     domain: str = "example.com",
     route: str = "",
     srv: bool = False,
+    days: list[tuple[str, str] | None] | None = None,
 ) -> Outcome:
     """Send a message to a TLS server found under `host`, return the answer or why there is none.
 
-    With `srv` the port is the DNS's to tell. A `route` is another name of the same server, looked up later.
+    With `srv` the port is the DNS's to tell. A `route` is another name of the same server, looked up later. `days` gets
+    those of the certificate of the server, which is one of ours then.
     """
     told: asyncio.Queue[Outcome] = asyncio.Queue()
 
@@ -126,11 +129,16 @@ async def talk(
     )
     await transports.start()
     try:
-        hops = await transports.locate(Lookup(1, host, None if srv else port, Transport.TLS, srv))
+        hops = await transports.locate(
+            Lookup(1, host, None if srv else port, Transport.TLS, srv, ours=days is not None)
+        )
         if route:
             assert await transports.locate(Lookup(2, route, port, Transport.TLS)) == hops
         transports.send(hops[0].remote, MESSAGE)
-        return await asyncio.wait_for(told.get(), 5)
+        outcome = await asyncio.wait_for(told.get(), 5)
+        if days is not None:
+            days.append(transports.certificate_dates)
+        return outcome
     finally:
         await transports.close()
 
@@ -154,6 +162,26 @@ async def test_a_server_with_the_right_name_is_trusted(
     async with Server().running(authority.context(name)) as server:
         assert await talk(resolver, server.port, trusting(authority)) == REPLY
         assert server.asked_for == ["localhost"]
+
+
+async def test_the_days_of_the_servers_certificate_are_known_where_they_matter(
+    resolver: Resolver, authority: CertificateAuthority
+) -> None:
+    days: list[tuple[str, str] | None] = []
+    path = authority.file(DNSName("localhost"))
+    async with Server().running(server_context(path)) as server:
+        assert await talk(resolver, server.port, trusting(authority), days=days) == REPLY
+        assert await talk(resolver, server.port, pinned(fingerprint_of(path)), days=days) == REPLY
+    today = dt.datetime.now(dt.UTC).date()
+    assert days == [(str(today - dt.timedelta(days=30)), str(today + dt.timedelta(days=10))), None]
+
+
+def test_of_many_certificates_a_few_are_remembered() -> None:
+    trust = TlsTrust(TlsSettings())
+    for number in range(2 * MAX_DATES):
+        trust.note_dates(f"{number}.example.com", CertificateFacts(not_before="2026-01-01", not_after="2027-01-01"))
+    known = [number for number in range(2 * MAX_DATES) if trust.dates([f"{number}.example.com"])]
+    assert known == list(range(MAX_DATES, 2 * MAX_DATES))
 
 
 async def test_a_numeric_server_is_trusted_by_its_address(resolver: Resolver, authority: CertificateAuthority) -> None:

@@ -24,11 +24,12 @@ MAX_NAMES: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class CertificateFacts:
-    """What a certificate says of itself, "" or nothing where it does not say; `not_after` is a date like 2030-12-31."""
+    """What a certificate says of itself, "" or nothing where it does not say; dates are like 2030-12-31."""
 
     subject: str = ""
     issuer: str = ""
     names: tuple[str, ...] = ()
+    not_before: str = ""
     not_after: str = ""
     fingerprint: str = ""
 
@@ -94,11 +95,13 @@ def describe(der: bytes) -> CertificateFacts:
         certificate = next(_elements(der))[1]
         fields = [field for field in _elements(next(_elements(certificate))[1]) if field[0] != _VERSION]
         # serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo, extensions
+        begins, ends = list(_elements(fields[3][1]))[:2]
         return CertificateFacts(
             subject=_name(fields[4][1]),
             issuer=_name(fields[2][1]),
             names=_alternative_names(fields[6:]),
-            not_after=_date(*list(_elements(fields[3][1]))[1]),
+            not_before=_date(*begins),
+            not_after=_date(*ends),
             fingerprint=marks,
         )
     except ValueError, IndexError, StopIteration:

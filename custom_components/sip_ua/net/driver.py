@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 
-from ..sip.account import Account
+from ..sip.account import Account, Transport
 from ..sip.address import Address, Hop, Lookup, Send
 from ..sip.agent import UserAgent
 from ..sip.core import Failure
@@ -64,6 +64,13 @@ class Driver:
         if self._transports is None:
             raise LocalProtocolError("the telephone is switched off")
         return self._transports
+
+    @property
+    def behind_nat(self) -> bool:
+        """Whether a server of ours is beyond the home's network, and we name it an address inside."""
+        servers = [Address(Transport.UDP, host, Transport.UDP.default_port) for host in self._agent.servers]
+        ways = [(server, self.transports.local_for(server)) for server in servers if not server.at_home]
+        return any(local and Address(Transport.UDP, local.host, local.port).at_home for _, local in ways)
 
     async def start(self) -> None:
         """Bind the port; raises LocalPortInUseError or LocalAddressError."""

@@ -149,6 +149,16 @@ class Phone:
         return excerpt(self._driver.trace, sip_call_id)
 
     @property
+    def certificate_dates(self) -> tuple[str, str] | None:
+        """Return first and last day of our server's certificate, such as 2030-12-31; None where it has none to mind."""
+        return self._driver.transports.certificate_dates if self._on else None
+
+    @property
+    def behind_nat(self) -> bool:
+        """Whether a server of ours is on the internet, and would send voice to an address of a home."""
+        return self._on and self._driver.behind_nat
+
+    @property
     def calls(self) -> Mapping[str, CallSnapshot]:
         """Return the calls that are not over, oldest first."""
         return self._agent.calls

@@ -16,6 +16,7 @@ from .certificate import CertificateFacts, describe, fingerprint, is_for
 
 HANDSHAKE_TIMEOUT: Final = 10.0
 SHUTDOWN_TIMEOUT: Final = 1.0
+MAX_DATES: Final = 32
 _CHECKED_BY_OPENSSL: Final = frozenset({CertificateCheck.TRUSTED, CertificateCheck.AUTHORITY})
 # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED
 _OUT_OF_DATE: Final = frozenset({9, 10})
@@ -54,6 +55,7 @@ class TlsTrust:
         """Prepare; no file is read before the first connection."""
         self._settings = settings
         self._context: ssl.SSLContext | None = None
+        self._dates: dict[str, tuple[str, str]] = {}
 
     async def context(self) -> ssl.SSLContext:
         """Return the client context; the trusted certificates are read from disk by another thread, once.
@@ -90,10 +92,29 @@ class TlsTrust:
                     f"{expected[0]}: not the certificate with the fingerprint {self._settings.fingerprint}",
                     describe(der),
                 )
-        elif self._settings.check in _CHECKED_BY_OPENSSL and not is_for(connection.getpeercert() or {}, expected):
-            raise UntrustedCertificateError(
-                RegistrationFailure.CERTIFICATE_NAME, f"not for {' or '.join(expected)}", describe(der)
-            )
+        elif self._settings.check in _CHECKED_BY_OPENSSL:
+            facts = describe(der)
+            if not is_for(connection.getpeercert() or {}, expected):
+                raise UntrustedCertificateError(
+                    RegistrationFailure.CERTIFICATE_NAME, f"not for {' or '.join(expected)}", facts
+                )
+            self.note_dates(expected[0], facts)
+
+    def note_dates(self, name: str, facts: CertificateFacts) -> None:
+        """Remember the days of an accepted certificate under the name that it was asked for."""
+        if facts.not_before and facts.not_after:
+            self._dates.pop(name, None)
+            self._dates[name] = (facts.not_before, facts.not_after)
+            if len(self._dates) > MAX_DATES:
+                del self._dates[next(iter(self._dates))]
+
+    def dates(self, names: Iterable[str]) -> tuple[str, str] | None:
+        """Return first and last day of the certificate, accepted for one of these names, that ends first.
+
+        None where there is none, or where its dates do not matter.
+        """
+        known = [self._dates[name] for name in names if name in self._dates]
+        return min(known, key=lambda days: days[1], default=None)
 
 
 def _facts(held: CertificateFacts) -> str:

@@ -59,6 +59,7 @@ class Transports:
         self._loop = asyncio.get_running_loop()
         self._sockets: dict[bool, UdpSocket] = {}
         self._connections: Connections | None = None
+        self._tls = TlsTrust(account.tls)
         self._port = 0
         self._waited: float | None = None
         self._hops: dict[tuple[Transport, str, int], tuple[float, Hop]] = {}
@@ -80,7 +81,7 @@ class Transports:
             failed=self._failed,
             names=self._expected_names,
             admission=self._handlers.admission,
-            tls=TlsTrust(self._account.tls),
+            tls=self._tls,
             bind_address=self._network.bind_address,
             keep_alive=self._account.timing.keep_alive,
         )
@@ -143,6 +144,11 @@ class Transports:
             return public
         local = self._route(remote.host)
         return None if local is None else HostPort(local, self._port)
+
+    @property
+    def certificate_dates(self) -> tuple[str, str] | None:
+        """Return first and last day of our server's certificate, such as 2030-12-31; None where it has none to mind."""
+        return self._tls.dates(names[0] for names in self._our_names.values())
 
     async def voice_address(self, pair: PortPair, remote: Address) -> VoiceAddress | None:
         """Return where that peer is to send voice, None for the host of `local_for` and the ports as bound.

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
+from .grammar import METHODS
 from .pcap import to_pcap
 from .trace import Trace, Traced, start_line
 from .trace_text import render
@@ -29,9 +30,10 @@ class Excerpt:
         return to_pcap(self.messages)
 
     def steps(self) -> Iterator[tuple[float, bool, str]]:
-        """Yield of each message the time of day, whether it was sent, and its method or status code: nobody's name."""
+        """Yield of each message the time of day, whether it was sent, and its method or status code: nobody's words."""
         for message in self.messages:
-            yield message.at, message.sent, start_line(message).partition(" ")[0]
+            what = start_line(message).partition(" ")[0]
+            yield message.at, message.sent, what if what in METHODS or _is_code(what) else "other"
 
 
 def excerpt(trace: Trace | None, sip_call_id: str | None = None) -> Excerpt | None:
@@ -42,3 +44,7 @@ def excerpt(trace: Trace | None, sip_call_id: str | None = None) -> Excerpt | No
         return Excerpt(tuple(trace))
     call = trace.calls.get(sip_call_id)
     return None if call is None else Excerpt(tuple(call.messages), call.dropped)
+
+
+def _is_code(text: str) -> bool:
+    return len(text) == 3 and text.isascii() and text.isdecimal()
