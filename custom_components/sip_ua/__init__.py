@@ -14,7 +14,7 @@ from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .entity import async_add_device, async_follow_identity, async_forget
 from .history import async_forget_history
 from .history_access import async_setup_history_commands
-from .issues import KINDS, LOCAL_PORT_IN_USE, async_heal, async_raise, async_remind_of_missing_check
+from .issues import KINDS, LOCAL_PORT_IN_USE, async_heal, async_raise
 from .llm_api import async_register_llm_api
 from .logbook_lines import async_tell_logbook
 from .net.errors import LocalAddressError, LocalPortInUseError

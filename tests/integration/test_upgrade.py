@@ -101,7 +101,9 @@ async def test_the_forms_of_the_first_entry_open(
     assert (reconfigure["type"], reconfigure["step_id"]) == ("form", "reconfigure")
     menu = await hass.config_entries.options.async_init(first_entry.entry_id)
     assert menu["type"] == "menu"
-    for step in menu["menu_options"]:
+    steps = menu["menu_options"]
+    assert isinstance(steps, list | dict)
+    for step in steps:
         options = await hass.config_entries.options.async_init(first_entry.entry_id)
         form = await hass.config_entries.options.async_configure(options["flow_id"], {"next_step_id": step})
         assert (form["type"], form["step_id"], form["errors"] or {}) == ("form", step, {})
