@@ -8,6 +8,7 @@ import pytest
 from custom_components.sip_ua.sip.account import Account, ServerAddress, Transport
 from custom_components.sip_ua.sip.address import Address, Hop, HostPort
 from custom_components.sip_ua.sip.admission import (
+    FAR_END_BURST,
     STRANGER_BURST,
     STRANGER_CALL_BURST,
     STRANGER_CALL_RATE,
@@ -27,6 +28,8 @@ FORGED = Address(Transport.UDP, "203.0.113.66", 5060)
 TLS_SERVER = replace(SERVER, transport=Transport.TLS, port=5061)
 AMPLIFICATION = 4
 """How many times as much as came may go there at most."""
+FLOOD = 17_000
+"""Requests that would fill the memory for those that may be repeated."""
 SETTLED = 80.0
 """Seconds after which nothing is repeated any more."""
 
@@ -187,6 +190,42 @@ def test_strangers_that_ring_do_not_keep_our_server_out() -> None:
     bob.react(link.now)
     assert len(bob.agent.calls) == MAX_STRANGERS + 1
     assert bob.agent.counters.limited == 0
+
+
+def test_what_strangers_cancel_without_having_called_is_limited_and_a_call_of_theirs_is_cancelled() -> None:
+    victim = Victim()
+    for number in range(1000):
+        victim.get(message("CANCEL", number))
+    assert victim.bob.agent.counters.limited == 1000 - STRANGER_BURST
+    victim.get(offering(2000))
+    victim.get(message("CANCEL", 2000).replace(b"z9hG4bKCANCEL", b"z9hG4bKINVITE"))
+    assert victim.bob.ended.outcome is CallOutcome.MISSED
+
+
+def test_a_far_end_that_asks_without_end_in_a_call_is_not_dealt_with_and_does_not_keep_our_server_out() -> None:
+    link = Link()
+    Registrar(link)
+    account = Account(number="bob", domain=NAME, password="secret", server=ServerAddress(NAME), allow_direct_calls=True)
+    bob = join(link, account, BOB)
+    bob.names[NAME] = [SERVER]
+    bob.command("register")
+    link.run_for(1)
+    bob.deliver(offering(1), FORGED, link.now)
+    bob.react(link.now)
+    bob.command("answer", bob.incoming.id, bob.media)
+    link.run_for(0)
+    tag = link.sent("200", BOB)[-1].data.decode().partition("To: ")[2].partition(";tag=")[2].partition("\r\n")[0]
+    question = message("OPTIONS", 1, tag=f";tag={tag}").replace(b"CSeq: 2", b"CSeq: %d")
+    question = question.replace(b"branch=z9hG4bK", b"branch=z9hG4bK%d")
+    for number in range(FLOOD):
+        bob.deliver(question % (number, number + 2), FORGED, link.now)
+    assert bob.agent.counters.limited == FLOOD - FAR_END_BURST
+    bob.deliver(offering(1000, source=SERVER), SERVER, link.now)
+    bob.react(link.now)
+    assert len(bob.agent.calls) == 2
+    link.run_for(1)
+    bob.deliver(message("BYE", 1, tag=f";tag={tag}").replace(b"CSeq: 2", b"CSeq: %d" % (FLOOD + 2)), FORGED, link.now)
+    assert len(bob.agent.calls) == 1
 
 
 def test_calls_of_strangers_have_a_rate_of_their_own() -> None:

@@ -6,6 +6,7 @@ What a stranger gets from us stays a small multiple of what he sent, for a datag
 
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from .account import Transport
 from .address import Address
@@ -20,6 +21,9 @@ from .transaction import Terms
 
 STRANGER_RATE: Final = 50.0
 STRANGER_BURST: Final = 100
+FAR_END_RATE: Final = 50.0
+"""Requests a second in one call or subscription, where they do not come from a server of ours."""
+FAR_END_BURST: Final = 200
 STRANGER_CALL_RATE: Final = 10.0
 STRANGER_CALL_BURST: Final = 30
 ALLOWANCE: Final = 3
@@ -28,7 +32,6 @@ ALLOWANCE: Final = 3
 So much may go to an address that proved nothing in RFC 9000 section 8.1. The final answer goes out once in any case.
 """
 _RESPONSE_START = b"SIP/2.0 "
-_NO_ANSWER_OF_OURS = frozenset({"ACK", "CANCEL"})
 
 
 @dataclass(slots=True)
@@ -56,6 +59,7 @@ class Admission:
             "INVITE": RateLimit(STRANGER_CALL_RATE, STRANGER_CALL_BURST),
             "": RateLimit(STRANGER_RATE, STRANGER_BURST),
         }
+        self._of_dialogs: WeakKeyDictionary[DialogCall | Subscription, RateLimit] = WeakKeyDictionary()
 
     def expects(self, host: str) -> bool:
         """Whether anything that a numeric host may send would be read."""
@@ -73,20 +77,30 @@ class Admission:
         return False
 
     def admits(self, request: Request, source: Address, now: float) -> bool:
-        """Whether to deal with a request: the server's all, the far end's of a dialog, few of anybody else."""
-        dialog = self._dialog(request)
-        if self._core.is_server(source) if dialog is None else dialog.takes_from(source):
+        """Whether to deal with a request: the server's all, of a dialog's far end and of anybody else a few."""
+        dialog, is_server = self._dialog(request), self._core.is_server(source)
+        if dialog is not None and dialog.takes_from(source):
+            return is_server or self._is_moderate(dialog, now)
+        if dialog is None and is_server:
             return True
         if dialog is not None or not self.takes_all:
             # What was said by TLS alone is known to nobody else: in such a dialog it gets no answer, whoever may call.
             self.counters.strangers += 1
             return False
-        if request.method in _NO_ANSWER_OF_OURS:
+        if request.method == "ACK" or (
+            request.method == "CANCEL" and self._core.layer.knows_invite_of(request, source)
+        ):
             return True
-        if self._limits.get(request.method, self._limits[""]).allow(now):
-            return True
-        self.counters.limited += 1
-        return False
+        return self._allows(self._limits.get(request.method, self._limits[""]), now)
+
+    def _is_moderate(self, dialog: DialogCall | Subscription, now: float) -> bool:
+        """Whether a far end asks no more than a telephone does: what it asks is remembered for a while."""
+        return self._allows(self._of_dialogs.setdefault(dialog, RateLimit(FAR_END_RATE, FAR_END_BURST)), now)
+
+    def _allows(self, limit: RateLimit, now: float) -> bool:
+        allowed = limit.allow(now)
+        self.counters.limited += not allowed
+        return allowed
 
     def terms(self, request: Request, source: Address, size: int, now: float) -> Terms:
         """Return the terms on which to take in a request of `size` octets."""

@@ -113,6 +113,10 @@ class TransactionLayer:
         if self._exchange.terminated:
             self._sweep()
 
+    def knows_invite_of(self, cancel: Request, source: Address) -> bool:
+        """Whether the INVITE that a CANCEL names has come, the same way, and is remembered."""
+        return server_key(cancel, source.transport, "INVITE") in self._servers
+
     def handle_timer(self, now: float) -> None:
         """Do what is due by now."""
         self._start_invites()
