@@ -23,6 +23,7 @@ from custom_components.sip_ua import (
     issues,
     line_flow,
     menu,
+    menu_flow,
     options,
     options_flow,
     playing,
@@ -211,6 +212,17 @@ def test_a_contact_has_its_texts(english: dict[str, Any]) -> None:
             assert set(step["sections"][key]["data"]) == set(step["sections"][key]["data_description"]) == inner
     assert set(contact["error"]) == {key for key, _, _ in contact_flow.RULES}
     assert set(contact["abort"]) == {"reconfigure_successful", "phone_book_full"}
+
+
+def test_a_saved_menu_has_its_texts(english: dict[str, Any]) -> None:
+    saved = english["config_subentries"]["menu"]
+    assert set(saved["initiate_flow"]) == set(saved["step"]) == {"user", "reconfigure"}
+    fields = {str(marker) for marker in menu_flow.MENU_FORM.schema}
+    for step in saved["step"].values():
+        assert set(step["data"]) == set(step["data_description"]) == fields
+    assert set(saved["error"]) == {"menu_name_invalid", "menu_name_known", "menu_invalid"}
+    assert placeholders(saved["error"]["menu_invalid"]) == {"error"}
+    assert set(saved["abort"]) == {"reconfigure_successful", "too_many_menus"}
 
 
 def test_every_choice_of_a_form_or_action_has_a_text(english: dict[str, Any]) -> None:

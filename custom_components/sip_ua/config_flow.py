@@ -37,11 +37,13 @@ from .const import (
     SECTIONS,
     SUBENTRY_CONTACT,
     SUBENTRY_LINE,
+    SUBENTRY_MENU,
 )
 from .contact_flow import ContactFlow
 from .coordinator import SipUaConfigEntry
 from .form import REAUTH_SCHEMA, account_schema, reconfigure_schema
 from .line_flow import LineFlow
+from .menu_flow import MenuFlow
 from .net.errors import LocalAddressError
 from .net.registration_check import check_registration
 from .net.sip_probe import speaks_sip
@@ -133,8 +135,8 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
     @callback
     @override
     def async_get_supported_subentry_types(cls, config_entry: ConfigEntry) -> dict[str, type[ConfigSubentryFlow]]:
-        """Return what can be added to an account: contacts of the phone book, and lines to watch."""
-        return {SUBENTRY_CONTACT: ContactFlow, SUBENTRY_LINE: LineFlow}
+        """Return what can be added to an account: contacts of the phone book, lines to watch, menus."""
+        return {SUBENTRY_CONTACT: ContactFlow, SUBENTRY_LINE: LineFlow, SUBENTRY_MENU: MenuFlow}
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

@@ -75,6 +75,7 @@ CONF_USER_AGENT: Final = "user_agent"
 
 SUBENTRY_LINE: Final = "line"
 SUBENTRY_CONTACT: Final = "contact"
+SUBENTRY_MENU: Final = "menu"
 CONF_ALIASES: Final = "aliases"
 CONF_EXPOSED: Final = "exposed"
 CONF_MORE_NUMBERS: Final = "more_numbers"

@@ -5,7 +5,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import voluptuous as vol
 from homeassistant.core import ServiceCall, ServiceResponse
@@ -20,7 +20,9 @@ from .const import ATTR_MENU, ATTR_RESULT, DOMAIN
 from .coordinator import SipUaCoordinator
 from .dtmf_input import InputResult, InputRules, collect_digits
 from .keypad import Keys
-from .menu_model import Menu, Then, build_menu, jumps_of, menu_schema, ways_to
+from .menu_book import find_menu, menu_or_name, rendered_sound
+from .menu_model import Menu, Then, build_menu, jumps_of, ways_to
+from .net.audio import AudioSource
 from .sip.errors import LocalProtocolError
 
 _LOGGER = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ _LOGGER = logging.getLogger(__name__)
 MAX_STEPS: Final = 500
 """Menus that one action enters at most: a jump may lead in a circle."""
 
-MENU_SCHEMA = vol.Schema({**CALL_FIELDS, vol.Required(ATTR_MENU): menu_schema})
+MENU_SCHEMA = vol.Schema({**CALL_FIELDS, vol.Required(ATTR_MENU): menu_or_name})
 
 
 class MenuResult(StrEnum):
@@ -57,13 +59,19 @@ class Visit:
 class MenuRun:
     """Leads the other side of one call through a menu; `path` names the menus that it entered."""
 
-    def __init__(self, call: ServiceCall, coordinator: SipUaCoordinator, call_id: str, root: Menu) -> None:
-        """Begin at `root`; raises a translated error for a jump that leads nowhere."""
+    def __init__(
+        self, call: ServiceCall, coordinator: SipUaCoordinator, call_id: str, root: Menu, *, renders: bool
+    ) -> None:
+        """Begin at `root`; raises a translated error for a jump that leads nowhere.
+
+        With `renders` what is said may hold templates. Whoever gives a menu in an action has had them rendered.
+        """
         self.path: list[str] = []
         self._call = call
         self._coordinator = coordinator
         self._call_id = call_id
         self._root = root
+        self._renders = renders
         self._ways = jumps_of(root)
         self._scripts: dict[Menu, Script] = {}
         self._visits = [Visit(root)]
@@ -105,12 +113,22 @@ class MenuRun:
         """Do what a menu does; a call that ends meanwhile lets it go on, for the door is to open all the same."""
         if (script := self._scripts.get(menu)) is None:
             return
-        call = self._coordinator.calls.find(self._call_id)
-        known = {ATTR_MENU: menu.name, "call": call_data(call) if call is not None else None}
         try:
-            await script.async_run(known, self._call.context)
+            await script.async_run(self._known(menu), self._call.context)
         except (HomeAssistantError, vol.Invalid) as error:
             _LOGGER.warning("The actions of the menu %s failed: %s", menu.name, error)
+
+    def _known(self, menu: Menu) -> dict[str, Any]:
+        """Return what actions and templates know."""
+        call = self._coordinator.calls.find(self._call_id)
+        return {ATTR_MENU: menu.name, "call": call_data(call) if call is not None else None}
+
+    async def _sound(self, menu: Menu) -> AudioSource | None:
+        """Return what a menu says."""
+        hass = self._call.hass
+        return await optional_sound(
+            hass, rendered_sound(hass, menu, self._known(menu)) if self._renders else menu.sound
+        )
 
     async def _ask(self, visit: Visit, keys: Keys) -> MenuResult | None:
         """Say what can be chosen, and go where the keys lead."""
@@ -125,7 +143,7 @@ class MenuRun:
             interrupt=menu.interrupt,
             is_complete=menu.is_complete,
         )
-        prompt = await optional_sound(self._call.hass, menu.sound)
+        prompt = await self._sound(menu)
         entered = await collect_digits(self._coordinator, self._call_id, keys, rules, prompt)
         if entered.result is InputResult.CALL_ENDED:
             return MenuResult.CALL_ENDED
@@ -156,7 +174,7 @@ class MenuRun:
 
     async def _say(self, visit: Visit) -> MenuResult | None:
         """Say something in which nothing is to be chosen, to its end."""
-        if (sound := await optional_sound(self._call.hass, visit.menu.sound)) is not None:
+        if (sound := await self._sound(visit.menu)) is not None:
             if self._call_id not in self._coordinator.calls:
                 return MenuResult.CALL_ENDED
             await self._coordinator.async_play(self._call_id, sound, wait=True)
@@ -184,7 +202,11 @@ async def async_menu(call: ServiceCall) -> ServiceResponse:
     """Lead the other side of a call through a menu, and return how it ended and what was chosen."""
     coordinator, snapshot = find_call(call, CallBook.find_audible, "no_audible_call", ended=True)
     call_id = snapshot.id
-    run = MenuRun(call, coordinator, call_id, build_menu(call.data[ATTR_MENU]))
+    wanted: str | dict[str, Any] = call.data[ATTR_MENU]
+    if isinstance(wanted, str):
+        run = MenuRun(call, coordinator, call_id, find_menu(call.hass, coordinator.config_entry, wanted), renders=True)
+    else:
+        run = MenuRun(call, coordinator, call_id, build_menu(wanted), renders=False)
     result = MenuResult.CALL_ENDED
     if call_id in coordinator.calls:
         if not is_audible(snapshot):

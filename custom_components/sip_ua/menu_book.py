@@ -1,0 +1,81 @@
+"""Menus that are saved by name with an account, and used by its actions and those of the others."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import voluptuous as vol
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.script import async_validate_actions_config
+from homeassistant.helpers.template import Template
+
+from .action_calls import MESSAGE_LENGTH_MAX
+from .action_errors import validation_error
+from .const import ATTR_MEDIA, ATTR_MENU, ATTR_MESSAGE, DOMAIN, SUBENTRY_MENU
+from .contacts import fold
+from .menu_model import Menu, build_menu, jumps_of, menu_schema, ways_to
+
+MENU_NAME_LENGTH_MAX: Final = 64
+MAX_SAVED_MENUS: Final = 50
+
+_RENDERED: Final = (ATTR_MESSAGE, ATTR_MEDIA)
+
+
+def saved_menus(entry: ConfigEntry) -> tuple[ConfigSubentry, ...]:
+    """Return the menus that are saved with an account."""
+    return tuple(saved for saved in entry.subentries.values() if saved.subentry_type == SUBENTRY_MENU)
+
+
+def menu_or_name(value: Any) -> str | dict[str, Any]:
+    """Take a menu, or the name of a saved one; raises vol.Invalid."""
+    if isinstance(value, str):
+        name: str = vol.All(cv.string, vol.Length(min=1, max=MENU_NAME_LENGTH_MAX))(value)
+        return name
+    return menu_schema(value)
+
+
+def find_menu(hass: HomeAssistant, entry: ConfigEntry, name: str) -> Menu:
+    """Return a saved menu: the one of this account, else one of another; raises a translated error."""
+    others = (other for other in hass.config_entries.async_entries(DOMAIN) if other is not entry)
+    saved = [menu for account in (entry, *others) for menu in saved_menus(account)]
+    found = next((menu for menu in saved if fold(menu.title) == fold(name)), None)
+    if found is None:
+        raise validation_error("menu_not_saved", menu=name, menus=_listed(menu.title for menu in saved))
+    try:
+        return build_menu(menu_schema(found.data[ATTR_MENU]))
+    except vol.Invalid as error:
+        raise validation_error("menu_invalid", menu=found.title, error=str(error)) from error
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names)) or "-"
+
+
+async def check_menu(hass: HomeAssistant, value: Any) -> None:
+    """Check a menu that is to be saved, with jumps, actions and templates; raises vol.Invalid, HomeAssistantError."""
+    menu = build_menu(menu_schema(value))
+    jumps_of(menu)
+    for way in ways_to(menu):
+        for key in _RENDERED & way[-1].sound.keys():
+            Template(way[-1].sound[key], hass).ensure_valid()
+        await async_validate_actions_config(hass, way[-1].actions)
+
+
+def rendered_sound(hass: HomeAssistant, menu: Menu, known: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a saved menu says: its templates know what its actions know. Nothing is said where nothing is left.
+
+    What a call tells of its other side is put in as it is, and never taken for a template itself.
+    """
+    texts: dict[str, str] = {}
+    for key in _RENDERED & menu.sound.keys():
+        try:
+            text = Template(menu.sound[key], hass).async_render(known, parse_result=False)
+        except HomeAssistantError as error:
+            raise validation_error("menu_invalid", menu=menu.name, error=str(error)) from error
+        if not (text := text.strip()[:MESSAGE_LENGTH_MAX]):
+            return MappingProxyType({})
+        texts[key] = text
+    return {**menu.sound, **texts}
