@@ -35,6 +35,7 @@ from custom_components.sip_ua.escalation import CALL_OUT_SCHEMA
 from custom_components.sip_ua.form import account_schema
 from custom_components.sip_ua.line_flow import LINE_SCHEMA
 from custom_components.sip_ua.menu import MENU_SCHEMA
+from custom_components.sip_ua.menu_flow import MENU_FORM
 from custom_components.sip_ua.menu_model import MENU_FIELDS
 from custom_components.sip_ua.options import options_of
 from custom_components.sip_ua.rtp.figures import RtpStatistics
@@ -126,10 +127,12 @@ def test_the_page_lists_every_option() -> None:
         check_form(section_of(page, texts[step]["title"]), schema, texts[step], options_of({}, step))
 
 
-def test_the_pages_list_every_field_of_a_contact_and_of_a_watched_line() -> None:
+def test_the_pages_list_every_field_of_a_contact_a_watched_line_and_a_saved_menu() -> None:
     texts = read("translations/en.json")["config_subentries"]
     lines = section_of(text_of("configuration.md"), "Contacts and watched lines")
     assert [row[0] for row in rows_of(lines)] == in_the_order_of(LINE_SCHEMA, texts["line"]["step"]["user"])
+    menus = section_of(text_of("configuration.md"), "Saved menus")
+    assert [row[0] for row in rows_of(menus)] == in_the_order_of(MENU_FORM, texts["menu"]["step"]["user"])
     contacts = rows_of(text_of("phone-book.md"))
     assert [row[0] for row in contacts] == in_the_order_of(CONTACT_SCHEMA, texts["contact"]["step"]["user"])
 
