@@ -124,11 +124,15 @@ class MenuRun:
         return {ATTR_MENU: menu.name, "call": call_data(call) if call is not None else None}
 
     async def _sound(self, menu: Menu) -> AudioSource | None:
-        """Return what a menu says."""
+        """Return what a menu says; what cannot be found is told, and the menu goes on, so that the call has its end."""
         hass = self._call.hass
-        return await optional_sound(
-            hass, rendered_sound(hass, menu, self._known(menu)) if self._renders else menu.sound
-        )
+        try:
+            said = rendered_sound(hass, menu, self._known(menu)) if self._renders else menu.sound
+            return await optional_sound(hass, said)
+        except HomeAssistantError as error:
+            _LOGGER.warning("The menu %s cannot be heard: %s", menu.name, error)
+            self._coordinator.calls.note_playback_error(self._call_id, str(error))
+            return None
 
     async def _ask(self, visit: Visit, keys: Keys) -> MenuResult | None:
         """Say what can be chosen, and go where the keys lead."""

@@ -217,6 +217,21 @@ async def test_pins_cannot_be_found_by_calling_again_and_again(
     assert (await task)["path"] == ["menu", "in"]
 
 
+async def test_a_sound_that_cannot_be_found_does_not_keep_the_call_from_its_end(
+    hass: HomeAssistant, phone: FakePhone, talk: str, open_menu: Opens, caplog: pytest.LogCaptureFixture
+) -> None:
+    locks = async_mock_service(hass, "lock", "open")
+    opening = [{"action": "lock.open", "target": {"entity_id": "lock.door"}}]
+    gone = {"media": "/nowhere/open.wav"}
+    task = open_menu(**gone, choices={"1": {**gone, "actions": opening, "then": "hangup"}})
+    await press(phone, talk, "1")
+    answer = await task
+    assert (answer["result"], answer["path"]) == ("hung_up", ["menu", "1"])
+    assert answer["playback_error"]
+    assert "The menu 1 cannot be heard" in caplog.text
+    assert len(locks) == 1
+
+
 async def test_a_jump_leads_to_a_menu_by_its_id_and_back_from_there(
     phone: FakePhone, talk: str, voice: Voice, open_menu: Opens
 ) -> None:

@@ -163,13 +163,15 @@ async def test_there_is_a_limit_to_saved_menus(hass: HomeAssistant, phone: FakeP
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "too_many_menus")
 
 
-async def test_a_template_that_fails_in_a_call_is_told(
-    hass: HomeAssistant, phone: FakePhone, talk: str, entry: MockConfigEntry
+async def test_a_template_that_fails_in_a_call_is_told_and_the_menu_goes_on(
+    hass: HomeAssistant, phone: FakePhone, talk: str, entry: MockConfigEntry, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await save(hass, entry, name="Broken", menu={"message": "{{ 1 / 0 }}"})
-    with pytest.raises(ServiceValidationError) as raised:
-        await act(hass, "menu", menu="Broken")
-    assert raised.value.translation_key == "menu_invalid"
+    await save(hass, entry, name="Broken", menu={"message": "{{ 1 / 0 }}", "then": "hangup"})
+    answer = await act(hass, "menu", menu="Broken")
+    assert answer["result"] == "hung_up"
+    assert "division" in answer["playback_error"]
+    assert "The menu menu cannot be heard" in caplog.text
+    assert phone.calls == {}
 
 
 async def test_a_message_that_is_empty_after_all_is_not_said(
