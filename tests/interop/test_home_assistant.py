@@ -1,21 +1,23 @@
 """The integration in a real Home Assistant against Kamailio and baresip, through its entities and actions."""
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
-from homeassistant.const import CONF_PASSWORD
-from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.const import CONF_PASSWORD, EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import CoreState, Event, HomeAssistant, callback
 from homeassistant.data_entry_flow import FlowResultType
 
 from custom_components.sip_ua.const import BIND_ANY, DOMAIN, EVENT_CALL
+from custom_components.sip_ua.engine import DATA_ENGINE
 
 from .conftest import Peers
 from .home import Home, set_up, typed_account
-from .peers import Baresip, assert_record_routed, free_ports, open_descriptors, until
+from .peers import Baresip, Kamailio, assert_record_routed, free_ports, open_descriptors, until
 from .peers.baresip import TONE_DBFS
 from .tone import assert_tone, measure, read_wav, sine, wav_seconds, write_wav
 
@@ -25,6 +27,7 @@ DIGITS = "0123456789*#ABCD"
 OUR_HZ, THEIR_HZ, OUR_DBFS, RATE = 1000.0, 440.0, -15.0, 8_000
 ENOUGH_SECONDS = 2.0
 FEW_CALLS, MANY_CALLS = 10, 100
+OUR_THREADS = "sip_ua "
 
 
 def our_tone(folder: Path) -> str:
@@ -233,3 +236,48 @@ async def test_an_account_whose_server_does_not_answer_is_not_made(hass: HomeAss
     assert failed["type"] is FlowResultType.FORM
     assert set((failed["errors"] or {}).values()) <= {"no_answer", "connection_refused"}
     assert failed["errors"]
+
+
+async def talking(hass: HomeAssistant, peers: Peers) -> tuple[Home, Baresip, Kamailio]:
+    """Return a Home Assistant that is in a call, the telephone at its other end, and their server."""
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio)
+    home = await set_up(hass, port=kamailio.port, password="hapw")
+    await home.until_state("registration", "registered")
+    await home.call("dial", number="bob", wait="answered")
+    await bob.until_event("CALL_ESTABLISHED")
+    return home, bob, kamailio
+
+
+@pytest.mark.parametrize("end", ["reload", "removal", "stop of Home Assistant"])
+async def test_an_end_in_the_middle_of_a_call_says_bye_and_leaves_nothing_behind(
+    hass: HomeAssistant, peers: Peers, end: str
+) -> None:
+    descriptors, tasks = open_descriptors(), len(asyncio.all_tasks())
+    home, bob, kamailio = await talking(hass, peers)
+    match end:
+        case "reload":
+            assert await hass.config_entries.async_reload(home.entry.entry_id)
+        case "removal":
+            await hass.config_entries.async_remove(home.entry.entry_id)
+        case _:
+            hass.set_state(CoreState.stopping)
+            hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+            await hass.async_block_till_done()
+            hass.set_state(CoreState.running)
+    await bob.until_event("CALL_CLOSED")
+    (bye,) = kamailio.requests("BYE")
+    assert not bye.source.endswith(f":{bob.sip_port}")
+    assert (await home.until_event("ended"))["ended_by"] == "local"
+    if end == "reload":
+        await home.until_state("registration", "registered")
+        assert (home.state("call_state").state, home.state("calls_active").state) == ("idle", "0")
+        assert len(kamailio.contacts("ha")) == 1
+        assert await hass.config_entries.async_unload(home.entry.entry_id)
+    await until(lambda: kamailio.contacts("ha") == [], "the registration has ended", peers=(kamailio,))
+    await kamailio.stop()
+    await bob.stop()
+    await until(lambda: open_descriptors() <= descriptors, "no descriptor is left over")
+    await until(lambda: len(asyncio.all_tasks()) <= tasks, "no task is left over")
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith(OUR_THREADS)] == []
+    assert DATA_ENGINE not in hass.data
