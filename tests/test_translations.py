@@ -74,6 +74,7 @@ OPTION_FORMS = {
     "recording": options_flow.recording_schema(working_codecs()),
     "expert": options_flow.EXPERT_SCHEMA,
 }
+ERRORS = {"BrowseError", "ConfigEntryNotReady", "HomeAssistantError", "ServiceValidationError", "Unresolvable"}
 
 
 def read(name: str) -> dict[str, Any]:
@@ -116,7 +117,7 @@ def raised_keys() -> set[str]:
                 keys.add(str(node.args[0].value))
             if name == "find_call" and isinstance(node.args[-1], ast.Constant):
                 keys.add(str(node.args[-1].value))
-            if name in {"HomeAssistantError", "ServiceValidationError", "ConfigEntryNotReady"}:
+            if name in ERRORS:
                 keys |= {
                     str(keyword.value.value)
                     for keyword in node.keywords

@@ -51,10 +51,18 @@ class RecordingsSource(MediaSource):
         account, _, file = (item.identifier or "").partition("/")
         root = recordings_root(self._hass)
         if root is None or not is_account_name(account) or read_name(Path(file)) is None:
-            raise Unresolvable(f"{item.identifier} is no recording of a call")
+            raise Unresolvable(
+                translation_domain=DOMAIN,
+                translation_key="no_such_recording",
+                translation_placeholders={"recording": item.identifier or ""},
+            )
         path = root / account / file
         if not await self._hass.async_add_executor_job(_is_within, path, root):
-            raise Unresolvable(f"The recording {file} is not there any more")
+            raise Unresolvable(
+                translation_domain=DOMAIN,
+                translation_key="recording_gone",
+                translation_placeholders={"recording": file},
+            )
         source = next(iter(self._hass.config.media_dirs))
         mime_type = mimetypes.guess_type(file)[0] or "audio/wav"
         return PlayMedia(f"/media/{source}/{root.name}/{account}/{file}", mime_type, path=path)
@@ -67,7 +75,7 @@ class RecordingsSource(MediaSource):
         skipped = int(number) if word == OLDER and number.isascii() and number.isdecimal() and len(number) < 8 else 0
         root = recordings_root(self._hass)
         if root is None or (account and not is_account_name(account)) or (rest and not skipped):
-            raise BrowseError(f"There is no folder {item.identifier} of recordings")
+            raise _no_folder(item)
         if not account:
             accounts = await self._hass.async_add_executor_job(account_folders, root)
             if len(accounts) != 1:
@@ -87,7 +95,7 @@ class RecordingsSource(MediaSource):
         root = recordings_root(self._hass)
         account = (item.identifier or "").partition("/")[0]
         if root is None or (account and not is_account_name(account)):
-            raise BrowseError(f"There is no folder {item.identifier} of recordings")
+            raise _no_folder(item)
         found = await self._hass.async_add_executor_job(_search, root, account, query.search_query.casefold())
         return SearchMedia(result=[self._recording(folder, call, title) for folder, call, title in found])
 
@@ -123,6 +131,14 @@ class RecordingsSource(MediaSource):
             can_play=True,
             can_expand=False,
         )
+
+
+def _no_folder(item: MediaSourceItem) -> BrowseError:
+    return BrowseError(
+        translation_domain=DOMAIN,
+        translation_key="no_recordings_folder",
+        translation_placeholders={"folder": item.identifier or ""},
+    )
 
 
 def _is_within(path: Path, root: Path) -> bool:
