@@ -7,11 +7,13 @@ import pytest
 from homeassistant.util import raise_if_invalid_filename, raise_if_invalid_path
 from hypothesis import given, strategies as st
 
+from custom_components.sip_ua import recording_store
 from custom_components.sip_ua.recording_store import (
     account_folders,
     account_name,
     is_account_name,
     original_name,
+    prune,
     read_name,
     recording_name,
     recordings_in,
@@ -124,3 +126,21 @@ def test_the_newest_is_the_first_whatever_the_zone(tmp_path: Path) -> None:
     assert [found.when for found in recordings_in(tmp_path)] == sorted(times, reverse=True)
     assert recordings_in(tmp_path / "none") == []
     assert account_folders(tmp_path) == ["2026-11-22_18-05-33+0100_in_folder.wav"]
+
+
+def test_nothing_is_deleted_where_nothing_is_bounded(tmp_path: Path) -> None:
+    (tmp_path / recording_name(call("Grandma", "1"), WHEN, ".wav")).write_bytes(b"")
+    assert prune(tmp_path, 0, 0, WHEN + timedelta(days=4000), ()) == []
+    assert len(recordings_in(tmp_path)) == 1
+
+
+def test_a_folder_is_looked_through_as_far_as_is_bearable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for minute in range(5):
+        name = recording_name(call("Grandma", "1"), WHEN + timedelta(minutes=minute), ".wav")
+        (tmp_path / name).write_bytes(b"")
+    monkeypatch.setattr(recording_store, "MAX_FILES", 3)
+    assert len(recordings_in(tmp_path)) == 3
+
+
+def test_a_name_without_end_is_cut_where_a_file_system_ends() -> None:
+    assert len(safe_name("ß" * 500).encode()) <= recording_store.NAME_BYTES

@@ -316,3 +316,10 @@ async def test_the_editor_finds_every_trigger_and_condition(hass: HomeAssistant)
     assert all(triggers[f"{DOMAIN}.{name}"] for name in TRIGGERS), "its fields are described"
     conditions = await condition_descriptions(hass)
     assert all(conditions[f"{DOMAIN}.{name}"] for name in CONDITIONS)
+
+
+async def test_a_registration_under_way_is_neither_lost_nor_restored(phone: FakePhone, automate: Automate) -> None:
+    ran = await automate("registration_lost")
+    phone.change(state=RegistrationState.REGISTERING)
+    phone.change(state=RegistrationState.REGISTERED)
+    assert await ran() == []

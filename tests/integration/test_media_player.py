@@ -20,6 +20,7 @@ from custom_components.sip_ua.entity import unique_id_in
 from custom_components.sip_ua.media_player import StoredVolume
 from custom_components.sip_ua.net.audio import FileSource
 from custom_components.sip_ua.net.phone import Placement
+from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import CallState, RegistrationFailure
 
 from .conftest import do
@@ -291,3 +292,14 @@ async def test_the_media_sources_are_browsed_for_what_can_be_heard(
     )
     found: Any = (answer or {})[player]
     assert [child.title for child in found.children] == ["gong.wav"]
+
+
+async def test_a_call_that_ends_while_it_is_paused_is_no_error(
+    hass: HomeAssistant, phone: FakePhone, player: str, talk: str, sound: FileSource
+) -> None:
+    await play(hass, player, sound)
+    phone.begin(talk, phone.playback_id)
+    phone.error = LocalProtocolError("the call has ended")
+    await perform(hass, "media_pause", player)
+    phone.error = None
+    assert shown(hass, player).state == "playing"

@@ -17,6 +17,7 @@ from custom_components.sip_ua.coordinator import MAX_WRONG_PINS
 from custom_components.sip_ua.guesses import PAUSE
 from custom_components.sip_ua.menu import MAX_STEPS
 from custom_components.sip_ua.menu_model import MAX_DEPTH, build_menu, menu_schema
+from custom_components.sip_ua.net.audio import FileSource
 
 from .conftest import act, settle, until
 from .phone import FakePhone
@@ -468,3 +469,13 @@ def test_a_menu_never_shows_its_pin() -> None:
     menu = build_menu(menu_schema({"choices": {"4711": {}}, "choices_are_pin": True}))
     assert "4711" not in f"{menu!r} {menu.choices['4711']!r}"
     assert menu_schema(nested(MAX_DEPTH))
+
+
+async def test_a_menu_may_play_a_file(
+    hass: HomeAssistant, phone: FakePhone, talk: str, open_menu: Opens, sound: FileSource
+) -> None:
+    task = open_menu(media=str(sound.path))
+    await until(lambda: [what for what in phone.did if what[0] == "play"])
+    phone.finish(talk, phone.playback_id)
+    assert (await task)["result"] == "completed"
+    assert [what[2] for what in phone.did if what[0] == "play"] == [sound]

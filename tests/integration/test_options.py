@@ -285,3 +285,26 @@ async def test_the_trial_of_changed_settings_goes_out_with_the_options(
     assert check.await_args is not None
     assert check.await_args.args[0].user_agent == "Hall/1"
     await hass.async_block_till_done()
+
+
+async def test_which_calls_are_recorded_can_be_chosen(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    form = await choose(hass, entry, "recording")
+    shown = suggested(form)
+    assert (shown["record_calls"], shown["keep_days"]) == ("none", 0)
+    chosen: dict[str, Any] = {"record_calls": "incoming", "recording_format": "wav", "recording_channels": "stereo"}
+    chosen |= {"recording_tone": "once", "keep_days": 30.0, "keep_recordings": 100.0}
+    result = await hass.config_entries.options.async_configure(form["flow_id"], chosen)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options["recording"] == chosen
+
+
+@pytest.mark.parametrize(("working", "formats"), [({"OPUS", "PCMA"}, ["wav", "opus"]), ({"PCMA"}, ["wav"])])
+async def test_only_formats_that_this_machine_can_write_are_offered(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, working: set[str], formats: list[str]
+) -> None:
+    with patch("custom_components.sip_ua.options_flow.working_codecs", return_value=working):
+        form = await choose(hass, entry, "recording")
+    assert form["data_schema"] is not None
+    assert form["data_schema"].schema["recording_format"].config["options"] == formats

@@ -425,3 +425,45 @@ async def test_old_recordings_go_with_time_and_with_new_ones_but_never_one_that_
 
 def test_the_names_of_the_test_are_those_of_the_caller() -> None:
     assert (GRANDMA.number, GRANDMA.name) == ("+49301234", "Grandma")
+
+
+@pytest.mark.parametrize("record", [True, False])
+async def test_a_wish_that_comes_after_the_answer_counts_too(
+    hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry, record: bool
+) -> None:
+    phone = await choose(hass, phones, entry, record_calls="none" if record else "all")
+    call_id = phone.place(NEIGHBOUR)
+    phone.enter(call_id, CallState.TALKING)
+    assert (call_id in phone.orders) is not record
+    entry.runtime_data.recordings.wish(call_id, record=record)
+    if record:
+        assert call_id in phone.orders
+    else:
+        assert ("stop_recording", call_id) in phone.did
+
+
+async def test_only_the_newest_results_are_remembered(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings_module, "RESULTS_KEPT", 2)
+    ended = []
+    for _ in range(3):
+        call_id = phone.ring()
+        phone.enter(call_id, CallState.TALKING)
+        task = await begin(hass, phone, call_id, call_id=call_id)
+        phone.begin_recording(call_id)
+        await task
+        phone.end_recording(call_id)
+        phone.end(call_id)
+        ended.append(call_id)
+    results = [entry.runtime_data.recordings.result(call_id) for call_id in ended]
+    assert [result is not None for result in results] == [False, True, True]
+
+
+async def test_news_of_a_recording_that_nobody_began_is_left_aside(
+    hass: HomeAssistant, phone: FakePhone, talk: str, call_events: list[Event]
+) -> None:
+    phone.orders[talk] = RecordingOrder(path=Path("/nowhere.wav"), root=Path("/"))
+    phone.begin_recording(talk)
+    phone.end_recording(talk)
+    assert [event.data["type"] for event in call_events if "recording" in event.data["type"]] == []

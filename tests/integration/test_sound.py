@@ -182,3 +182,27 @@ async def test_media_without_a_file_is_fetched_from_its_address(
     assert await heard(await media_source_of(hass, "media-source://radio/gong")) == VOICE
     with pytest.raises(ServiceValidationError):
         await media_source_of(hass, "media-source://radio/broken")
+
+
+async def test_speech_of_the_media_browser_that_says_nothing_is_an_error(hass: HomeAssistant, speaker: Speaker) -> None:
+    with pytest.raises(ServiceValidationError) as raised:
+        await media_source_of(hass, "media-source://tts/tts.speaker?language=en")
+    assert raised.value.translation_key == "media_not_found"
+
+
+async def test_speech_that_is_being_rendered_already_is_heard_as_it_is(hass: HomeAssistant, speaker: Speaker) -> None:
+    engine = str(tts.async_default_engine(hass))
+    stream = tts.async_create_stream(hass, engine, options={tts.ATTR_PREFERRED_FORMAT: "wav"})
+    stream.async_set_message("Hello")
+    assert await heard(await media_source_of(hass, stream.url)) == VOICE
+    kept = await media_source_of(hass, f"media-source://tts/-stream-/{stream.token}")
+    assert isinstance(kept, FileSource)
+    assert await hass.async_add_executor_job(kept.path.read_bytes) == VOICE
+    assert len(speaker.said) == 1
+
+
+async def test_without_text_to_speech_its_media_is_none(hass: HomeAssistant) -> None:
+    assert await async_setup_component(hass, "media_source", {})
+    with pytest.raises(ServiceValidationError) as raised:
+        await media_source_of(hass, "media-source://tts/tts.speaker?message=Hello")
+    assert raised.value.translation_key == "media_not_found"
