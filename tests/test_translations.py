@@ -126,6 +126,10 @@ def raised_keys() -> set[str]:
     return keys
 
 
+def test_the_integration_speaks_six_languages() -> None:
+    assert LANGUAGES == ["de", "en", "es", "fr", "it", "nl"]
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_language_has_every_text_with_the_same_placeholders(language: str, english: dict[str, Any]) -> None:
     wanted = dict(leaves(english))
