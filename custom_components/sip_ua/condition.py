@@ -11,19 +11,19 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.condition import Condition, ConditionCheckParams, ConditionConfig
 from homeassistant.helpers.typing import ConfigType
 
+from .call_filter import ACCOUNT_FIELDS, CALL_FIELDS, CALL_IDENTITIES, CallFilter
+from .call_view import call_data
 from .const import DOMAIN
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .sip.events import CallState
 
 CALL_STATES = tuple(state for state in CallState if state is not CallState.ENDED)
 
-_ACCOUNT: dict[vol.Marker, Any] = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
-
 
 class SipUaCondition(Condition):
     """Something that one account of those chosen fulfils."""
 
-    fields: ClassVar[dict[vol.Marker, Any]] = _ACCOUNT
+    fields: ClassVar[dict[vol.Marker, Any]] = ACCOUNT_FIELDS
 
     @override
     @classmethod
@@ -58,17 +58,26 @@ class Registered(SipUaCondition):
 
 
 class CallActive(SipUaCondition):
-    """There is a call, in one of the chosen states."""
+    """There is a call of those chosen, in one of the chosen states."""
 
-    fields = _ACCOUNT | {
+    fields = CALL_FIELDS | {
         vol.Optional(CONF_STATE, default=list): vol.All(cv.ensure_list, [vol.All(cv.string, vol.In(CALL_STATES))])
     }
+
+    def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
+        """Take the choice."""
+        super().__init__(hass, config)
+        self._calls = CallFilter(hass, self.options, CALL_IDENTITIES)
 
     @override
     def holds(self, account: SipUaCoordinator) -> bool:
         """Return whether the account has such a call."""
         states = self.options[CONF_STATE]
-        return any(not states or call.state in states for call in account.calls.values())
+        entry_id = account.config_entry.entry_id
+        return any(
+            (not states or call.state in states) and self._calls.fits(entry_id, call_data(call))
+            for call in account.calls.values()
+        )
 
 
 class DoNotDisturb(SipUaCondition):

@@ -94,6 +94,7 @@ DTMF_KEYS: Final = "0-9A-D*#"
 
 CONF_ATTEMPTS: Final = "attempts"
 CONF_CALLER: Final = "caller"
+CONF_CONTACT: Final = "contact"
 CONF_DIRECTION: Final = "direction"
 CONF_DTMF_CODE: Final = "code"
 CONF_OUTCOME: Final = "outcome"

@@ -50,6 +50,11 @@ def async_forget(hass: HomeAssistant, entry: ConfigEntry, domains_and_keys: Iter
             registry.async_remove(entity_id)
 
 
+def subentry_identifier(entry: ConfigEntry, subentry_id: str) -> tuple[str, str]:
+    """Return what tells the device of somebody whom a subentry lists."""
+    return DOMAIN, f"{entry.entry_id}_{subentry_id}"
+
+
 @callback
 def async_add_device(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Add the device of an account, on which the devices of its watched lines hang whichever platform comes first."""
@@ -67,7 +72,7 @@ def subentry_device(coordinator: SipUaCoordinator, subentry_id: str, name: str, 
     """Return the device of somebody whom a subentry lists, which hangs on the device of the account."""
     entry = coordinator.config_entry
     return DeviceInfo(
-        identifiers={(DOMAIN, f"{entry.entry_id}_{subentry_id}")},
+        identifiers={subentry_identifier(entry, subentry_id)},
         entry_type=DeviceEntryType.SERVICE,
         manufacturer=MANUFACTURER,
         model=model,

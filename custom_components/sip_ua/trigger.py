@@ -6,7 +6,6 @@ import time
 from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any, ClassVar, cast, override
 
 import voluptuous as vol
@@ -16,11 +15,10 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.trigger import Trigger, TriggerActionRunner, TriggerConfig, TriggerNotTriggeredReporter
 from homeassistant.helpers.typing import ConfigType
 
+from .call_filter import ACCOUNT_FIELDS, CALL_FIELDS, CALL_IDENTITIES, CALLER_FIELDS, CallFilter
 from .const import (
     ATTR_CALL_ID,
     CONF_ATTEMPTS,
-    CONF_CALLER,
-    CONF_DIRECTION,
     CONF_DTMF_CODE,
     CONF_OUTCOME,
     DOMAIN,
@@ -33,7 +31,7 @@ from .const import (
 )
 from .coordinator import SipUaConfigEntry
 from .guesses import Guesses
-from .sip.events import CallDirection, CallOutcome, RegistrationState
+from .sip.events import CallOutcome, RegistrationState
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -48,12 +46,6 @@ _is_code = re.compile(rf"[{DTMF_KEYS}]{{1,{MAX_CODE}}}").fullmatch
 _LOST = frozenset({RegistrationState.FAILED, RegistrationState.REFUSED})
 
 type Data = Mapping[str, Any]
-
-_ACCOUNT: dict[vol.Marker, Any] = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
-_CALLER: dict[vol.Marker, Any] = _ACCOUNT | {
-    vol.Optional(CONF_CALLER, default=list): vol.All(cv.ensure_list, [vol.All(cv.string, vol.Length(min=1))])
-}
-_CALL: dict[vol.Marker, Any] = _CALLER | {vol.Optional(CONF_DIRECTION): vol.All(cv.string, vol.In(list(CallDirection)))}
 
 
 def _code(value: object) -> str:
@@ -110,22 +102,20 @@ class CallTrigger(SipUaTrigger):
     """Something happens to a call."""
 
     event = EVENT_CALL
-    fields = _CALL
-    identities: ClassVar[tuple[str, ...]] = ("number", "name", "uri")
+    fields = CALL_FIELDS
+    identities: ClassVar[tuple[str, ...]] = CALL_IDENTITIES
     kind: ClassVar[CallEventType]
     words: ClassVar[str]
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        """Take the choice."""
+        super().__init__(hass, config)
+        self._calls = CallFilter(hass, self.options, self.identities)
 
     @override
     def fits(self, data: Data) -> bool:
         """Return whether it is the event, the direction and the other side that were chosen."""
-        direction = self.options.get(CONF_DIRECTION)
-        return data.get("type") == self.kind and direction in {None, data.get("direction")} and self._is_caller(data)
-
-    def _is_caller(self, data: Data) -> bool:
-        """Return whether the other side fits one of the patterns, by whatever may identify it."""
-        patterns = [pattern.casefold() for pattern in self.options[CONF_CALLER]]
-        texts = [str(data.get(key, "")).casefold() for key in self.identities]
-        return not patterns or any(fnmatchcase(text, pattern) for pattern in patterns for text in texts)
+        return data.get("type") == self.kind and self._calls.fits(data.get(ATTR_CONFIG_ENTRY_ID), data)
 
     @override
     def describe(self, data: Data) -> str:
@@ -136,7 +126,7 @@ class CallTrigger(SipUaTrigger):
 class Ringing(CallTrigger):
     """Somebody calls."""
 
-    fields = _CALLER
+    fields = CALLER_FIELDS
     kind = CallEventType.INCOMING
     words = "rings"
 
@@ -151,7 +141,7 @@ class Answered(CallTrigger):
 class Missed(CallTrigger):
     """Somebody called, and nobody answered."""
 
-    fields = _CALLER
+    fields = CALLER_FIELDS
     kind = CallEventType.MISSED
     words = "was missed"
 
@@ -159,7 +149,7 @@ class Missed(CallTrigger):
 class Ended(CallTrigger):
     """A call is over."""
 
-    fields = _CALL | {
+    fields = CALL_FIELDS | {
         vol.Optional(CONF_OUTCOME, default=list): vol.All(
             cv.ensure_list, [vol.All(cv.string, vol.In(list(CallOutcome)))]
         )
@@ -182,7 +172,7 @@ class CodeEntered(CallTrigger):
     """
 
     identities = ("number", "uri")
-    fields = _CALL | {
+    fields = CALL_FIELDS | {
         vol.Required(CONF_DTMF_CODE): _code,
         vol.Optional(CONF_ATTEMPTS): vol.All(vol.Coerce(int), vol.Range(min=1, max=MAX_ATTEMPTS)),
     }
@@ -240,7 +230,7 @@ class RegistrationTrigger(SipUaTrigger):
     """The registration of an account is lost or is there again."""
 
     event = EVENT_REGISTRATION
-    fields = _ACCOUNT
+    fields = ACCOUNT_FIELDS
     restored: ClassVar[bool]
     words: ClassVar[str]
 
@@ -295,7 +285,7 @@ class MessageWaiting(SipUaTrigger):
     """Somebody left a message in the voice mail box."""
 
     event = EVENT_MESSAGES
-    fields = _ACCOUNT
+    fields = ACCOUNT_FIELDS
 
     @override
     def fits(self, data: Data) -> bool:

@@ -8,6 +8,7 @@ import voluptuous as vol
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import CONF_OPTIONS, CONF_PLATFORM
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.condition import (
     async_from_config,
     async_get_all_descriptions as condition_descriptions,
@@ -21,12 +22,13 @@ from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
 from custom_components.sip_ua.condition import CONDITIONS
-from custom_components.sip_ua.const import DOMAIN
+from custom_components.sip_ua.const import DOMAIN, EVENT_CALL
 from custom_components.sip_ua.guesses import PAUSE
-from custom_components.sip_ua.sip.events import CallOutcome, CallState, RegistrationFailure, RegistrationState
+from custom_components.sip_ua.sip.events import CallOutcome, CallState, Party, RegistrationFailure, RegistrationState
 from custom_components.sip_ua.trigger import MAX_CALLS_LISTENED_TO, TRIGGERS
 
-from .phone import NEIGHBOUR, FakePhone
+from .conftest import contact, make_entry
+from .phone import GRANDMA, NEIGHBOUR, FakePhone, Phones
 
 type Ran = Callable[[], Awaitable[list[dict[str, Any]]]]
 type Automate = Callable[..., Awaitable[Ran]]
@@ -81,6 +83,55 @@ async def test_only_the_chosen_callers_count(
     ran = await automate("call_ringing", caller=caller)
     phone.ring()
     assert len(await ran()) == fits
+
+
+@pytest.fixture(name="contacts")
+async def contacts_fixture(hass: HomeAssistant, phones: Phones) -> FakePhone:
+    """Return the telephone of an account with a phone book."""
+    entry = make_entry(subentries=[contact("Granny", "0301234"), contact("Neighbour", "612")])
+    entry.add_to_hass(hass)
+    hass.config.country = "DE"
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    phones[-1].register()
+    return phones[-1]
+
+
+def device_of(hass: HomeAssistant, name: str) -> str:
+    """Return the device of a contact."""
+    (device,) = (device for device in dr.async_get(hass).devices if device.name == name)
+    return device.id
+
+
+async def test_only_the_chosen_contacts_count_in_whatever_form_their_number_comes(
+    hass: HomeAssistant, contacts: FakePhone, automate: Automate
+) -> None:
+    ran = await automate("call_ringing", contact=[device_of(hass, "Granny")])
+    contacts.ring(NEIGHBOUR)
+    contacts.ring(Party("Granny", "+49999", "sip:+49999@fritz.box"))
+    assert await ran() == [], "a name that anybody can choose makes nobody a contact"
+    contacts.ring(GRANDMA)
+    assert len(await ran()) == 1
+
+
+async def test_contacts_and_other_sides_add_up(hass: HomeAssistant, contacts: FakePhone, automate: Automate) -> None:
+    ran = await automate("call_missed", contact=device_of(hass, "Granny"), caller="611")
+    for party in (NEIGHBOUR, GRANDMA, Party("", "611", "sip:611@fritz.box")):
+        contacts.end(contacts.ring(party), CallOutcome.MISSED)
+    assert len(await ran()) == 2
+
+
+async def test_a_contact_of_an_account_that_is_not_loaded_counts_no_more(
+    hass: HomeAssistant, contacts: FakePhone, automate: Automate
+) -> None:
+    ran = await automate("call_ringing", contact=[device_of(hass, "Granny")])
+    (entry,) = hass.config_entries.async_entries(DOMAIN)
+    data = {"type": "incoming", "config_entry_id": entry.entry_id, "number": GRANDMA.number}
+    hass.bus.async_fire(EVENT_CALL, data)
+    assert len(await ran()) == 1
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    hass.bus.async_fire(EVENT_CALL, data)
+    assert len(await ran()) == 1
 
 
 async def test_only_the_chosen_account_counts(
@@ -298,6 +349,16 @@ async def test_there_is_a_call_in_the_chosen_state_or_not(hass: HomeAssistant, p
     assert await check(hass, "call_active", state=["held", "talking"]) is True
     phone.end(call_id)
     assert await check(hass, "call_active") is False
+
+
+async def test_there_is_a_call_with_the_chosen_side_or_not(hass: HomeAssistant, contacts: FakePhone) -> None:
+    contacts.ring(GRANDMA)
+    assert await check(hass, "call_active", contact=device_of(hass, "Granny")) is True
+    assert await check(hass, "call_active", contact=device_of(hass, "Neighbour")) is False
+    assert await check(hass, "call_active", caller="+49301*") is True
+    assert await check(hass, "call_active", caller="612") is False
+    assert await check(hass, "call_active", direction="incoming", state="ringing") is True
+    assert await check(hass, "call_active", direction="outgoing") is False
 
 
 async def test_an_account_that_is_not_loaded_fulfils_nothing(
