@@ -20,14 +20,16 @@ class Bulletin:
         """Begin without any reader; `entry_id` and `identity` head every bus event."""
         self._hass = hass
         self._head = {ATTR_CONFIG_ENTRY_ID: entry_id, "account": identity}
+        self._first_listeners: list[CALLBACK_TYPE] = []
         self._state_listeners: list[CALLBACK_TYPE] = []
         self._event_listeners: list[EventListener] = []
 
     @callback
     def async_subscribe(self, listener: CALLBACK_TYPE, *, first: bool = False) -> CALLBACK_TYPE:
         """Call `listener` after every change of state, before the others where it is `first`."""
-        self._state_listeners.insert(0 if first else len(self._state_listeners), listener)
-        return lambda: self._state_listeners.remove(listener)
+        listeners = self._first_listeners if first else self._state_listeners
+        listeners.append(listener)
+        return lambda: listeners.remove(listener)
 
     @callback
     def async_subscribe_events(self, listener: EventListener) -> CALLBACK_TYPE:
@@ -38,7 +40,14 @@ class Bulletin:
     @callback
     def update_entities(self) -> None:
         """Let every entity look at the new state."""
+        self.update_first()
         for listener in tuple(self._state_listeners):
+            listener()
+
+    @callback
+    def update_first(self) -> None:
+        """Let those look at the new state that go before the others."""
+        for listener in tuple(self._first_listeners):
             listener()
 
     @callback

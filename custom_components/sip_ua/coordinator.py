@@ -335,6 +335,9 @@ class SipUaCoordinator:
             call.encrypted,
         ):
             return
+        self.bulletin.update_first()
+        # The caller need not wait for all the others.
+        self.phone.send_now()
         self.bulletin.update_entities()
         if (event_type := transition(before, call)) is not None:
             self.bulletin.tell(event_type, call)

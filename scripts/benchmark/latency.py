@@ -2,9 +2,10 @@
 
     .venv/bin/python scripts/benchmark/latency.py [--calls N]
 
-The far end is another process. It notes the clock of the machine (CLOCK_MONOTONIC, the same in both processes) just
-before an INVITE leaves its socket; Home Assistant notes it when the state of the call sensor has been written, and
-just before the action `sip_ua.dial` is called; the far end again when the INVITE has arrived.
+The far end is another process, and the registrar of the account. It notes the clock of the machine (CLOCK_MONOTONIC,
+the same in both processes) just before an INVITE leaves its socket; Home Assistant notes it when the state of the call
+sensor has been written, and just before the action `sip_ua.dial` is called; the far end again when the INVITE has
+arrived.
 """
 
 import argparse
@@ -25,13 +26,13 @@ sys.path.insert(0, str(REPO))
 
 LOOPBACK = "127.0.0.1"
 GOAL_MEDIAN_MS, GOAL_P99_MS = 0.5, 2.0
-PAUSE = 0.06
-"""Seconds between two messages of one call: whom we do not know may call us ten times a second for long."""
+PAUSE = 0.02
+"""Seconds between two messages of one call."""
 BARE_WRITES = 2000
 
 INVITE = """\
 {method} sip:ha@{host}:{port} SIP/2.0\r
-Via: SIP/2.0/UDP {host}:{own};rport;branch=z9hG4bK{number}{suffix}\r
+Via: SIP/2.0/UDP {host}:{own};rport;branch=z9hG4bK{number}\r
 Max-Forwards: 70\r
 From: "Grandma" <sip:grandma@{host}:{own}>;tag=f{number}\r
 To: <sip:ha@{host}:{port}>{to_tag}\r
@@ -50,46 +51,77 @@ SDP = (
 # The far end, in a process of its own
 
 
-def far_end(port: int, calls: int) -> None:
-    """Call and cancel, one call after another; then refuse what comes in. Prints the clock readings as JSON."""
+def far_end(calls: int) -> None:
+    """Take a registration, call and cancel one call after another, then refuse what comes in until it is given up.
+
+    The calls begin with a line of input, once Home Assistant is ready. Prints its port and the clock readings as JSON,
+    a line each.
+    """
     own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     own.bind((LOOPBACK, 0))
     own.settimeout(5)
-    print(own.getsockname()[1], flush=True)
-    fields = {"host": LOOPBACK, "port": port, "own": own.getsockname()[1]}
-    content = f"Content-Type: application/sdp\r\nContent-Length: {len(SDP)}\r\n\r\n{SDP}"
-    nothing = "Content-Length: 0\r\n\r\n"
+    _tell(own.getsockname()[1])
+    _, port = _await(own, "REGISTER")
+    sys.stdin.readline()
     left: list[int] = []
     rang: list[int] = []
     for number in range(calls):
-        common = fields | {"number": number, "suffix": ""}
-        data = INVITE.format(method="INVITE", to_tag="", content=content, **common).encode()
+        invite = request("INVITE", number, port, own.getsockname()[1])
         left.append(time.monotonic_ns())
-        own.sendto(data, (LOOPBACK, port))
+        own.sendto(invite, (LOOPBACK, port))
         _await(own, "SIP/2.0 180")
         rang.append(time.monotonic_ns())
         time.sleep(PAUSE)
-        own.sendto(INVITE.format(method="CANCEL", to_tag="", content=nothing, **common).encode(), (LOOPBACK, port))
-        answer = _await(own, "SIP/2.0 487")
+        own.sendto(request("CANCEL", number, port, own.getsockname()[1]), (LOOPBACK, port))
+        answer, _ = _await(own, "SIP/2.0 487")
         tag = ";tag=" + answer.split("\r\nTo: ")[1].split("\r\n")[0].split("tag=")[1]
-        own.sendto(INVITE.format(method="ACK", to_tag=tag, content=nothing, **common).encode(), (LOOPBACK, port))
+        own.sendto(request("ACK", number, port, own.getsockname()[1], tag), (LOOPBACK, port))
         time.sleep(PAUSE)
-    print(json.dumps({"left": left, "rang": rang}), flush=True)
+    _tell({"left": left, "rang": rang})
     arrived: list[int] = []
     for _ in range(calls):
-        request = _await(own, "INVITE")
+        invite_of_ours, _ = _await(own, "INVITE")
         arrived.append(time.monotonic_ns())
-        kept = [line for line in request.split("\r\n") if line.split(":")[0] in {"Via", "From", "Call-ID", "CSeq"}]
-        to = next(line for line in request.split("\r\n") if line.startswith("To:"))
-        own.sendto("\r\n".join(["SIP/2.0 486 Busy Here", *kept, f"{to};tag=b", nothing]).encode(), (LOOPBACK, port))
-    print(json.dumps({"arrived": arrived}), flush=True)
+        _answer(own, invite_of_ours, port, "486 Busy Here")
+    _tell({"arrived": arrived})
+    _await(own, "REGISTER")
 
 
-def _await(own: socket.socket, start: str) -> str:
+def request(method: str, number: int, port: int, own: int, to_tag: str = "") -> bytes:
+    """Return a request of the far end's call of a number, as it goes from its port to that of Home Assistant."""
+    content = "Content-Length: 0\r\n\r\n"
+    if method == "INVITE":
+        content = f"Content-Type: application/sdp\r\nContent-Length: {len(SDP)}\r\n\r\n{SDP}"
+    fields = {"host": LOOPBACK, "port": port, "own": own, "number": number}
+    return INVITE.format(method=method, to_tag=to_tag, content=content, **fields).encode()
+
+
+def _tell(figures: object) -> None:
+    print(json.dumps(figures), flush=True)
+
+
+def _await(own: socket.socket, start: str) -> tuple[str, int]:
+    """Return the next message that starts so, and the port that it came from; every other request is answered."""
     while True:
-        text = own.recv(65535).decode()
+        data, (_, port) = own.recvfrom(65535)
+        text = data.decode()
+        if text.startswith("SIP/2.0 4") and not text.startswith(start):
+            raise RuntimeError(f"the call was refused: {text.splitlines()[0]}")
+        if text.startswith("REGISTER"):
+            _answer(own, text, port, "200 OK", *(line for line in text.split("\r\n") if line.startswith("Contact:")))
+        elif not text.startswith((start, "SIP/2.0", "ACK")):
+            _answer(own, text, port, "200 OK")
         if text.startswith(start):
-            return text
+            return text, port
+
+
+def _answer(own: socket.socket, text: str, port: int, status: str, *more: str) -> None:
+    kept = [line for line in text.split("\r\n") if line.split(":")[0] in {"Via", "From", "Call-ID", "CSeq"}]
+    to = next(line for line in text.split("\r\n") if line.startswith("To:"))
+    to = to if ";tag=" in to else f"{to};tag=b"
+    own.sendto(
+        "\r\n".join([f"SIP/2.0 {status}", *kept, to, *more, "Content-Length: 0\r\n\r\n"]).encode(), (LOOPBACK, port)
+    )
 
 
 # Home Assistant
@@ -116,12 +148,16 @@ async def measure(calls: int) -> dict[str, list[float]]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind((LOOPBACK, 0))
         port = probe.getsockname()[1]
+    command = [sys.executable, __file__, "--far-end", "--calls", str(calls)]
+    peer = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, limit=2**24)
+    far_port = await _told(peer)
     data = normalize(
         {
-            "template": "direct",
             "number": "ha",
-            "sip_domain": LOOPBACK,
-            "network": {"local_port": port, "bind_address": LOOPBACK},
+            "server": LOOPBACK,
+            "password": "benchmark",
+            "servers": {"server_port": far_port},
+            "network": {"local_port": port, "bind_address": LOOPBACK, "keep_alive": 0},
         }
     )
     figures: dict[str, list[float]] = {}
@@ -131,8 +167,6 @@ async def measure(calls: int) -> dict[str, list[float]]:
         hass.set_state(CoreState.running)
         entry = MockConfigEntry(domain=DOMAIN, data=data, title="Benchmark")
         entry.add_to_hass(hass)
-        _insist(await hass.config_entries.async_setup(entry.entry_id), "the integration cannot be set up")
-        await hass.async_block_till_done()
         ringing: list[int] = []
 
         def written(event: HassEvent[EventStateChangedData]) -> None:
@@ -142,25 +176,31 @@ async def measure(calls: int) -> dict[str, list[float]]:
 
         written.__dict__["_hass_callback"] = True
         stop = hass.bus.async_listen("state_changed", written)
-        command = [sys.executable, __file__, "--far-end", str(port), "--calls", str(calls)]
-        peer = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, limit=2**24)
-        if peer.stdout is None:
-            raise RuntimeError("the far end says nothing")
-        far_port = int(await peer.stdout.readline())
-        told = json.loads(await peer.stdout.readline())
+        _insist(await hass.config_entries.async_setup(entry.entry_id), "the integration cannot be set up")
+        await hass.async_block_till_done()
+        if peer.stdin is not None:
+            peer.stdin.write(b"begin\n")
+        told = await _told(peer)
         stop()
         _insist(len(ringing) == calls, f"{len(ringing)} states for {calls} calls")
         figures["INVITE on the wire to state written"] = _milliseconds(told["left"], ringing)
         figures["INVITE on the wire to 180 received"] = _milliseconds(told["left"], told["rang"])
-        dialled = await _dial(hass, f"sip:peer@{LOOPBACK}:{far_port}", calls)
-        told = json.loads(await peer.stdout.readline())
+        dialled = await _dial(hass, "peer", calls)
+        told = await _told(peer)
         figures["sip_ua.dial to INVITE on the wire"] = _milliseconds(dialled, told["arrived"])
+        _insist(await hass.config_entries.async_unload(entry.entry_id), "the integration cannot be unloaded")
         await peer.wait()
         figures["bare datagram to a handler"] = await _bare_datagrams(calls)
         figures["bare state write"] = [_timed(_bare_write(hass, number)) for number in range(BARE_WRITES)]
-        _insist(await hass.config_entries.async_unload(entry.entry_id), "the integration cannot be unloaded")
         await hass.async_stop(force=True)
     return figures
+
+
+async def _told(peer: asyncio.subprocess.Process) -> Any:
+    """Return what the far end prints next."""
+    line = b"" if peer.stdout is None else await peer.stdout.readline()
+    _insist(bool(line), "the far end has given up")
+    return json.loads(line)
 
 
 async def _dial(hass: Any, target: str, calls: int) -> list[int]:
@@ -232,14 +272,14 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=500)
-    parser.add_argument("--far-end", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--far-end", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--floor", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.floor:
         floor(options.floor, options.calls)
         return
     if options.far_end:
-        far_end(options.far_end, options.calls)
+        far_end(options.calls)
         return
     figures = asyncio.run(measure(options.calls))
     print(f"{options.calls} calls each way; goal: median {GOAL_MEDIAN_MS} ms, 99th percentile {GOAL_P99_MS} ms")

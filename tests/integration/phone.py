@@ -83,6 +83,7 @@ class FakePhone:
         self.present_statistics: Any = None
         self.orders: dict[str, RecordingOrder] = {}
         self.stops_recordings = True
+        self.on_send: Callable[[], None] = lambda: None
         self._numbers = iter(range(1, 1000))
 
     # The methods of the real one
@@ -99,6 +100,9 @@ class FakePhone:
                 self.end(call_id, by=EndedBy.LOCAL)
         self.running = False
         self.did.append(("stop",))
+
+    def send_now(self) -> None:
+        self.on_send()
 
     async def dial(self, target: str, *, source: AudioSource | None = None, ring_timeout: float | None = None) -> str:
         self._ask("dial", target, source, ring_timeout)

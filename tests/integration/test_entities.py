@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
-from homeassistant.core import Event, HomeAssistant, State
+from homeassistant.core import Event, HomeAssistant, State, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
@@ -159,6 +159,18 @@ async def test_a_call_shows_whether_its_voice_is_encrypted(hass: HomeAssistant, 
         "media": True,
         "ended": True,
     }
+
+
+async def test_a_caller_is_answered_as_soon_as_the_state_of_the_call_is_written(
+    hass: HomeAssistant, phone: FakePhone, shown: Shown
+) -> None:
+    order: list[str] = []
+    hass.bus.async_listen(EVENT_CALL, callback(lambda event: order.append(event.data["type"])))
+    before = shown["call"]
+    phone.on_send = lambda: order.append(f"sent, {shown['call_state']}, {shown['call'] == before}")
+    phone.ring()
+    await hass.async_block_till_done()
+    assert order[:2] == ["sent, ringing, True", "incoming"]
 
 
 async def test_the_first_call_to_end_does_not_hide_the_other(phone: FakePhone, shown: Shown) -> None:

@@ -192,6 +192,31 @@ async def test_a_call_that_comes_while_the_telephone_is_stopped_is_refused(start
     await stopping
 
 
+async def test_a_caller_hears_that_it_rings_while_others_are_still_told(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = await start(), await start()
+    sent: list[bytes] = []
+    send = Transports.send
+    monkeypatch.setattr(
+        Transports, "send", lambda transports, address, data: (sent.append(data), send(transports, address, data))
+    )
+    rang: list[list[bytes]] = []
+
+    def ring(event: PhoneEvent) -> None:
+        if isinstance(event, IncomingCall):
+            before = len(sent)
+            bob.phone.send_now()
+            rang.append(sent[before:])
+
+    bob.on_event = ring
+    await alice.phone.dial(bob.uri)
+    await eventually(lambda: any(call.state is CallState.ALERTING for call in alice.phone.calls.values()))
+    [[ringing]] = rang
+    assert ringing.startswith(b"SIP/2.0 180 ")
+    assert [data.startswith(b"SIP/2.0 180 ") for data in sent].count(True) == 1
+
+
 @pytest.mark.parametrize("while_stopping", [True, False])
 async def test_nobody_is_called_from_a_telephone_that_is_stopped(
     start: Start, engine: MediaEngine, *, while_stopping: bool

@@ -174,8 +174,8 @@ class Driver:
 
     def pump(self) -> None:
         """Do what the agent wants until it wants nothing more; commands of the listener are part of it."""
-        agent, transports = self._agent, self._transports
-        if self._pumping or transports is None:
+        agent = self._agent
+        if self._pumping or self._transports is None:
             return
         self._pumping = True
         try:
@@ -188,10 +188,11 @@ class Driver:
                 for send in sends:
                     transports.send(send.address, send.data)
                     self._trace_sent(send)
+                sent = self.send_now()
                 events = agent.events()
                 for event in events:
                     self._deal_with(event)
-                busy = bool(lookups or sends or events)
+                busy = bool(lookups or sent or events)
         finally:
             self._pumping = False
         self._arm()
@@ -202,6 +203,15 @@ class Driver:
         """Keep what has gone out, for whoever looks for a fault."""
         if self.trace is not None and (local := self.transports.local_for(send.address)) is not None:
             self.trace.keep(send.data, send.address, local, sent=True, at=time.time())
+
+    def send_now(self) -> bool:
+        """Send the messages that are due, also while a listener is still being told; return whether there were any."""
+        if self._transports is None:
+            return False
+        sends = self._agent.sends()
+        for send in sends:
+            self._transports.send(send.address, send.data)
+        return bool(sends)
 
     def _arm(self) -> None:
         """Set the one timer to the agent's next deadline."""

@@ -378,6 +378,10 @@ class Phone:
 
     # Events
 
+    def send_now(self) -> None:
+        """Let messages leave in the midst of telling an event: a caller hears that it rings before all is told."""
+        self._driver.send_now()
+
     def _deal_with(self, event: Event) -> None:
         """Let the voice follow the call, and tell the listener."""
         self._voices.before(event)
