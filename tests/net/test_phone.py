@@ -198,9 +198,12 @@ async def test_a_caller_hears_that_it_rings_while_others_are_still_told(
     alice, bob = await start(), await start()
     sent: list[bytes] = []
     send = Transports.send
-    monkeypatch.setattr(
-        Transports, "send", lambda transports, address, data: (sent.append(data), send(transports, address, data))
-    )
+
+    def note(transports: Transports, address: Address, data: bytes) -> None:
+        sent.append(data)
+        send(transports, address, data)
+
+    monkeypatch.setattr(Transports, "send", note)
     rang: list[list[bytes]] = []
 
     def ring(event: PhoneEvent) -> None:

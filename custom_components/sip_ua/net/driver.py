@@ -184,10 +184,6 @@ class Driver:
                 lookups = agent.lookups()
                 for lookup in lookups:
                     self._look_up(lookup)
-                sends = agent.sends()
-                for send in sends:
-                    transports.send(send.address, send.data)
-                    self._trace_sent(send)
                 sent = self.send_now()
                 events = agent.events()
                 for event in events:
@@ -211,6 +207,7 @@ class Driver:
         sends = self._agent.sends()
         for send in sends:
             self._transports.send(send.address, send.data)
+            self._trace_sent(send)
         return bool(sends)
 
     def _arm(self) -> None:
