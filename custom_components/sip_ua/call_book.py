@@ -1,6 +1,6 @@
 """The calls of one account that go on or ended lately, and which of them a person means."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, override
 
@@ -70,6 +70,12 @@ class CallBook(Mapping[str, CallSnapshot]):
         if others:
             self._joined[call_id] = others
         return others != before
+
+    def recall(self, ended: Iterable[tuple[CallSnapshot, datetime]]) -> None:
+        """Begin with calls of before that are over, and when that was, the oldest first."""
+        for call, ended_at in tuple(ended)[-ENDED_CALLS_KEPT:]:
+            self.last = self._ended[call.id] = call
+            self._ended_at[call.id] = ended_at
 
     def note_playback_error(self, call_id: str, error: str) -> None:
         """Remember why a sound of a call was not heard."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
 import voluptuous as vol
@@ -23,6 +23,7 @@ from .sip.events import (
 STEPS_MAX: Final = 32
 TEXT_MAX: Final = 128
 URI_MAX: Final = 256
+YEARS: Final = range(2000, 2200)
 VOICE: Final = "voice"
 """The step of the ladder at which both sides hear each other; it is no message."""
 
@@ -119,10 +120,16 @@ class CallRecord:
         """Return the record with how the voice sounded here."""
         return replace(self, quality={key: figures.get(key) for key in QUALITY})
 
-    def snapshot(self) -> CallSnapshot:
-        """Return the call as it was told at its end, on a clock that began with it."""
+    @property
+    def ended_at(self) -> datetime:
+        """Return when the call was over, as far as its durations tell."""
+        return self.started_at + timedelta(seconds=(self.ring_duration or 0.0) + (self.talk_duration or 0.0))
+
+    def snapshot(self, now: float, today: datetime) -> CallSnapshot:
+        """Return the call as it was told at its end, on the clock that reads `now` at the time of day `today`."""
         rung, talked = self.ring_duration, self.talk_duration
-        ended_at = (rung or 0.0) + (talked or 0.0)
+        started_at = now - (today - self.started_at).total_seconds()
+        answered_at = started_at + (rung or 0.0)
         return CallSnapshot(
             id=self.call_id,
             sip_call_id=self.sip_call_id,
@@ -130,10 +137,10 @@ class CallRecord:
             state=CallState.ENDED,
             remote=Party(self.name, self.number, self.uri),
             called=self.called,
-            started_at=0.0,
-            ringing_at=None if rung is None else 0.0,
-            answered_at=None if talked is None else rung or 0.0,
-            ended_at=ended_at,
+            started_at=started_at,
+            ringing_at=None if rung is None else started_at,
+            answered_at=None if talked is None else answered_at,
+            ended_at=answered_at + (talked or 0.0),
             outcome=CallOutcome(self.outcome),
             code=self.code,
             reason=self.reason,
@@ -177,12 +184,12 @@ def _text(limit: int) -> Any:
 
 def _moment(value: Any) -> datetime:
     moment = dt_util.parse_datetime(value) if isinstance(value, str) else None
-    if moment is None or moment.tzinfo is None:
+    if moment is None or moment.tzinfo is None or moment.year not in YEARS:
         raise vol.Invalid("not a moment")
     return dt_util.as_utc(moment)
 
 
-_SECONDS: Final = vol.All(vol.Any(int, float), vol.Coerce(float), vol.Range(min=0, max=1e9))
+_SECONDS: Final = vol.All(vol.Any(int, float), vol.Coerce(float), vol.Range(min=0, max=1e8))
 _FIGURE: Final = vol.Any(None, int, float, _text(TEXT_MAX))
 _RECORD: Final = vol.Schema(
     {

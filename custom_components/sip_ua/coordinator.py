@@ -169,12 +169,12 @@ class SipUaCoordinator:
         self.recordings.async_start()
 
     async def _async_recall(self) -> None:
-        """Bring back the calls of before, the last of which people ask for."""
+        """Bring back the calls of before, which people ask for and want to repeat."""
         await self.history.async_load()
-        if (last := self.history.last) is not None:
-            self.calls.last = last.snapshot()
-            if last.quality is not None:
-                self.last_statistics = (last.call_id, dict(last.quality))
+        now, today = self.hass.loop.time(), dt_util.utcnow()
+        self.calls.recall((record.snapshot(now, today), record.ended_at) for record in reversed(list(self.history)))
+        if (last := self.history.last) is not None and last.quality is not None:
+            self.last_statistics = (last.call_id, dict(last.quality))
 
     async def async_stop(self) -> None:
         """Hang up, unregister, and free every port and task, once."""

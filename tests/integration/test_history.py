@@ -15,6 +15,7 @@ from hypothesis import given, strategies as st
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
+from custom_components.sip_ua.call_book import ENDED_CALLS_KEPT
 from custom_components.sip_ua.call_record import STEPS_MAX, TEXT_MAX, parse_record
 from custom_components.sip_ua.history import CALLS_FOLLOWED, CALLS_KEPT, SAVE_DELAY, CallHistory
 from custom_components.sip_ua.rtp.session import RtpStatistics
@@ -310,7 +311,19 @@ def test_a_stored_call_is_read_and_written_as_it_was_or_left_out(changes: dict[s
         assert record.as_dict() == RECORD
     if record is not None:
         assert parse_record(json.loads(json.dumps(record.as_dict()))) == record
-        assert record.snapshot().id == record.call_id
+        assert record.snapshot(1.0, dt_util.utcnow()).id == record.call_id
+        assert record.ended_at >= record.started_at
+
+
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "2026-11-22T12:00:00", "x", ""]
+)
+def test_a_moment_that_no_clock_shows_is_none(moment: str) -> None:
+    assert parse_record(dict(RECORD) | {"started_at": moment, "talk_duration": 1e8}) is None
+
+
+def test_a_duration_beyond_all_calls_is_none() -> None:
+    assert parse_record(dict(RECORD) | {"talk_duration": 1e300}) is None
 
 
 async def test_the_history_can_be_narrowed(hass: HomeAssistant, phone: FakePhone, other_phone: FakePhone) -> None:
@@ -404,3 +417,21 @@ async def test_calls_that_never_end_take_a_bounded_room(hass: HomeAssistant, pho
         step = CallStep(at=0.0, call=replace(call, id=str(number)), step=LadderStep.INVITE, sent=True)
         history.note(step, step.call)
     assert history.followed == CALLS_FOLLOWED
+
+
+async def test_after_a_restart_the_last_call_can_be_repeated_and_who_called_is_known(
+    hass: HomeAssistant, phones: Phones, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    for _ in range(ENDED_CALLS_KEPT + 3):
+        talk_for(phone)
+    missed = phone.ring()
+    phone.end(missed, CallOutcome.MISSED)
+    before = [(call.id, call.direction) for call, _ in entry.runtime_data.calls.lately]
+    await reload(hass, entry)
+    book = entry.runtime_data.calls
+    assert [(call.id, call.direction) for call, _ in book.lately] == before
+    assert [call.started_at for call, _ in book.lately] == sorted(call.started_at for call, _ in book.lately)
+    assert abs((dt_util.utcnow() - book.lately[-1][1]).total_seconds()) < 60
+    assert book.last is not None
+    assert book.last.id == missed
+    assert book.find_ended(missed) is book.last
