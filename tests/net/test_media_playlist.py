@@ -3,9 +3,11 @@
 import array
 
 import pytest
+from hypothesis import given, strategies as st
 
 from custom_components.sip_ua.net.audio_pipe import AudioChunk, AudioEnd, AudioPipe, AudioReader
 from custom_components.sip_ua.net.errors import AudioFault
+from custom_components.sip_ua.net.loudness import Loudness
 from custom_components.sip_ua.net.media_stream import gain_factor
 from custom_components.sip_ua.net.playlist import SOUND_TIMEOUT, Placement, Playlist
 from custom_components.sip_ua.net.stream_events import PlaybackFinished, PlaybackStarted
@@ -13,6 +15,14 @@ from custom_components.sip_ua.net.stream_events import PlaybackFinished, Playbac
 from .media_support import level_of, sine
 
 FRAME = 320
+
+
+def distortion(heard: bytes, source: bytes) -> float:
+    """Return the part of the power that is not the source at some volume."""
+    one, other = array.array("h", heard), array.array("h", source)
+    factor = sum(a * b for a, b in zip(one, other, strict=True)) / sum(b * b for b in other)
+    rest = sum((a - factor * b) ** 2 for a, b in zip(one, other, strict=True))
+    return rest / sum(a * a for a in one)
 
 
 class Told(list[PlaybackStarted | PlaybackFinished]):
@@ -48,17 +58,41 @@ def test_the_volume_changes_the_level_by_as_many_decibels(playlist: Playlist, vo
     assert level_of(pcm) == pytest.approx(-10 + volume, abs=0.1)
 
 
-def test_what_is_too_loud_is_cut_and_does_not_wrap_around(playlist: Playlist) -> None:
-    source = sine(1000, 0.02, level=-3.0)
-    playlist.add(1, sound(source), gain_factor(30))
+def test_what_would_be_too_loud_is_as_loud_as_it_can_be_and_not_distorted(playlist: Playlist) -> None:
+    source = sine(1000, 1.0, level=-3.0)
+    playlist.add(1, sound(source), gain_factor(12))
 
-    pcm = playlist.frame(FRAME, 8000, 0.0)
+    heard = b"".join(playlist.frame(FRAME, 8000, 0.0) or b"" for _ in range(50))
 
-    assert pcm is not None
-    before, after = array.array("h", source), array.array("h", pcm)
-    assert max(after) == 32767
-    assert min(after) == -32768
+    assert level_of(heard) == pytest.approx(0, abs=0.1)
+    assert distortion(heard, source) < 0.001
+
+
+def test_a_loud_word_turns_the_volume_down_without_a_cut_and_it_comes_back(playlist: Playlist) -> None:
+    source = sine(1000, 0.5, level=-20.0) + sine(1000, 0.5, level=-3.0) + sine(1000, 2.0, level=-20.0)
+    playlist.add(1, sound(source), gain_factor(12))
+
+    heard = b"".join(playlist.frame(FRAME, 8000, 0.0) or b"" for _ in range(150))
+
+    second = 16000
+    assert level_of(heard[: second // 2]) == pytest.approx(-8, abs=0.1)
+    assert level_of(heard[second // 2 : second]) == pytest.approx(0, abs=0.1)
+    assert level_of(heard[second : second + FRAME]) == pytest.approx(-17, abs=0.3), "it comes back slowly"
+    assert level_of(heard[-FRAME:]) == pytest.approx(-8, abs=0.1)
+    before, after = array.array("h", source), array.array("h", heard)
     assert all(one * other >= 0 for one, other in zip(before, after, strict=True))
+    assert sum(abs(sample) >= 32766 for sample in after) <= len(after) // 20, "only the crests reach full scale"
+
+
+@given(st.binary(max_size=640).filter(lambda pcm: len(pcm) % 2 == 0), st.lists(st.floats(0, 32), min_size=1))
+def test_no_volume_turns_a_sample_around_or_changes_the_length(pcm: bytes, gains: list[float]) -> None:
+    loudness = Loudness(gains[0])
+    for gain in gains:
+        loudness.gain = gain
+        heard = array.array("h", loudness.apply(pcm))
+        assert len(heard) == len(pcm) // 2
+        # Rounding is downwards, so that a faint negative sample stays negative.
+        assert all(one * other >= 0 for one, other in zip(array.array("h", pcm), heard, strict=True))
 
 
 def test_the_lowest_volume_is_silence_and_the_highest_is_bounded() -> None:

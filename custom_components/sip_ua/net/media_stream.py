@@ -128,9 +128,9 @@ class MediaStream:
         """Play a sound in its turn, and return the number under which events tell of it: `playback_id` where given.
 
         What is wrong with the sound comes in `PlaybackFinished`, while the stream goes on with silence. A prepared
-        sound has been told at `prepare` whether to `loop`. `volume_db` is limited to -60 (nothing) to 30; peaks
-        beyond full scale are cut. `codec` is the one that the voice is about to have. Raises `AudioError` for a
-        sound that cannot be begun, was played before, or is one too many.
+        sound has been told at `prepare` whether to `loop`. `volume_db` is limited to -60 (nothing) to 30; what
+        would go beyond full scale is turned down. `codec` is the one that the voice is about to have. Raises
+        `AudioError` for a sound that cannot be begun, was played before, or is one too many.
         """
         self._check()
         if len(self._playing) >= MAX_SOUNDS:

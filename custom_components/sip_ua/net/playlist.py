@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-import audioop
-
-from .audio_pipe import SAMPLE_BYTES, AudioReader
+from .audio_pipe import AudioReader
 from .errors import AudioFault
+from .loudness import Loudness
 from .stream_events import PlaybackFinished, PlaybackStarted
 
 SOUND_TIMEOUT: Final = 35.0
@@ -36,7 +35,7 @@ class _Playback:
 
     id: int
     reader: AudioReader
-    gain: float
+    loudness: Loudness
     interrupts: bool = False
     begun: bool = False
     waiting_since: float | None = None
@@ -57,7 +56,7 @@ class Playlist:
 
     def add(self, playback_id: int, reader: AudioReader, gain: float, placement: Placement = Placement.ADD) -> None:
         """Play a sound when its turn comes."""
-        playback = _Playback(playback_id, reader, gain, interrupts=placement is Placement.INTERRUPT)
+        playback = _Playback(playback_id, reader, Loudness(gain), interrupts=placement is Placement.INTERRUPT)
         match placement:
             case Placement.REPLACE:
                 self.stop()
@@ -86,7 +85,7 @@ class Playlist:
         """Play a sound louder or softer from now on."""
         for playback in self._queue:
             if playback.id == playback_id:
-                playback.gain = gain
+                playback.loudness.gain = gain
 
     def stop(self, playback_id: int | None = None) -> None:
         """End one sound before its time, or all."""
@@ -109,7 +108,7 @@ class Playlist:
                 if not playback.begun:
                     playback.begun = True
                     self._tell(PlaybackStarted(playback.id))
-                return pcm if playback.gain == 1.0 else audioop.mul(pcm, SAMPLE_BYTES, playback.gain)
+                return playback.loudness.apply(pcm)
             if not playback.reader.finished:
                 if not self._is_overdue(playback, now):
                     if playback.begun or not playback.interrupts:
