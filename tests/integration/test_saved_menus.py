@@ -7,7 +7,9 @@ from homeassistant.config_entries import SOURCE_USER, ConfigSubentryDataWithId
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.sip_ua.const import SUBENTRY_MENU
 from custom_components.sip_ua.diagnostics import async_get_config_entry_diagnostics
@@ -112,6 +114,22 @@ async def test_a_menu_is_saved_and_used(
     phone.finish(talk, phone.playback_id)
     assert (await task)["result"] == "hung_up"
     assert said == ["2 gates"]
+
+
+async def test_a_browser_gets_the_form_and_sends_what_was_typed(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, hass_client: ClientSessionGenerator
+) -> None:
+    assert await async_setup_component(hass, "config", {})
+    client = await hass_client()
+    flows = "/api/config/config_entries/subentries/flow"
+    form = await (await client.post(flows, json={"handler": [entry.entry_id, SUBENTRY_MENU]})).json()
+    assert [(field["name"], [*field["selector"]]) for field in form["data_schema"]] == [
+        ("name", ["text"]),
+        ("menu", ["object"]),
+    ]
+    done = await client.post(f"{flows}/{form['flow_id']}", json={"name": "Typed", "menu": DOOR})
+    assert (await done.json())["type"] == FlowResultType.CREATE_ENTRY
+    assert [saved.data["menu"] for saved in entry.subentries.values()] == [DOOR, DOOR]
 
 
 async def test_a_changed_menu_is_used_from_the_next_call_on(
