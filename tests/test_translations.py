@@ -28,6 +28,7 @@ from custom_components.sip_ua import (
     options_flow,
     playing,
     recording_actions,
+    redirecting,
     repairs,
     services,
     trace_access,
@@ -70,6 +71,7 @@ ENTITIES = {
 }
 OPTION_FORMS = {
     "calls": options_flow.calls_schema(),
+    "incoming": options_flow.INCOMING_SCHEMA,
     "voice": options_flow.voice_schema(working_codecs()),
     "recording": options_flow.recording_schema(working_codecs()),
     "expert": options_flow.EXPERT_SCHEMA,
@@ -191,7 +193,8 @@ def test_every_option_has_a_name_a_description_and_a_place_in_the_menu(english: 
 
 
 def test_every_mistake_in_the_options_has_a_text(english: dict[str, Any]) -> None:
-    assert set(english["options"]["error"]) == {key for rules in options.OPTION_RULES.values() for key, _, _ in rules}
+    keys = {key for rules in options.OPTION_RULES.values() for key, _, _ in rules}
+    assert set(english["options"]["error"]) == keys | {"forward_invalid", "forward_after_too_long"}
 
 
 def test_a_watched_line_has_its_texts(english: dict[str, Any]) -> None:
@@ -355,6 +358,7 @@ def test_the_actions_are_those_that_are_described() -> None:
         "dial": services.DIAL_SCHEMA,
         "answer": services.ANSWER_SCHEMA,
         "hangup": services.HANGUP_SCHEMA,
+        "redirect": redirecting.REDIRECT_SCHEMA,
         "hold": services.HOLD_SCHEMA,
         "resume": services.HOLD_SCHEMA,
         "swap": conference_actions.SWAP_SCHEMA,

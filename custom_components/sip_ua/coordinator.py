@@ -52,6 +52,7 @@ from .contacts import ContactBook, contacts_of
 from .engine import async_acquire_engine, async_release_engine
 from .guesses import Guesses
 from .history import CallHistory
+from .incoming_rules import rules_of
 from .issues import Reminders
 from .keypad import KeyPad
 from .lines import LineBook, lines_of
@@ -69,7 +70,7 @@ from .net.phone import (
 )
 from .numbering import plan_of
 from .options import options_of, with_options
-from .reception import Reception
+from .reception import BUSY, Reception, Refusal
 from .recordings import CallRecordings
 from .settings import account_of, identity_of
 from .sip.account import Srtp, Transport
@@ -134,7 +135,7 @@ class SipUaCoordinator:
         self.sounds = SoundBook(self.phone, self.bulletin.update_entities)
         self.lines = LineBook(entry)
         self.contacts = ContactBook(contacts_of(entry), self.account, plan_of(hass.config.country))
-        self.reception = Reception(self.contacts)
+        self.reception = Reception(self.contacts, rules_of(entry.options))
         self.number_to_dial = ""
         self.messages: MessagesWaiting | None = None
         self.last_statistics: tuple[str, dict[str, Any]] | None = None
@@ -285,6 +286,10 @@ class SipUaCoordinator:
                 self.bulletin.fire(EVENT_CALL, CALL_STEP, call_data(call) | step_data(event))
             case IncomingCall():
                 self.bulletin.tell(CallEventType.INCOMING, call, headers=dict(event.headers))
+                if patience := self.reception.patience(busy=len(self.calls) > 1):
+                    _ = self.config_entry.async_create_background_task(
+                        self.hass, self._async_refuse_later(call.id, *patience), f"sip_ua refuse {self.identity}"
+                    )
                 if self.reception.answers(call):
                     _ = self.config_entry.async_create_background_task(
                         self.hass, self._async_answer_later(call.id), f"sip_ua answer {self.identity}"
@@ -304,12 +309,30 @@ class SipUaCoordinator:
     @callback
     def _turn_away(self, call: CallSnapshot) -> bool:
         """Refuse a call that may not ring; nobody but history hears of it."""
-        if (refusal := self.reception.refusal(call)) is None:
+        if (refusal := self.reception.refusal(call, busy=bool(self.calls))) is None:
             return False
         self._turned_away.add(call.id)
-        with contextlib.suppress(LocalProtocolError):
-            self.phone.turn_away(call.id, refusal.code, missed=refusal.missed)
+        self._refuse(call.id, refusal)
         return True
+
+    @callback
+    def _refuse(self, call_id: str, refusal: Refusal) -> None:
+        """Refuse a call, or send its caller elsewhere; one that cannot go there is refused as busy."""
+        if refusal.target:
+            try:
+                self.phone.redirect(call_id, refusal.target)
+            except LocalProtocolError as error:
+                _LOGGER.warning("A call of %s could not be forwarded to %s: %s", self.identity, refusal.target, error)
+                refusal = BUSY
+        with contextlib.suppress(LocalProtocolError):
+            if not refusal.target:
+                self.phone.turn_away(call_id, refusal.code, missed=refusal.missed)
+
+    async def _async_refuse_later(self, call_id: str, seconds: int, refusal: Refusal) -> None:
+        """Let a call ring no longer than its time."""
+        await asyncio.sleep(seconds)
+        if (call := self.calls.get(call_id)) is not None and call.state is CallState.RINGING:
+            self._refuse(call_id, refusal)
 
     async def _async_answer_later(self, call_id: str) -> None:
         """Answer a call by itself, unless somebody else was quicker, or talks on this account meanwhile."""

@@ -45,9 +45,13 @@ END_LINES: Final[Mapping[tuple[str, str], str]] = {
 }
 """How a call ended; a missed call has told so before its end."""
 
+MOVED: Final = 302
+FORWARDED: Final = "log_forwarded"
+"""The answer that sends a caller elsewhere, and what it is called."""
+
 LOST: Final = "log_lost"
 RESTORED: Final = "log_restored"
-LINES: Final = frozenset({*EVENT_LINES.values(), *END_LINES.values(), LOST, RESTORED})
+LINES: Final = frozenset({*EVENT_LINES.values(), *END_LINES.values(), FORWARDED, LOST, RESTORED})
 
 _LOST_STATES: Final = frozenset({RegistrationState.FAILED, RegistrationState.REFUSED})
 
@@ -74,7 +78,10 @@ class _Teller:
     @callback
     def handle_event(self, event_type: str, data: Mapping[str, Any]) -> None:
         """Tell of a call, or of the voice mail box."""
-        if event_type == CallEventType.ENDED:
+        moved = data.get("direction") == CallDirection.INCOMING and data.get("code") == MOVED
+        if event_type == CallEventType.ENDED and moved:
+            line: str | None = FORWARDED
+        elif event_type == CallEventType.ENDED:
             line = END_LINES.get((data["direction"], data["outcome"]))
         else:
             line = EVENT_LINES.get(event_type)

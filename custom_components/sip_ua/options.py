@@ -2,15 +2,22 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from .const import (
     CONF_ALLOWED_NUMBERS,
     CONF_AUTO_ANSWER_DELAY,
+    CONF_BLOCKED_NUMBERS,
+    CONF_CALL_WAITING,
+    CONF_CALL_WAITING_TIMEOUT,
     CONF_CODECS,
     CONF_DISPLAY_NAME,
     CONF_DTMF,
+    CONF_FORWARD_AFTER,
+    CONF_FORWARD_ALWAYS,
+    CONF_FORWARD_BUSY,
+    CONF_FORWARD_NO_ANSWER,
     CONF_KEEP_DAYS,
     CONF_KEEP_RECORDINGS,
     CONF_MWI,
@@ -26,13 +33,17 @@ from .const import (
     CONF_USER_AGENT,
     OPTIONS_CALLS,
     OPTIONS_EXPERT,
+    OPTIONS_INCOMING,
     OPTIONS_RECORDING,
     OPTIONS_VOICE,
     RecordCalls,
 )
+from .incoming_rules import CALL_WAITING_TIMEOUT, FORWARD_AFTER, IncomingRules
+from .net.phone import check_target
 from .net.recording_order import RecordedSides, RecordingFormat, RecordingTone
-from .settings import NumberField
+from .settings import NumberField, account_of, plain_target
 from .sip.account import Account, DtmfMethod, ReferPolicy, ReliableProvisional
+from .sip.errors import LocalProtocolError
 from .validation import Rule
 
 DISPLAY_NAME_LENGTH_MAX: Final = 64
@@ -57,6 +68,7 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
         CONF_CODECS: [name.lower() for name in _ACCOUNT.codecs],
         CONF_DTMF: _ACCOUNT.dtmf.value,
     },
+    OPTIONS_INCOMING: asdict(IncomingRules()) | {CONF_BLOCKED_NUMBERS: []},
     OPTIONS_RECORDING: {
         CONF_RECORD_CALLS: RecordCalls.NONE.value,
         CONF_RECORDING_FORMAT: RecordingFormat.WAV.value,
@@ -101,6 +113,11 @@ def normalize_options(step: str, user_input: Mapping[str, Any]) -> dict[str, Any
             values[key] = int(value)
     if CONF_ALLOWED_NUMBERS in values:
         values[CONF_ALLOWED_NUMBERS] = _patterns(values[CONF_ALLOWED_NUMBERS])
+    if CONF_BLOCKED_NUMBERS in values:
+        values[CONF_BLOCKED_NUMBERS] = _patterns(values[CONF_BLOCKED_NUMBERS])
+    for key in FORWARDS:
+        if key in values:
+            values[key] = plain_target(values[key])
     if CONF_CODECS in values:
         values[CONF_CODECS] = list(dict.fromkeys(values[CONF_CODECS]))
     if CONF_USER_AGENT in values:
@@ -137,6 +154,24 @@ def with_options(account: Account, stored: Mapping[str, Any]) -> Account:
         user_agent=expert[CONF_USER_AGENT],
         trace=expert[CONF_TRACE],
     )
+
+
+FORWARDS: Final = (CONF_FORWARD_ALWAYS, CONF_FORWARD_BUSY, CONF_FORWARD_NO_ANSWER)
+
+
+def find_forward_mistakes(data: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, str]:
+    """Return the error text's key of every forwarding that the account with these settings cannot do."""
+    account = account_of(data)
+    mistakes: dict[str, str] = {}
+    for key in FORWARDS:
+        try:
+            if rules[key]:
+                check_target(account, rules[key])
+        except LocalProtocolError:
+            mistakes[key] = "forward_invalid"
+    if rules[CONF_FORWARD_NO_ANSWER] and rules[CONF_FORWARD_AFTER] >= account.timing.ring_timeout:
+        mistakes[CONF_FORWARD_AFTER] = "forward_after_too_long"
+    return mistakes
 
 
 def _allows_transfers(calls: Mapping[str, Any]) -> bool:
@@ -176,6 +211,43 @@ OPTION_RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
             "mwi_expiration_not_used",
             CONF_MWI_EXPIRATION,
             lambda calls, _: not calls[CONF_MWI] and calls[CONF_MWI_EXPIRATION] != MWI_EXPIRATION.default,
+        ),
+    ),
+    OPTIONS_INCOMING: (
+        (
+            "blocked_numbers_too_many",
+            CONF_BLOCKED_NUMBERS,
+            lambda rules, _: len(rules[CONF_BLOCKED_NUMBERS]) > ALLOWED_NUMBERS_MAX,
+        ),
+        (
+            "blocked_number_invalid",
+            CONF_BLOCKED_NUMBERS,
+            lambda rules, _: not all(_PATTERN.fullmatch(pattern) for pattern in rules[CONF_BLOCKED_NUMBERS]),
+        ),
+        (
+            "forward_overridden",
+            CONF_FORWARD_ALWAYS,
+            lambda rules, _: (
+                bool(rules[CONF_FORWARD_ALWAYS])
+                and (bool(rules[CONF_FORWARD_BUSY]) or bool(rules[CONF_FORWARD_NO_ANSWER]))
+            ),
+        ),
+        (
+            "forward_busy_not_used",
+            CONF_FORWARD_BUSY,
+            lambda rules, _: rules[CONF_CALL_WAITING] and bool(rules[CONF_FORWARD_BUSY]),
+        ),
+        (
+            "forward_after_not_used",
+            CONF_FORWARD_AFTER,
+            lambda rules, _: not rules[CONF_FORWARD_NO_ANSWER] and rules[CONF_FORWARD_AFTER] != FORWARD_AFTER.default,
+        ),
+        (
+            "call_waiting_timeout_not_used",
+            CONF_CALL_WAITING_TIMEOUT,
+            lambda rules, _: (
+                not rules[CONF_CALL_WAITING] and rules[CONF_CALL_WAITING_TIMEOUT] != CALL_WAITING_TIMEOUT.default
+            ),
         ),
     ),
     OPTIONS_VOICE: (("codecs_required", CONF_CODECS, lambda voice, _: not voice[CONF_CODECS]),),

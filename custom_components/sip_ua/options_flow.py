@@ -17,9 +17,17 @@ from homeassistant.helpers.selector import (
 from .const import (
     CONF_ALLOWED_NUMBERS,
     CONF_AUTO_ANSWER_DELAY,
+    CONF_BLOCK_ANONYMOUS,
+    CONF_BLOCKED_NUMBERS,
+    CONF_CALL_WAITING,
+    CONF_CALL_WAITING_TIMEOUT,
     CONF_CODECS,
     CONF_DISPLAY_NAME,
     CONF_DTMF,
+    CONF_FORWARD_AFTER,
+    CONF_FORWARD_ALWAYS,
+    CONF_FORWARD_BUSY,
+    CONF_FORWARD_NO_ANSWER,
     CONF_KEEP_DAYS,
     CONF_KEEP_RECORDINGS,
     CONF_MWI,
@@ -35,11 +43,13 @@ from .const import (
     CONF_USER_AGENT,
     OPTIONS_CALLS,
     OPTIONS_EXPERT,
+    OPTIONS_INCOMING,
     OPTIONS_RECORDING,
     OPTIONS_VOICE,
     RecordCalls,
 )
 from .form import TEXT, choice, number
+from .incoming_rules import CALL_WAITING_TIMEOUT, FORWARD_AFTER
 from .net.av_codecs import working_codecs
 from .net.recording_order import RecordedSides, RecordingFormat, RecordingTone
 from .options import (
@@ -47,6 +57,7 @@ from .options import (
     KEEP_DAYS,
     KEEP_RECORDINGS,
     MWI_EXPIRATION,
+    find_forward_mistakes,
     find_option_mistakes,
     normalize_options,
     options_of,
@@ -108,6 +119,19 @@ def recording_schema(working: Collection[str]) -> vol.Schema:
     )
 
 
+INCOMING_SCHEMA = vol.Schema(
+    {
+        vol.Required(CONF_CALL_WAITING): BooleanSelector(),
+        vol.Required(CONF_CALL_WAITING_TIMEOUT): number(CALL_WAITING_TIMEOUT),
+        vol.Required(CONF_BLOCK_ANONYMOUS): BooleanSelector(),
+        vol.Optional(CONF_BLOCKED_NUMBERS, default=[]): TextSelector(TextSelectorConfig(multiple=True)),
+        vol.Optional(CONF_FORWARD_ALWAYS): TEXT,
+        vol.Optional(CONF_FORWARD_BUSY): TEXT,
+        vol.Optional(CONF_FORWARD_NO_ANSWER): TEXT,
+        vol.Required(CONF_FORWARD_AFTER): number(FORWARD_AFTER),
+    }
+)
+
 EXPERT_SCHEMA = vol.Schema(
     {
         vol.Required(CONF_RELIABLE_PROVISIONAL): choice(CONF_RELIABLE_PROVISIONAL, ReliableProvisional),
@@ -123,12 +147,17 @@ class SipUaOptionsFlow(OptionsFlow):
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the menu."""
         return self.async_show_menu(
-            step_id="init", menu_options=[OPTIONS_CALLS, OPTIONS_VOICE, OPTIONS_RECORDING, OPTIONS_EXPERT]
+            step_id="init",
+            menu_options=[OPTIONS_CALLS, OPTIONS_INCOMING, OPTIONS_VOICE, OPTIONS_RECORDING, OPTIONS_EXPERT],
         )
 
     async def async_step_calls(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change what others see of us, who may transfer us where, and the voice mail box."""
         return self._take(OPTIONS_CALLS, calls_schema(direct=is_direct(self.config_entry.data)), user_input)
+
+    async def async_step_incoming(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Change who is turned away, when a second call rings, and where calls go instead."""
+        return self._take(OPTIONS_INCOMING, INCOMING_SCHEMA, user_input)
 
     async def async_step_voice(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change how voice is coded and how keys are pressed."""
@@ -150,7 +179,10 @@ class SipUaOptionsFlow(OptionsFlow):
         shown = options_of(self.config_entry.options, step, direct=is_direct(self.config_entry.data))
         if user_input is not None:
             shown = normalize_options(step, user_input)
-            if not (errors := find_option_mistakes(step, shown)):
+            errors = find_option_mistakes(step, shown)
+            if step == OPTIONS_INCOMING:
+                errors = find_forward_mistakes(self.config_entry.data, shown) | errors
+            if not errors:
                 return self.async_create_entry(data={**self.config_entry.options, step: shown})
         return self.async_show_form(
             step_id=step, data_schema=self.add_suggested_values_to_schema(schema, shown), errors=errors

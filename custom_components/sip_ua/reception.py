@@ -1,42 +1,75 @@
-"""Who may ring: what "do not disturb", automatic answering and the phone book say of a call that comes in.
+"""Who may ring: what "do not disturb", automatic answering, the phone book and the rules say of a call that comes in.
 
-RFC 3261 sections 21.4.18 (480 for "do not disturb") and 21.4.24 (486, with which other telephones go on ringing).
+RFC 3261 sections 21.3.3 (302 sends a caller elsewhere), 21.4.18 (480 for "do not disturb") and 21.4.24 (486, with which
+other telephones go on ringing), RFC 5079 (433 for callers who hide their number).
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 from .contacts import ContactBook, OnCall
+from .incoming_rules import IncomingRules, is_anonymous
 from .sip.events import CallSnapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The final answer to a caller for whom nothing rings; a call that the owner might have wanted is missed."""
+    """The final answer to a caller for whom nothing rings, or no longer.
+
+    A call that the owner might have wanted is `missed`; a caller who is sent elsewhere learns the `target`.
+    """
 
     code: int
     missed: bool
+    target: str = ""
 
 
 NOT_NOW: Final = Refusal(480, missed=True)
 BLOCKED: Final = Refusal(486, missed=False)
+ANONYMOUS: Final = Refusal(433, missed=False)
+BUSY: Final = Refusal(486, missed=True)
+
+
+def _elsewhere(target: str) -> Refusal:
+    return Refusal(302, missed=False, target=target)
 
 
 class Reception:
     """Decides about calls that come in; the switches are as their entities have restored them."""
 
-    def __init__(self, contacts: ContactBook) -> None:
-        """Let everybody ring whom the phone book does not block."""
+    def __init__(self, contacts: ContactBook, rules: IncomingRules) -> None:
+        """Let everybody ring whom neither the phone book nor a rule turns away."""
         self.do_not_disturb = False
         self.auto_answer = False
         self._contacts = contacts
+        self._rules = rules
 
-    def refusal(self, call: CallSnapshot) -> Refusal | None:
-        """Return how to refuse a call, None where it may ring."""
-        on_call = self._on_call(call)
-        if on_call is OnCall.BLOCK:
+    def refusal(self, call: CallSnapshot, *, busy: bool) -> Refusal | None:
+        """Return how to refuse a call, None where it may ring; `busy` tells whether there is another call."""
+        rules = self._rules
+        contact = self._contacts.by_party(call.remote)
+        if contact is None:
+            if rules.blocks(call.remote):
+                return BLOCKED
+            if rules.block_anonymous and is_anonymous(call.remote):
+                return ANONYMOUS
+        elif contact.on_call is OnCall.BLOCK:
             return BLOCKED
-        return NOT_NOW if self.do_not_disturb and on_call is not OnCall.ALWAYS_RING else None
+        if rules.forward_always:
+            return _elsewhere(rules.forward_always)
+        if self.do_not_disturb and (contact is None or contact.on_call is not OnCall.ALWAYS_RING):
+            return NOT_NOW
+        if busy and not rules.call_waiting:
+            return _elsewhere(rules.forward_busy) if rules.forward_busy else BUSY
+        return None
+
+    def patience(self, *, busy: bool) -> tuple[int, Refusal] | None:
+        """Return after how many seconds of ringing a call is refused, and how; None where it rings to its end."""
+        rules = self._rules
+        forwarded = (rules.forward_after, _elsewhere(rules.forward_no_answer)) if rules.forward_no_answer else None
+        if busy and (forwarded is None or rules.call_waiting_timeout < rules.forward_after):
+            return rules.call_waiting_timeout, BUSY
+        return forwarded
 
     def answers(self, call: CallSnapshot) -> bool:
         """Return whether a call is answered by itself."""

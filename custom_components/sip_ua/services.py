@@ -56,6 +56,7 @@ from .const import (
     SERVICE_HOLD,
     SERVICE_MENU,
     SERVICE_PLAY,
+    SERVICE_REDIRECT,
     SERVICE_RESUME,
     SERVICE_SEND_DTMF,
     SERVICE_SPEAK,
@@ -81,6 +82,7 @@ from .recording_actions import (
     async_start_recording,
     async_stop_recording,
 )
+from .redirecting import REDIRECT_SCHEMA, async_redirect
 from .sip.events import CallSnapshot, CallState
 
 DIGITS = rf"^[{DTMF_KEYS}a-d,]{{1,64}}$"
@@ -129,6 +131,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
         (SERVICE_DIAL, _dial, DIAL_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_ANSWER, _answer, ANSWER_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_HANGUP, _hangup, HANGUP_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_REDIRECT, async_redirect, REDIRECT_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_HOLD, _hold, HOLD_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_RESUME, _resume, HOLD_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_TRANSFER, _transfer, TRANSFER_SCHEMA, SupportsResponse.OPTIONAL),

@@ -125,6 +125,11 @@ class FakePhone:
         self.step(call_id, LadderStep.REJECTED, sent=True, code=code)
         self.end(call_id, CallOutcome.MISSED if missed else CallOutcome.DECLINED, code=code, by=EndedBy.LOCAL)
 
+    def redirect(self, call_id: str, target: str) -> None:
+        self._ask("redirect", call_id, target)
+        self.step(call_id, LadderStep.REJECTED, sent=True, code=302)
+        self.end(call_id, CallOutcome.DECLINED, code=302, by=EndedBy.LOCAL)
+
     async def hangup(self, call_id: str) -> None:
         self._ask("hangup", call_id)
         if call_id not in self.calls:

@@ -36,6 +36,7 @@ async def test_actions_are_there_without_an_account(hass: HomeAssistant) -> None
             "hold",
             "menu",
             "play",
+            "redirect",
             "resume",
             "send_dtmf",
             "speak",

@@ -25,7 +25,10 @@ CALLS: dict[str, Any] = {"refer_policy": "off", "allowed_numbers": ["*"], "mwi":
 async def choose(hass: HomeAssistant, entry: MockConfigEntry, step: str) -> ConfigFlowResult:
     """Open a form of the menu."""
     menu = await hass.config_entries.options.async_init(entry.entry_id)
-    assert (menu["type"], menu["menu_options"]) == (FlowResultType.MENU, ["calls", "voice", "recording", "expert"])
+    assert (menu["type"], menu["menu_options"]) == (
+        FlowResultType.MENU,
+        ["calls", "incoming", "voice", "recording", "expert"],
+    )
     form = await hass.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": step})
     assert (form["type"], form["step_id"]) == (FlowResultType.FORM, step)
     return form

@@ -269,6 +269,39 @@ def test_a_call_that_rings_may_still_be_turned_away_and_no_other() -> None:
         bob.agent.turn_away(bob.incoming.id, 486, link.now, missed=False)
 
 
+@pytest.mark.parametrize("rings", [False, True])
+def test_a_caller_is_sent_elsewhere_before_or_while_it_rings(*, rings: bool) -> None:
+    def redirect(end: AgentEnd, event: object, now: float) -> None:
+        if isinstance(event, IncomingCall) and not rings:
+            end.agent.redirect(event.call.id, "sip:carol@carol.example", now)
+
+    link = Link()
+    bob = join(link, direct_account("bob"), BOB, on_event=redirect)
+    alice = join(link, direct_account("alice"), ALICE, seed=2)
+    alice.dial(BOB_URI)
+    if rings:
+        link.run_until(lambda: bool(link.sent("180", BOB)))
+        bob.agent.redirect(bob.incoming.id, "sip:carol@carol.example", link.now)
+    link.run_until_quiet()
+    answer = parse_message(link.sent("302", BOB)[0].data)
+    assert answer.headers.get_all("Contact") == ["<sip:carol@carol.example>"]
+    assert (bob.ended.code, bob.ended.outcome) == (302, "declined")
+    assert alice.ended.code == 302
+    with pytest.raises(LocalProtocolError):
+        bob.agent.redirect(bob.ended.id, "sip:carol@carol.example", link.now)
+
+
+def test_nobody_is_sent_to_what_is_no_address() -> None:
+    link = Link()
+    bob = join(link, direct_account("bob"), BOB)
+    alice = join(link, direct_account("alice"), ALICE, seed=2)
+    alice.dial(BOB_URI)
+    link.run_until(lambda: bool(link.sent("180", BOB)))
+    with pytest.raises(LocalProtocolError):
+        bob.agent.redirect(bob.incoming.id, "mailto:carol", link.now)
+    assert not link.sent("302", BOB)
+
+
 def test_a_caller_who_gives_up_as_the_call_is_turned_away_hears_of_it_once() -> None:
     def turn_away(end: AgentEnd, event: object, now: float) -> None:
         if isinstance(event, IncomingCall):

@@ -242,6 +242,11 @@ class Phone:
         self._agent.turn_away(call_id, code, self._driver.now, missed=missed)
         self._driver.pump()
 
+    def redirect(self, call_id: str, target: str) -> None:
+        """Send the caller of a call that rings here, or has just come in, to a number or SIP address."""
+        self._agent.redirect(call_id, target, self._driver.now)
+        self._driver.pump()
+
     async def hangup(self, call_id: str) -> None:
         """End a call in whatever state it is."""
         self._agent.hangup(call_id, self._driver.now)

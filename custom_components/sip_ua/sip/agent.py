@@ -308,6 +308,11 @@ class UserAgent:
         self._ringing(call_id).turn_away(code, now, missed=missed)
         self._work(now)
 
+    def redirect(self, call_id: str, target: str, now: float) -> None:
+        """Send the caller of a call that rings here, or has just come in, to a number or address instead of us."""
+        self._ringing(call_id).redirect(target_uri(self._core.account, target), now)
+        self._work(now)
+
     def hangup(self, call_id: str, now: float) -> None:
         """End a call in whatever state it is."""
         self._calls.find(call_id).hangup(now)

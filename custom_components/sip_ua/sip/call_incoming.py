@@ -1,4 +1,4 @@
-"""A call that comes in: ringing, answer, rejection, CANCEL.
+"""A call that comes in: ringing, answer, rejection, redirection, CANCEL.
 
 RFC 3261 sections 8.2, 9.2 (CANCEL), 13.3 (called party), RFC 3262 section 3 (reliable provisional answers), RFC 3326
 (a call that another phone took).
@@ -17,6 +17,7 @@ from .dialog_media import description_of
 from .dialog_peer import DialogPeer
 from .errors import LocalProtocolError, RemoteProtocolError
 from .events import CallDirection, CallOutcome, CallReplaced, EndedBy, IncomingCall, LadderStep, Party
+from .headers import NameAddr
 from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer
 from .outcome import ANSWERED_ELSEWHERE, reason_of
@@ -25,9 +26,10 @@ from .reliable import ReliableAnswers, parse_rack
 from .shown_headers import shown_headers
 from .text import clean_text
 from .transaction import ServerTransaction
-from .uri import SipUri
+from .uri import SipUri, TelUri
 
 _DECLINED_CODES = range(400, 700)
+STATUS_MOVED = 302
 STATUS_BUSY = 486
 STATUS_NOT_NOW = 480
 STATUS_GATEWAY_TIMEOUT = 504
@@ -230,6 +232,15 @@ class ReceivedCall(DialogCall):
             self.step(LadderStep.INVITE, now, sent=False)
         self._refuse(code, CallOutcome.MISSED if missed else CallOutcome.DECLINED, EndedBy.LOCAL, now)
 
+    def redirect(self, target: SipUri | TelUri, now: float) -> None:
+        """Send the caller elsewhere (RFC 3261 section 21.3.3), before or while the call rings."""
+        if self._accepted or self.ended:
+            raise LocalProtocolError("the call does not ring any more")
+        if self.peer is None:
+            self.step(LadderStep.INVITE, now, sent=False)
+        contact = ("Contact", str(NameAddr("", target)))
+        self._refuse(STATUS_MOVED, CallOutcome.DECLINED, EndedBy.LOCAL, now, headers=(contact,))
+
     @override
     def hangup(self, now: float) -> None:
         if self.ended:
@@ -243,8 +254,16 @@ class ReceivedCall(DialogCall):
             self._hang_up_when_acked = True
             self.end(CallOutcome.ANSWERED, now, by=EndedBy.LOCAL)
 
-    def _refuse(self, code: int, outcome: CallOutcome, by: EndedBy, now: float, reason: str = "") -> None:
-        response = self.core.respond(self._invite, code, now, to_tag=self._tag)
+    def _refuse(
+        self,
+        code: int,
+        outcome: CallOutcome,
+        by: EndedBy,
+        now: float,
+        reason: str = "",
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        response = self.core.respond(self._invite, code, now, to_tag=self._tag, headers=headers)
         self.step(LadderStep.REJECTED, now, sent=True, code=code, reason=response.reason)
         self._finish(outcome, now, by=by, code=code, reason=reason or response.reason)
 

@@ -1,0 +1,53 @@
+"""What the owner said of calls that come in: who is turned away, when a second call rings, and where calls go instead.
+
+RFC 5079 (433 for callers who hide their number), RFC 3261 section 21.3.3 (302 sends a caller elsewhere).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from .const import OPTIONS_INCOMING
+from .settings import NumberField, plain_target
+from .sip.events import Party
+
+CALL_WAITING_TIMEOUT: Final = NumberField(default=20, minimum=10, maximum=60, unit="s")
+FORWARD_AFTER: Final = NumberField(default=20, minimum=10, maximum=180, unit="s")
+_ANONYMOUS_DOMAIN: Final = "@anonymous.invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingRules:
+    """The rules of one account; their names are those of the options.
+
+    `forward_*` are numbers or addresses, "" for nowhere; times are in seconds.
+    """
+
+    call_waiting: bool = True
+    call_waiting_timeout: int = CALL_WAITING_TIMEOUT.default or 0
+    block_anonymous: bool = False
+    blocked_numbers: tuple[str, ...] = ()
+    forward_always: str = ""
+    forward_busy: str = ""
+    forward_no_answer: str = ""
+    forward_after: int = FORWARD_AFTER.default or 0
+
+    def blocks(self, caller: Party) -> bool:
+        """Return whether a number is one of those that are blocked."""
+        number = plain_target(caller.number).casefold()
+        return any(fnmatchcase(number, pattern.casefold()) for pattern in self.blocked_numbers)
+
+
+def rules_of(stored: Mapping[str, Any]) -> IncomingRules:
+    """Return the rules that the options of an account hold."""
+    options = stored.get(OPTIONS_INCOMING, {})
+    chosen = {field.name: options[field.name] for field in fields(IncomingRules) if field.name in options}
+    if "blocked_numbers" in chosen:
+        chosen["blocked_numbers"] = tuple(chosen["blocked_numbers"])
+    return IncomingRules(**chosen)
+
+
+def is_anonymous(caller: Party) -> bool:
+    """Return whether a caller hides who it is (RFC 3323 section 4.1.1.3)."""
+    return caller.number.casefold() == "anonymous" or _ANONYMOUS_DOMAIN in caller.uri.casefold()

@@ -1,0 +1,249 @@
+"""Call waiting, blocked and anonymous callers, and where calls go instead of ringing here."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.core import Event, HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.util.hass_dict import HassKey
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+
+from custom_components.sip_ua.sip.errors import LocalProtocolError
+from custom_components.sip_ua.sip.events import CallState, Party
+from custom_components.sip_ua.sip.party import ANONYMOUS
+
+from .conftest import act, contact, make_entry, settle
+from .phone import GRANDMA, NEIGHBOUR, FakePhone, Phones
+
+OVER: HassKey[asyncio.Event] = HassKey("over")
+
+type SetUp = Callable[..., Awaitable[FakePhone]]
+
+DEFAULTS: dict[str, Any] = {
+    "call_waiting": True,
+    "call_waiting_timeout": 20,
+    "block_anonymous": False,
+    "blocked_numbers": [],
+    "forward_after": 20,
+}
+SALES = Party("", "0900123456", "sip:0900123456@fritz.box")
+
+
+@pytest.fixture(name="set_up")
+def set_up_fixture(hass: HomeAssistant, phones: Phones) -> SetUp:
+    """Load an account with rules, and return its telephone."""
+
+    async def set_up(**rules: Any) -> FakePhone:
+        book = [contact("Doctor", "701", on_call="always_ring"), contact("Aunt", "09001")]
+        entry = make_entry(subentries=book, options={"incoming": DEFAULTS | rules} if rules else {})
+        entry.add_to_hass(hass)
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        await hass.async_block_till_done()
+        phones[-1].register()
+        return phones[-1]
+
+    return set_up
+
+
+@pytest.fixture(name="naps", autouse=True)
+def naps_fixture(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return how long somebody waits; the time is over when a test rests."""
+    naps: list[float] = []
+    over = hass.data[OVER] = asyncio.Event()
+    sleep = asyncio.sleep
+
+    async def nap(seconds: float) -> None:
+        if seconds <= 0:
+            await sleep(seconds)
+        else:
+            naps.append(seconds)
+            await over.wait()
+
+    monkeypatch.setattr(asyncio, "sleep", nap)
+    return naps
+
+
+async def rest(hass: HomeAssistant) -> None:
+    """Let the time pass that is waited for."""
+    await settle()
+    hass.data[OVER].set()
+    await settle()
+
+
+async def test_without_rules_everybody_rings_to_the_end(hass: HomeAssistant, set_up: SetUp, naps: list[float]) -> None:
+    phone = await set_up()
+    phone.ring(ANONYMOUS)
+    await rest(hass)
+    assert (phone.did, naps) == ([], [])
+
+
+async def test_a_waiting_call_rings_for_its_time_and_is_missed(
+    hass: HomeAssistant, set_up: SetUp, naps: list[float], call_events: list[Event]
+) -> None:
+    phone = await set_up(call_waiting_timeout=15)
+    phone.enter(phone.ring(), CallState.TALKING)
+    second = phone.ring(NEIGHBOUR)
+    await rest(hass)
+    assert naps == [15]
+    assert phone.did == [("turn_away", second, 486)]
+    assert call_events[-1].data["outcome"] == "missed"
+    assert len(phone.calls) == 1
+
+
+async def test_a_waiting_call_that_is_answered_in_time_stays(
+    hass: HomeAssistant, set_up: SetUp, naps: list[float]
+) -> None:
+    phone = await set_up(call_waiting_timeout=15)
+    phone.enter(phone.ring(), CallState.TALKING)
+    phone.enter(phone.ring(NEIGHBOUR), CallState.TALKING)
+    await rest(hass)
+    assert naps == [15]
+    assert len(phone.calls) == 2
+
+
+async def test_without_call_waiting_the_line_is_busy(hass: HomeAssistant, set_up: SetUp) -> None:
+    phone = await set_up(call_waiting=False)
+    phone.enter(phone.ring(), CallState.TALKING)
+    second = phone.ring(NEIGHBOUR)
+    await rest(hass)
+    assert phone.did == [("turn_away", second, 486)]
+
+
+async def test_a_busy_line_forwards(hass: HomeAssistant, set_up: SetUp) -> None:
+    phone = await set_up(call_waiting=False, forward_busy="612")
+    first = phone.ring()
+    assert first in phone.calls
+    second = phone.ring(NEIGHBOUR)
+    await rest(hass)
+    assert phone.did == [("redirect", second, "612")]
+
+
+@pytest.mark.parametrize(
+    ("caller", "did"), [(SALES, "turn_away"), (GRANDMA, None), (Party("", "09001", "sip:09001@fritz.box"), None)]
+)
+async def test_blocked_numbers_hear_that_it_is_busy_and_contacts_do_not(
+    hass: HomeAssistant, set_up: SetUp, caller: Party, did: str | None
+) -> None:
+    phone = await set_up(blocked_numbers=["0900*"])
+    call_id = phone.ring(caller)
+    await rest(hass)
+    assert phone.did == ([] if did is None else [(did, call_id, 486)])
+
+
+async def test_who_hides_the_number_has_to_show_it(hass: HomeAssistant, set_up: SetUp) -> None:
+    phone = await set_up(block_anonymous=True)
+    phone.ring(GRANDMA)
+    call_id = phone.ring(ANONYMOUS)
+    await rest(hass)
+    assert ("turn_away", call_id, 433) in phone.did
+
+
+async def test_every_call_goes_elsewhere_and_nothing_rings(
+    hass: HomeAssistant, set_up: SetUp, call_events: list[Event]
+) -> None:
+    entries = async_capture_events(hass, "logbook_entry")
+    phone = await set_up(forward_always="612")
+    call_id = phone.ring()
+    await rest(hass)
+    assert phone.did == [("redirect", call_id, "612")]
+    assert "incoming" not in {event.data["type"] for event in call_events}
+    assert [entry.data["message"] for entry in entries] == ["forwarded a call from Grandma (+49301234)"]
+
+
+async def test_a_call_that_cannot_be_forwarded_hears_that_it_is_busy(
+    hass: HomeAssistant, set_up: SetUp, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_phone: FakePhone, _call_id: str, _target: str) -> None:
+        raise LocalProtocolError("a number needs a SIP server")
+
+    monkeypatch.setattr(FakePhone, "redirect", refuse)
+    phone = await set_up(forward_always="612")
+    call_id = phone.ring()
+    await rest(hass)
+    assert phone.did == [("turn_away", call_id, 486)]
+    assert "could not be forwarded to 612" in caplog.text
+
+
+async def test_what_nobody_answers_goes_elsewhere(hass: HomeAssistant, set_up: SetUp, naps: list[float]) -> None:
+    phone = await set_up(forward_no_answer="612", forward_after=30)
+    call_id = phone.ring()
+    await rest(hass)
+    assert naps == [30]
+    assert phone.did == [("redirect", call_id, "612")]
+
+
+@pytest.mark.parametrize(("forward_after", "nap", "did"), [(30, 20, "turn_away"), (10, 10, "redirect")])
+async def test_of_two_times_the_shorter_counts(
+    hass: HomeAssistant, set_up: SetUp, naps: list[float], forward_after: int, nap: int, did: str
+) -> None:
+    phone = await set_up(forward_no_answer="612", forward_after=forward_after)
+    phone.place(NEIGHBOUR)
+    phone.ring()
+    await rest(hass)
+    assert (naps, phone.did[0][0]) == ([nap], did)
+
+
+# The form
+
+
+async def submit(hass: HomeAssistant, entry: MockConfigEntry, **fields: Any) -> ConfigFlowResult:
+    menu = await hass.config_entries.options.async_init(entry.entry_id)
+    form = await hass.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": "incoming"})
+    return await hass.config_entries.options.async_configure(form["flow_id"], DEFAULTS | fields)
+
+
+async def test_rules_apply_when_they_are_submitted(
+    hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry
+) -> None:
+    result = await submit(hass, entry, forward_always=" +49 30 12-34 ", blocked_numbers=["0900 *", " "])
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    stored = entry.options["incoming"]
+    assert (stored["forward_always"], stored["blocked_numbers"]) == ("+49301234", ["0900*"])
+    await hass.async_block_till_done()
+    assert phone.did == [("stop",)]
+    call_id = phones[-1].ring()
+    await rest(hass)
+    assert phones[-1].did == [("redirect", call_id, "+49301234")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "errors"),
+    [
+        ({"blocked_numbers": [str(number) for number in range(65)]}, {"blocked_numbers": "blocked_numbers_too_many"}),
+        ({"blocked_numbers": ["[0-9]"]}, {"blocked_numbers": "blocked_number_invalid"}),
+        ({"forward_always": "611", "forward_no_answer": "612"}, {"forward_always": "forward_overridden"}),
+        ({"forward_busy": "612"}, {"forward_busy": "forward_busy_not_used"}),
+        ({"forward_after": 30}, {"forward_after": "forward_after_not_used"}),
+        ({"forward_no_answer": "612", "forward_after": 60}, {"forward_after": "forward_after_too_long"}),
+        ({"forward_always": "mailto:a@b"}, {"forward_always": "forward_invalid"}),
+        (
+            {"call_waiting": False, "call_waiting_timeout": 30},
+            {"call_waiting_timeout": "call_waiting_timeout_not_used"},
+        ),
+    ],
+)
+async def test_rules_that_contradict_each_other_are_refused(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, fields: dict[str, Any], errors: dict[str, str]
+) -> None:
+    result = await submit(hass, entry, **fields)
+    assert (result["type"], result["errors"]) == (FlowResultType.FORM, errors)
+    assert entry.options == {}
+    assert phone.did == []
+
+
+# The action
+
+
+async def test_an_action_sends_a_ringing_caller_elsewhere(hass: HomeAssistant, set_up: SetUp) -> None:
+    phone = await set_up()
+    call_id = phone.ring()
+    answer = await act(hass, "redirect", number="doctor")
+    assert phone.did == [("redirect", call_id, "701")]
+    assert (answer["call_id"], answer["outcome"], answer["code"]) == (call_id, "declined", 302)
+    with pytest.raises(ServiceValidationError) as error:
+        await act(hass, "redirect", number="612")
+    assert error.value.translation_key == "no_ringing_call"
