@@ -264,6 +264,19 @@ async def test_a_call_that_is_being_dialled_when_the_telephone_stops_begins_no_m
     assert not alice.heard(CallEnded)
 
 
+async def test_a_caller_is_sent_elsewhere_while_it_rings(start: Start) -> None:
+    alice, bob, carol = await start(), await start(), await start()
+    await alice.phone.dial(bob.uri)
+    await eventually(lambda: bob.heard(IncomingCall))
+    (call_id,) = bob.phone.calls
+    bob.phone.redirect(call_id, carol.uri)
+    await eventually(lambda: bob.heard(CallEnded) and alice.heard(CallEnded))
+    (ended,) = bob.heard(CallEnded)
+    assert (ended.call.code, ended.call.outcome) == (302, CallOutcome.DECLINED)
+    with pytest.raises(LocalProtocolError):
+        bob.phone.redirect(call_id, carol.uri)
+
+
 async def test_a_telephone_can_be_started_again(start: Start) -> None:
     alice, bob = await start(), await start()
     await bob.phone.stop()
