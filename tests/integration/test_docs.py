@@ -33,15 +33,18 @@ from custom_components.sip_ua.const import (
 from custom_components.sip_ua.contact_flow import CONTACT_SCHEMA
 from custom_components.sip_ua.escalation import CALL_OUT_SCHEMA
 from custom_components.sip_ua.form import account_schema
+from custom_components.sip_ua.intent import COMMANDS
 from custom_components.sip_ua.line_flow import LINE_SCHEMA
 from custom_components.sip_ua.menu import MENU_SCHEMA
 from custom_components.sip_ua.menu_flow import MENU_FORM
 from custom_components.sip_ua.menu_model import MENU_FIELDS
 from custom_components.sip_ua.options import options_of
 from custom_components.sip_ua.rtp.figures import RtpStatistics
+from custom_components.sip_ua.sentences import parse, understand
 from custom_components.sip_ua.services import DIAL_SCHEMA
 from custom_components.sip_ua.sip.events import CallState, LadderStep, RegistrationFailure
 from custom_components.sip_ua.trigger import TRIGGERS
+from custom_components.sip_ua.voice_language import load_languages
 from tests.documents import PAGES, REPO, examples_of, names_in, rows_of, section_of, steps_of, text_of
 from tests.test_translations import OPTION_FORMS, read
 
@@ -49,6 +52,7 @@ from .phone import FakePhone
 
 INTEGRATION = REPO / "custom_components" / "sip_ua"
 COMMON_FIELDS = {"config_entry_id", "device_id"}
+NO_TEXTS = {"since"}
 EXAMPLES = [(page, example) for page in PAGES for example in examples_of(page)]
 ALL_STEPS = [step for _, example in EXAMPLES for step in steps_of(example)]
 
@@ -63,6 +67,11 @@ def example_named(name: str) -> dict[str, Any]:
     ]
     assert found, f"there is no example {name}"
     return found[0]
+
+
+def is_template(key: str, value: Any) -> bool:
+    """Return whether a value becomes what its field wants only when it is rendered."""
+    return isinstance(value, str) and "{{" in value and key in NO_TEXTS
 
 
 # The forms
@@ -212,7 +221,7 @@ async def test_every_automation_script_and_action_of_the_pages_is_a_right_one(ha
                 assert script.validation_error is None, (page, name)
     for step in ALL_STEPS:
         if (name := step.get("action")) in schemas:
-            schemas[name](dict(step.get("data", {})))
+            schemas[name]({key: value for key, value in step.get("data", {}).items() if not is_template(key, value)})
         else:
             assert not str(name).startswith(f"{DOMAIN}."), name
         if str(step.get("condition")).startswith(f"{DOMAIN}."):
@@ -350,3 +359,17 @@ def test_every_blueprint_has_its_place_on_the_page() -> None:
     folder = REPO / "blueprints" / "automation" / "sip_ua"
     linked = re.findall(r"\]\(\.\./blueprints/automation/sip_ua/(\w+\.yaml)\)", text_of("blueprints.md"))
     assert sorted(linked) == sorted(path.name for path in folder.glob("*.yaml"))
+
+
+def test_the_sentences_of_the_page_mean_what_it_says() -> None:
+    recognizers = parse(load_languages())
+    wanted = ["SipUaCall", "SipUaAnswer", "SipUaHangUp", "SipUaWhoCalled", "SipUaRedial"]
+    rows = rows_of(section_of(text_of("voice.md"), "What can be said"))
+    assert len(rows) == len(wanted) == len(COMMANDS)
+    for row, intent_type in zip(rows, wanted, strict=True):
+        sentences = re.findall(r"\*([^*]+)\*", row[1])
+        assert sentences
+        for sentence in sentences:
+            meaning = understand(recognizers, sentence, "en")
+            assert meaning is not None, sentence
+            assert meaning[:2] == ("en", intent_type), sentence
