@@ -30,7 +30,12 @@ def rows_of(text: str) -> list[list[str]]:
     """Return the cells of the first table in a text, without its head."""
     found = re.search(r"^\|.*\n\|[-| ]+\|\n((?:\|.*\n)*)", text, re.MULTILINE)
     lines = found[1].splitlines() if found else []
-    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    return [cells_of(line) for line in lines]
+
+
+def cells_of(line: str) -> list[str]:
+    """Return the cells of one line of a table."""
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
 def names_in(cell: str) -> list[str]:

@@ -1,11 +1,12 @@
 """The pages for people hang together: links lead somewhere, pages can be found, pictures and commands exist."""
 
+import itertools
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.documents import DOCS, PAGES, REPO, anchors_of, without_code
+from tests.documents import DOCS, PAGES, REPO, anchors_of, cells_of, without_code
 
 README = REPO / "README.md"
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -49,3 +50,17 @@ def test_every_script_that_is_named_exists() -> None:
     text = (DOCS / "contributing.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(scripts/\w+)", text))
     assert {path for path in named if not (REPO / path).exists()} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_table_has_a_blank_line_before_it_and_rows_of_one_width(page: Path) -> None:
+    lines = without_code(page.read_text(encoding="utf-8")).splitlines()
+    wrong = []
+    for number, line in enumerate(lines):
+        if line.startswith("|") and not (number and lines[number - 1].startswith("|")):
+            head = len(cells_of(line))
+            rows = list(itertools.takewhile(lambda row: row.startswith("|"), lines[number:]))
+            wrong += [row for row in rows if len(cells_of(row)) != head]
+            if number and lines[number - 1]:
+                wrong.append(lines[number - 1])
+    assert wrong == []
