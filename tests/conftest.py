@@ -12,12 +12,14 @@ from xdist.workermanage import WorkerController
 
 # Imported before Home Assistant looks for custom integrations, or it finds the test package's own folder.
 import custom_components.sip_ua  # noqa: F401
+from scripts.development.instance import HASS
 from tests.interop.bad_line import namespaces_refused
 
 from .programs import find_program
 
 LOOPBACK = ["127.0.0.1", "127.0.0.2", "::1", "localhost"]
 NAMESPACES, TUNNELS = "namespaces", "tunnels"
+HOME_ASSISTANT = "home-assistant"
 NOT_RUN = pytest.StashKey[dict[str, int]]()
 
 # How long one example takes says more about the machine than about the code.
@@ -28,7 +30,8 @@ settings.load_profile("sip_ua")
 def missing_peers(item: pytest.Item) -> list[str]:
     """Return the peers of a test that this machine lacks; a peer goes by the name of its program.
 
-    "namespaces" and "tunnels" (between them) stand for the right to make some. `SIP_UA_PEERS`, a list with commas,
+    "namespaces" and "tunnels" (between them) stand for the right to make some, "home-assistant" for the newest one with
+    its frontend in an environment of its own (scripts/setup develop). `SIP_UA_PEERS`, a list with commas,
     stands in for what is installed.
     """
     names = [name for marker in item.iter_markers("peer") for name in marker.args]
@@ -41,6 +44,8 @@ def missing_peers(item: pytest.Item) -> list[str]:
 @cache
 def is_there(peer: str) -> bool:
     """Whether this machine has a program, or lets us make network namespaces."""
+    if peer == HOME_ASSISTANT:
+        return HASS.exists()
     if peer == TUNNELS:
         return not namespaces_refused()
     if peer == NAMESPACES:

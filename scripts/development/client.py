@@ -112,7 +112,7 @@ class Client:
 
     async def connect(self) -> None:
         """Open the WebSocket and log in there."""
-        self._socket = await self._session.ws_connect("/api/websocket", heartbeat=30, max_msg_size=0)
+        self._socket = await self._session.ws_connect("/api/websocket", max_msg_size=0)
         await self._socket.receive_json()
         await self._socket.send_json({"type": "auth", "access_token": self.tokens["access_token"]})
         answer = await self._socket.receive_json()

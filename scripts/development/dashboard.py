@@ -43,7 +43,7 @@ def configuration(entities: Mapping[str, str]) -> dict[str, Any]:
                 "max_columns": 3,
                 "sections": [
                     _section("Call", "mdi:phone", *_call(entities)),
-                    _section("Dial", "mdi:dialpad", *(_dial(*number) for number in NUMBERS)),
+                    _section("Dial", "mdi:dialpad", *_contact(entities), *(_dial(*number) for number in NUMBERS)),
                     _section("Account", "mdi:account-voice", *_account(entities)),
                 ],
             }
@@ -64,7 +64,14 @@ def _call(entities: Mapping[str, str]) -> list[dict[str, Any]]:
         _press(entities["button.answer"], "Answer", "mdi:phone", "green"),
         _press(entities["button.hangup"], "Hang up", "mdi:phone-hangup", "red"),
         _tile(entities["sensor.last_call"], "Last call", "mdi:phone-log", wide=True),
+        _tile(entities["media_player.player"], "What is heard in the call", "mdi:speaker", wide=True),
     ]
+
+
+def _contact(entities: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the button of a contact with a speed dial, where there is one."""
+    button = entities.get("button.speed_dial")
+    return [] if button is None else [{"type": "tile", "entity": button, "grid_options": {"columns": "full"}}]
 
 
 def _account(entities: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -87,7 +87,9 @@ class Instance:
                 (self.folder / name).write_text(empty, encoding="utf-8")
         link = self.folder / "custom_components"
         if not link.is_symlink():
-            link.symlink_to(Path("..") / "custom_components", target_is_directory=True)
+            link.symlink_to(
+                (REPO / "custom_components").relative_to(self.folder, walk_up=True), target_is_directory=True
+            )
         write_chime(media / "chime.wav")
         self._write_address()
         self.log.unlink(missing_ok=True)

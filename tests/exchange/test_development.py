@@ -118,6 +118,7 @@ def test_every_dial_button_of_the_dashboard_reaches_an_extension() -> None:
 def test_the_dashboard_has_dial_answer_and_hang_up_buttons() -> None:
     keys = ("call_state", "remote_name", "remote_number", "last_call", "registration", "registration_expires")
     entities = {f"sensor.{key}": f"sensor.{key}" for key in (*keys, "last_answer")}
+    entities["media_player.player"] = "media_player.player"
     entities |= {"button.answer": "button.answer", "button.hangup": "button.hangup"}
 
     (view,) = configuration(entities)["views"]
