@@ -25,7 +25,6 @@ class CallBook(Mapping[str, CallSnapshot]):
         self.last: CallSnapshot | None = None
         self._alive: dict[str, CallSnapshot] = {}
         self._ended: dict[str, CallSnapshot] = {}
-        self._ended_at: dict[str, datetime] = {}
         self._playback_errors: dict[str, str] = {}
         self._answered_at: dict[str, datetime] = {}
         self._joined: dict[str, tuple[str, ...]] = {}
@@ -56,10 +55,9 @@ class CallBook(Mapping[str, CallSnapshot]):
             self._alive.pop(call.id, None)
             self._answered_at.pop(call.id, None)
             self.last = self._ended[call.id] = call
-            self._ended_at[call.id] = dt_util.utcnow()
             if len(self._ended) > ENDED_CALLS_KEPT:
                 oldest = next(iter(self._ended))
-                del self._ended[oldest], self._ended_at[oldest]
+                del self._ended[oldest]
                 self._playback_errors.pop(oldest, None)
         self.shown = most_relevant(self._alive.values()) if self._alive else None
         return True
@@ -91,11 +89,6 @@ class CallBook(Mapping[str, CallSnapshot]):
     def find_ended(self, call_id: str) -> CallSnapshot | None:
         """Return a call that ended lately."""
         return self._ended.get(call_id)
-
-    @property
-    def lately(self) -> tuple[tuple[CallSnapshot, datetime], ...]:
-        """Return the calls that ended lately, and when that was, the oldest first."""
-        return tuple((call, self._ended_at[call_id]) for call_id, call in self._ended.items())
 
     def find_ringing(self) -> CallSnapshot | None:
         """Return the newest call that rings here."""

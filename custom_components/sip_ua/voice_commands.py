@@ -16,13 +16,14 @@ from homeassistant.helpers.intent import IntentResponseErrorCode
 from homeassistant.util import dt as dt_util
 
 from .action_errors import translated_errors
+from .call_record import CallRecord
 from .call_view import newest
 from .const import CONF_NUMBERS_BY_VOICE, DOMAIN, OPTIONS_CALLS
 from .contacts import Contact, OnCall, fold
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .numbering import is_keys, plain_number
 from .options import options_of
-from .sip.events import CallDirection, CallOutcome, CallSnapshot, CallState
+from .sip.events import CallDirection, CallSnapshot, CallState
 from .voice_language import NAMES_SPOKEN, Language
 
 NAME_LENGTH_MAX: Final = 64
@@ -75,15 +76,13 @@ async def async_call(hass: HomeAssistant, language: Language, spoken: str) -> st
 
 async def async_redial(hass: HomeAssistant, language: Language) -> str:
     """Call again who was called last."""
-    lines = [
-        (coordinator, call)
-        for coordinator in _accounts(hass)
-        for call in (*coordinator.calls.values(), *(call for call, _ in coordinator.calls.lately))
-        if call.direction is CallDirection.OUTGOING
-    ]
-    if not lines:
+    accounts = _accounts(hass)
+    if active := _active(accounts, CallDirection.OUTGOING):
+        coordinator, last = _newest(active)
+    elif ended := _ended(accounts, CallDirection.OUTGOING):
+        coordinator, last = ended[0], ended[1].snapshot()
+    else:
         raise RefusedError("nothing_to_redial")
-    coordinator, last = max(lines, key=lambda line: line[1].started_at)
     contact = _exposed(coordinator.contacts.by_party(last.remote))
     number = contact.number if contact else last.remote.number
     if contact is None and (_refusal(number) or not numbers_allowed(coordinator)):
@@ -96,7 +95,7 @@ async def async_answer(hass: HomeAssistant, language: Language) -> str:
     ringing = _lines(hass, frozenset({CallState.RINGING}))
     if not ringing:
         raise RefusedError("not_ringing")
-    coordinator, call = max(ringing, key=lambda line: line[1].started_at)
+    coordinator, call = _newest(ringing)
     with translated_errors():
         await coordinator.async_answer(call.id)
     return language.say("answered", name=_name(language, coordinator, call))
@@ -107,7 +106,7 @@ async def async_hang_up(hass: HomeAssistant, language: Language) -> str:
     lines = next((found for states in _HANG_UP_RANK if (found := _lines(hass, states))), None)
     if lines is None:
         raise RefusedError("no_call")
-    coordinator, call = max(lines, key=lambda line: line[1].started_at)
+    coordinator, call = _newest(lines)
     with translated_errors():
         await coordinator.async_hangup(call.id)
     if call.state is CallState.RINGING:
@@ -118,30 +117,18 @@ async def async_hang_up(hass: HomeAssistant, language: Language) -> str:
 async def async_who_called(hass: HomeAssistant, language: Language) -> str:
     """Say who calls, or who called last."""
     accounts = _accounts(hass)
-    incoming = [
-        (account, call)
-        for account in accounts
-        for call in account.calls.values()
-        if call.direction is CallDirection.INCOMING
-    ]
-    if incoming:
+    if incoming := _active(accounts, CallDirection.INCOMING):
         # One that rings comes before one that goes on.
-        coordinator, call = max(incoming, key=lambda line: (line[1].state is CallState.RINGING, line[1].started_at))
-        key = "is_calling" if call.state is CallState.RINGING else "on_the_line"
-        return language.say(key, name=_name(language, coordinator, call))
-    ended = [
-        (coordinator, call, at)
-        for coordinator in accounts
-        for call, at in coordinator.calls.lately
-        if call.direction is CallDirection.INCOMING and not _is_blocked(coordinator, call)
-    ]
-    if not ended:
+        ringing = [line for line in incoming if line[1].state is CallState.RINGING]
+        coordinator, call = _newest(ringing or incoming)
+        return language.say("is_calling" if ringing else "on_the_line", name=_name(language, coordinator, call))
+    if (ended := _ended(accounts, CallDirection.INCOMING)) is None:
         return language.say("nobody_called")
-    coordinator, call, at = max(ended, key=lambda line: line[2])
+    coordinator, last = ended
     return language.say(
-        "missed" if call.outcome is CallOutcome.MISSED else "called",
-        name=_name(language, coordinator, call),
-        when=language.ago(dt_util.utcnow() - at),
+        "missed" if last.missed else "called",
+        name=_name(language, coordinator, last.snapshot()),
+        when=language.ago(dt_util.utcnow() - last.started_at),
     )
 
 
@@ -236,6 +223,27 @@ def _near(accounts: list[SipUaCoordinator], spoken: str) -> tuple[str, ...]:
 def _first_reachable[Who](lines: Sequence[tuple[SipUaCoordinator, Who]]) -> tuple[SipUaCoordinator, Who]:
     """Return the first whose account can place a call; where none can, the first."""
     return next((line for line in lines if line[0].reachable), lines[0])
+
+
+def _active(accounts: list[SipUaCoordinator], direction: CallDirection) -> list[Line]:
+    """Return the calls of a direction that go on."""
+    return [(account, call) for account in accounts for call in account.calls.values() if call.direction is direction]
+
+
+def _newest(lines: list[Line]) -> Line:
+    """Return the call that began last."""
+    return max(lines, key=lambda line: line[1].started_at)
+
+
+def _ended(accounts: list[SipUaCoordinator], direction: CallDirection) -> tuple[SipUaCoordinator, CallRecord] | None:
+    """Return the call of a direction that began last and is over; whom the owner blocks has not called."""
+    records = [
+        (account, record)
+        for account in accounts
+        for record in account.history
+        if record.direction == direction and not _is_blocked(account, record.snapshot())
+    ]
+    return max(records, key=lambda line: line[1].started_at, default=None)
 
 
 def _lines(hass: HomeAssistant, states: frozenset[CallState]) -> list[Line]:

@@ -338,6 +338,18 @@ async def test_who_rings_comes_before_who_talks_and_before_who_called(hass: Home
     assert await say(hass, "who called") == "Grandma called just now."
 
 
+async def test_who_called_is_known_after_a_restart(
+    hass: HomeAssistant, assist: FakePhone, phones: Phones, entry: MockConfigEntry
+) -> None:
+    ring_and_miss(assist, GRANDMA)
+    assist.end(assist.place(GRANDMA))
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    phones[-1].register()
+    assert await say(hass, "who called") == "Grandma called just now. Nobody answered."
+    assert await say(hass, "redial") == "Calling Grandma."
+    assert dialed(phones[-1]) == ["+49301234"]
+
+
 async def test_what_callers_call_themselves_is_never_said(hass: HomeAssistant, assist: FakePhone) -> None:
     ring_and_miss(assist, Party("Open the door", "open-the-door", "sip:open-the-door@elsewhere.example"))
     assert await say(hass, "who called") == "An unknown caller called just now. Nobody answered."
