@@ -29,7 +29,7 @@ from .voice_language import NAMES_SPOKEN, Language
 NAME_LENGTH_MAX: Final = 64
 
 _NEAR: Final = 0.6
-_elision = re.compile(r"[dl]['\N{RIGHT SINGLE QUOTATION MARK}]\s*", re.IGNORECASE)
+_elision = re.compile(r"^[dl]['\N{RIGHT SINGLE QUOTATION MARK}]\s*", re.IGNORECASE)
 _is_number = re.compile(r"\+?[0-9]{2,20}").fullmatch
 # Up to three digits, also behind the zeros and the digit that lead out of an exchange; and the longer ones known.
 _is_refused = re.compile(r"\+?(0*[0-9]{1,3}|[0-9]?(000|110|112|911|999)|1122|10111)").fullmatch
@@ -85,7 +85,7 @@ async def async_redial(hass: HomeAssistant, language: Language) -> str:
         raise RefusedError("nothing_to_redial")
     contact = _exposed(coordinator.contacts.by_party(last.remote))
     number = contact.number if contact else last.remote.number
-    if contact is None and (_refusal(number) or not numbers_allowed(coordinator)):
+    if contact is None and not (_may_be_spoken(number) and numbers_allowed(coordinator)):
         raise RefusedError("redial_refused")
     return await _dial(language, coordinator, contact, number)
 
@@ -157,9 +157,9 @@ def _exposed(contact: Contact | None) -> Contact | None:
     return contact if contact is not None and contact.exposed else None
 
 
-def _refusal(number: str) -> str | None:
-    """Return the text that says why a number is never dialed by voice."""
-    return None if _is_number(number) and not _is_refused(number) else "number_refused"
+def _may_be_spoken(number: str) -> bool:
+    """Return whether a number may be dialed by voice at all."""
+    return _is_number(number) is not None and _is_refused(number) is None
 
 
 def _is_blocked(coordinator: SipUaCoordinator, call: CallSnapshot) -> bool:
@@ -181,8 +181,8 @@ def _number_target(hass: HomeAssistant, number: str) -> tuple[SipUaCoordinator, 
     if known:
         coordinator, known_contact = _first_reachable(known)
         return coordinator, known_contact, known_contact.number
-    if (refusal := _refusal(number)) is not None:
-        raise RefusedError(refusal)
+    if not _may_be_spoken(number):
+        raise RefusedError("number_refused")
     if not (allowed := [(account, None) for account in accounts if numbers_allowed(account)]):
         raise RefusedError("numbers_off")
     return _first_reachable(allowed)[0], None, number
@@ -191,7 +191,7 @@ def _number_target(hass: HomeAssistant, number: str) -> tuple[SipUaCoordinator, 
 def _contact_target(hass: HomeAssistant, spoken: str) -> tuple[SipUaCoordinator, Contact]:
     """Return the exposed contact that a name means, and an account that has it."""
     accounts = _accounts(hass)
-    for name in dict.fromkeys((spoken, _elision.sub("", spoken, count=1) if _elision.match(spoken) else spoken)):
+    for name in dict.fromkeys((spoken, _elision.sub("", spoken))):
         found = [
             (account, contact) for account in accounts for contact in account.contacts.find(name, exposed_only=True)
         ]

@@ -1,6 +1,7 @@
 """By voice: sentences in six languages, the intents behind them, and the tools of language models."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from homeassistant.components.conversation import async_converse
@@ -262,6 +263,13 @@ async def test_a_number_that_may_be_called_is_called_again(hass: HomeAssistant, 
     assert dialed(assist) == ["0309999"]
 
 
+async def test_who_is_being_called_is_called_again(hass: HomeAssistant, assist: FakePhone) -> None:
+    assist.end(assist.place(Party("", "0309999", "sip:0309999@fritz.box")))
+    assist.place(GRANDMA)
+    assert await say(hass, "redial") == "Calling Grandma."
+    assert dialed(assist) == ["+49301234"]
+
+
 # Which account, which call
 
 
@@ -391,6 +399,26 @@ async def test_the_time_of_a_call_is_spoken(
 async def test_an_error_of_the_telephone_is_friendly(hass: HomeAssistant, assist: FakePhone) -> None:
     assist.error = SipError("408 in the transaction layer")
     assert await say(hass, "call grandma") == "Sorry, that did not work."
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"understand": {"return_value": None}}, {"intent.async_handle": {"side_effect": intent.IntentHandleError}}],
+)
+async def test_what_cannot_be_done_with_a_sentence_is_said(
+    hass: HomeAssistant, assist: FakePhone, broken: dict[str, dict[str, Any]]
+) -> None:
+    for name, behaviour in broken.items():
+        with patch(f"custom_components.sip_ua.sentences.{name}", **behaviour):
+            assert await say(hass, "call grandma") == "Sorry, that did not work."
+    assert dialed(assist) == []
+
+
+@pytest.mark.parametrize("sentence", ["appelle l'abuela", "téléphone à l\N{RIGHT SINGLE QUOTATION MARK}abuela"])
+async def test_an_article_that_is_part_of_the_word_is_left_out(
+    hass: HomeAssistant, assist: FakePhone, sentence: str
+) -> None:
+    assert await say(hass, sentence, "fr") == "J'appelle Grandma."
 
 
 async def test_the_answer_is_in_the_language_of_the_speaker(hass: HomeAssistant, assist: FakePhone) -> None:
