@@ -69,11 +69,10 @@ class CallBook(Mapping[str, CallSnapshot]):
             self._joined[call_id] = others
         return others != before
 
-    def recall(self, ended: Iterable[tuple[CallSnapshot, datetime]]) -> None:
-        """Begin with calls of before that are over, and when that was, the oldest first."""
-        for call, ended_at in tuple(ended)[-ENDED_CALLS_KEPT:]:
+    def recall(self, ended: Iterable[CallSnapshot]) -> None:
+        """Begin with calls of before that are over, the oldest first."""
+        for call in tuple(ended)[-ENDED_CALLS_KEPT:]:
             self.last = self._ended[call.id] = call
-            self._ended_at[call.id] = ended_at
 
     def note_playback_error(self, call_id: str, error: str) -> None:
         """Remember why a sound of a call was not heard."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Self
 
 import voluptuous as vol
@@ -121,9 +121,9 @@ class CallRecord:
         return replace(self, quality={key: figures.get(key) for key in QUALITY})
 
     @property
-    def ended_at(self) -> datetime:
-        """Return when the call was over, as far as its durations tell."""
-        return self.started_at + timedelta(seconds=(self.ring_duration or 0.0) + (self.talk_duration or 0.0))
+    def remote(self) -> Party:
+        """Return the other side."""
+        return Party(self.name, self.number, self.uri)
 
     def snapshot(self, now: float, today: datetime) -> CallSnapshot:
         """Return the call as it was told at its end, on the clock that reads `now` at the time of day `today`."""
@@ -135,7 +135,7 @@ class CallRecord:
             sip_call_id=self.sip_call_id,
             direction=CallDirection(self.direction),
             state=CallState.ENDED,
-            remote=Party(self.name, self.number, self.uri),
+            remote=self.remote,
             called=self.called,
             started_at=started_at,
             ringing_at=None if rung is None else started_at,

@@ -173,7 +173,7 @@ class SipUaCoordinator:
         """Bring back the calls of before, which people ask for and want to repeat."""
         await self.history.async_load()
         now, today = self.hass.loop.time(), dt_util.utcnow()
-        self.calls.recall((record.snapshot(now, today), record.ended_at) for record in reversed(list(self.history)))
+        self.calls.recall(record.snapshot(now, today) for record in reversed(list(self.history)))
         if (last := self.history.last) is not None and last.quality is not None:
             self.last_statistics = (last.call_id, dict(last.quality))
 

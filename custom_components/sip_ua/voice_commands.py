@@ -23,7 +23,7 @@ from .contacts import Contact, OnCall, fold
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .numbering import is_keys, plain_number
 from .options import options_of
-from .sip.events import CallDirection, CallSnapshot, CallState
+from .sip.events import CallDirection, CallSnapshot, CallState, Party
 from .voice_language import NAMES_SPOKEN, Language
 
 NAME_LENGTH_MAX: Final = 64
@@ -78,13 +78,15 @@ async def async_redial(hass: HomeAssistant, language: Language) -> str:
     """Call again who was called last."""
     accounts = _accounts(hass)
     if active := _active(accounts, CallDirection.OUTGOING):
-        coordinator, last = _newest(active)
+        coordinator, call = _newest(active)
+        remote = call.remote
     elif ended := _ended(accounts, CallDirection.OUTGOING):
-        coordinator, last = ended[0], ended[1].snapshot()
+        coordinator, record = ended
+        remote = record.remote
     else:
         raise RefusedError("nothing_to_redial")
-    contact = _exposed(coordinator.contacts.by_party(last.remote))
-    number = contact.number if contact else last.remote.number
+    contact = _exposed(coordinator.contacts.by_party(remote))
+    number = contact.number if contact else remote.number
     if contact is None and not (_may_be_spoken(number) and numbers_allowed(coordinator)):
         raise RefusedError("redial_refused")
     return await _dial(language, coordinator, contact, number)
@@ -98,7 +100,7 @@ async def async_answer(hass: HomeAssistant, language: Language) -> str:
     coordinator, call = _newest(ringing)
     with translated_errors():
         await coordinator.async_answer(call.id)
-    return language.say("answered", name=_name(language, coordinator, call))
+    return language.say("answered", name=_name(language, coordinator, call.remote))
 
 
 async def async_hang_up(hass: HomeAssistant, language: Language) -> str:
@@ -110,7 +112,7 @@ async def async_hang_up(hass: HomeAssistant, language: Language) -> str:
     with translated_errors():
         await coordinator.async_hangup(call.id)
     if call.state is CallState.RINGING:
-        return language.say("declined", name=_name(language, coordinator, call))
+        return language.say("declined", name=_name(language, coordinator, call.remote))
     return language.say("hung_up")
 
 
@@ -121,13 +123,13 @@ async def async_who_called(hass: HomeAssistant, language: Language) -> str:
         # One that rings comes before one that goes on.
         ringing = [line for line in incoming if line[1].state is CallState.RINGING]
         coordinator, call = _newest(ringing or incoming)
-        return language.say("is_calling" if ringing else "on_the_line", name=_name(language, coordinator, call))
+        return language.say("is_calling" if ringing else "on_the_line", name=_name(language, coordinator, call.remote))
     if (ended := _ended(accounts, CallDirection.INCOMING)) is None:
         return language.say("nobody_called")
     coordinator, last = ended
     return language.say(
         "missed" if last.missed else "called",
-        name=_name(language, coordinator, last.snapshot()),
+        name=_name(language, coordinator, last.remote),
         when=language.ago(dt_util.utcnow() - last.started_at),
     )
 
@@ -162,8 +164,8 @@ def _may_be_spoken(number: str) -> bool:
     return _is_number(number) is not None and _is_refused(number) is None
 
 
-def _is_blocked(coordinator: SipUaCoordinator, call: CallSnapshot) -> bool:
-    contact = coordinator.contacts.by_party(call.remote)
+def _is_blocked(coordinator: SipUaCoordinator, remote: Party) -> bool:
+    contact = coordinator.contacts.by_party(remote)
     return contact is not None and contact.on_call is OnCall.BLOCK
 
 
@@ -241,7 +243,7 @@ def _ended(accounts: list[SipUaCoordinator], direction: CallDirection) -> tuple[
         (account, record)
         for account in accounts
         for record in account.history
-        if record.direction == direction and not _is_blocked(account, record.snapshot())
+        if record.direction == direction and not _is_blocked(account, record.remote)
     ]
     return max(records, key=lambda line: line[1].started_at, default=None)
 
@@ -267,15 +269,15 @@ async def _dial(language: Language, coordinator: SipUaCoordinator, contact: Cont
     return language.say("calling", name=contact.name if contact else _spelled(number))
 
 
-def _name(language: Language, coordinator: SipUaCoordinator, call: CallSnapshot) -> str:
+def _name(language: Language, coordinator: SipUaCoordinator, remote: Party) -> str:
     """Return who the other side of a call is.
 
     Never what a caller calls himself: everybody can choose that, and a language model would read it.
     """
-    contact = coordinator.contacts.by_party(call.remote)
+    contact = coordinator.contacts.by_party(remote)
     if contact is not None:
         return contact.name if contact.exposed else language.word("unnamed_contact")
-    number = plain_number(call.remote.number)
+    number = plain_number(remote.number)
     return _spelled(number) if _is_number(number) else language.word("unknown_caller")
 
 
