@@ -1,7 +1,7 @@
 """The coordinator of one account: its phone's events become state, entity updates and bus events at once.
 
 Nothing is polled and nothing is queued. An event of the phone reaches every listener in the loop iteration
-in which its datagram arrived, the entity that shows the call's state first.
+in which its datagram arrived: first the entity that shows the call's state, then the caller, who hears that it rings.
 """
 
 import asyncio

@@ -87,7 +87,7 @@ class CallRecordings:
     @property
     def calls(self) -> tuple[str, ...]:
         """Return the ids of the calls that are being recorded."""
-        return tuple(call_id for call_id in self._active if call_id in self._running)
+        return tuple([call_id for call_id in self._active if call_id in self._running])
 
     @property
     def begun(self) -> tuple[str, ...]:

@@ -99,7 +99,10 @@ class Transports:
 
     @property
     def waited(self) -> float | None:
-        """Seconds that the message waited to be read which is being delivered; None for one of a connection."""
+        """Seconds that the message waited to be read which is being delivered.
+
+        None for one of a connection, and for the first of those that were read together.
+        """
         return self._waited
 
     def send(self, address: Address, data: bytes) -> None:

@@ -86,8 +86,8 @@ class UdpSocket:
         self._view = memoryview(self._buffer)
         self._closed = False
         self.dropped = 0
-        self.waited = 0.0
-        """Seconds that the datagram waited which is being delivered, 0 where the system does not tell."""
+        self.waited: float | None = None
+        """Seconds that the datagram waited which is being delivered; None for the first of those read together."""
         _mark(bound, socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         if bound.family == socket.AF_INET:
             _mark(bound, socket.IPPROTO_IP, _IP_RECVERR, 1)
@@ -127,11 +127,17 @@ class UdpSocket:
             self._socket.close()
 
     def _readable(self) -> None:
-        for _ in range(BATCH):
+        for place in range(BATCH):
             if self._closed:
                 return
             try:
-                size, told, _flags, source = self._socket.recvmsg_into((self._buffer,), _TIMESTAMP_SPACE)
+                # The first is read the shortest way: while messages are too many, there are others behind it.
+                if place:
+                    size, told, _flags, source = self._socket.recvmsg_into((self._buffer,), _TIMESTAMP_SPACE)
+                    self.waited = seconds_waited(told)
+                else:
+                    size, source = self._socket.recvfrom_into(self._buffer)
+                    self.waited = None
             except BlockingIOError:
                 self._take_errors()
                 return
@@ -139,7 +145,6 @@ class UdpSocket:
                 if not self._take_errors():
                     return
             else:
-                self.waited = seconds_waited(told)
                 self._received(bytes(self._view[:size]), source[0], source[1])
 
     def _take_errors(self) -> bool:

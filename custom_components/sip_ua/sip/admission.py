@@ -17,7 +17,7 @@ from .message import Request
 from .rate_limit import RateLimit
 from .subscription import Subscription
 from .subscriptions import Subscriptions
-from .transaction import Terms
+from .transaction_server import ANY_TERMS, Terms
 
 STRANGER_RATE: Final = 50.0
 STRANGER_BURST: Final = 100
@@ -76,9 +76,25 @@ class Admission:
         self.counters.strangers += 1
         return False
 
-    def admits(self, request: Request, source: Address, now: float) -> bool:
-        """Whether to deal with a request: the server's all, of a dialog's far end and of anybody else a few."""
+    def terms(self, request: Request, source: Address, size: int, now: float) -> Terms | None:
+        """Return the terms on which to take in a request of `size` octets, None where it is not dealt with."""
         dialog, is_server = self._dialog(request), self._core.is_server(source)
+        if not self._admits(request, source, dialog, now, is_server=is_server):
+            return None
+        unlimited = is_server or dialog is not None or source.transport is not Transport.UDP
+        no_calls = request.method == "INVITE" and self._core.overload.refuses(request.call_id, now)
+        return ANY_TERMS if unlimited and not no_calls else Terms(None if unlimited else ALLOWANCE * size, no_calls)
+
+    def _admits(
+        self,
+        request: Request,
+        source: Address,
+        dialog: DialogCall | Subscription | None,
+        now: float,
+        *,
+        is_server: bool,
+    ) -> bool:
+        """Whether to deal with a request: the server's all, of a dialog's far end and of anybody else a few."""
         if dialog is not None and dialog.takes_from(source):
             return is_server or self._is_moderate(dialog, now)
         if dialog is None and is_server:
@@ -101,13 +117,6 @@ class Admission:
         allowed = limit.allow(now)
         self.counters.limited += not allowed
         return allowed
-
-    def terms(self, request: Request, source: Address, size: int, now: float) -> Terms:
-        """Return the terms on which to take in a request of `size` octets."""
-        proven = source.transport is not Transport.UDP or self._core.is_server(source)
-        unlimited = proven or self._dialog(request) is not None
-        no_calls = request.method == "INVITE" and self._core.overload.refuses(request.call_id, now)
-        return Terms(None if unlimited else ALLOWANCE * size, no_calls)
 
     def _dialog(self, request: Request) -> DialogCall | Subscription | None:
         key = request.call_id, request.to.tag or ""

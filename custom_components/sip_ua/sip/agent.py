@@ -163,8 +163,8 @@ class UserAgent:
             message = parse_message(data)
             if not isinstance(message, Request):
                 core.layer.receive(message, source, now)
-            elif admission.admits(message, source, now):
-                core.layer.receive(message, source, now, admission.terms(message, source, len(data), now))
+            elif (terms := admission.terms(message, source, len(data), now)) is not None:
+                core.layer.receive(message, source, now, terms)
         except MessageError as error:
             admission.counters.malformed += 1
             if admission.knows(source) and error.request is not None and self._malformed_limit.allow(now):

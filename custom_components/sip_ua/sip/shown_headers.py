@@ -38,9 +38,9 @@ def shown_headers(request: Request, *, private: bool) -> tuple[tuple[str, str], 
     """Return the names and texts of what people are shown; `private` is a caller whom nobody may know."""
     names = SHOWN_HEADERS - _OF_THE_CALLER if private else SHOWN_HEADERS
     found = [(name, value) for name, value in request.headers if name in names]
-    if any(name in _OF_THE_WAY for name, _ in found):
+    if not _OF_THE_WAY.isdisjoint(request.headers.first_values()):
         found = _without_hidden(request, found, private=private)
-    return tuple((name, clean_text(value)) for name, value in found[:MAX_SHOWN_HEADERS])
+    return tuple([(name, clean_text(value)) for name, value in found[:MAX_SHOWN_HEADERS]])
 
 
 def _without_hidden(request: Request, found: list[tuple[str, str]], *, private: bool) -> list[tuple[str, str]]:
