@@ -242,6 +242,27 @@ def test_hold_and_resume_change_the_direction_on_both_sides(pair: Pair) -> None:
     assert pair.bob.agent.calls[bobs].state is CallState.TALKING
 
 
+@pytest.mark.parametrize("first", ["alice", "bob"])
+def test_both_hold_and_whoever_comes_back_first_waits_for_the_other(pair: Pair, first: str) -> None:
+    alices, bobs = pair.talk()
+    calls = {"alice": (pair.alice, alices), "bob": (pair.bob, bobs)}
+
+    def do(name: str, who: str) -> list[CallState]:
+        home, call_id = calls[who]
+        home.command(name, call_id)
+        pair.link.run_for(3)
+        return [home.agent.calls[call_id].state for home, call_id in (calls[first], calls[second])]
+
+    second = "bob" if first == "alice" else "alice"
+    assert do("hold", "alice") == [CallState.HELD, CallState.REMOTE_HELD][:: 1 if first == "alice" else -1]
+    assert do("hold", "bob") == [CallState.HELD, CallState.HELD]
+    assert sum(b"a=inactive" in passage.data for passage in pair.link.transcript) == 2, "an offer and its answer"
+    assert do("resume", first) == [CallState.REMOTE_HELD, CallState.HELD]
+    assert do("resume", second) == [CallState.TALKING, CallState.TALKING]
+    assert pair.alice.voice is not None
+    assert pair.alice.voice.direction is MediaDirection.SENDRECV
+
+
 def test_glare_is_resolved_by_waiting(pair: Pair) -> None:
     alices, bobs = pair.talk()
     pair.alice.command("hold", alices)

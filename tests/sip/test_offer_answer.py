@@ -452,6 +452,44 @@ def test_a_call_on_hold_by_us_stays_on_hold_when_the_peer_offers_anew() -> None:
     assert media.held
 
 
+def test_a_hold_while_held_is_inactive_and_each_side_comes_back_for_itself() -> None:
+    ours, theirs = connected()
+    theirs.receive_answer(ours.receive_offer(theirs.create_offer(MediaDirection.SENDONLY))[0])
+    offer = ours.create_offer(MediaDirection.SENDONLY)
+    assert directions(offer) == ["inactive"]
+    answer, media = theirs.receive_offer(offer)
+    assert directions(answer) == ["inactive"]
+    assert media.held
+    media = ours.receive_answer(answer)
+    assert (media.direction, media.held) == (MediaDirection.INACTIVE, True)
+    assert {ours.direction, theirs.direction} == {MediaDirection.SENDONLY}
+    offer = ours.create_offer(MediaDirection.SENDRECV)
+    assert directions(offer) == ["recvonly"]
+    answer, media = theirs.receive_offer(offer)
+    assert directions(answer) == ["sendonly"]
+    assert not media.held
+    media = ours.receive_answer(answer)
+    assert (media.direction, media.held) == (MediaDirection.RECVONLY, True)
+    assert ours.direction is MediaDirection.SENDRECV
+    answer, media = ours.receive_offer(theirs.create_offer(MediaDirection.SENDRECV))
+    assert directions(answer) == ["sendrecv"]
+    assert (media.direction, media.held) == (MediaDirection.SENDRECV, False)
+
+
+def test_whoever_holds_us_and_asks_for_an_offer_gets_it_in_full() -> None:
+    ours, theirs = connected()
+    theirs.receive_answer(ours.receive_offer(theirs.create_offer(MediaDirection.SENDONLY))[0])
+    assert directions(ours.create_offer()) == ["sendrecv"]
+
+
+def test_an_answer_gives_no_more_than_was_offered_to_whoever_holds_us() -> None:
+    ours, theirs = connected()
+    theirs.receive_answer(ours.receive_offer(theirs.create_offer(MediaDirection.SENDONLY))[0])
+    ours.create_offer(MediaDirection.SENDONLY)
+    media = ours.receive_answer(describe("m=audio 6000 RTP/AVP 8", "a=sendrecv"))
+    assert media.direction is MediaDirection.INACTIVE
+
+
 def test_an_offer_without_a_direction_keeps_the_hold() -> None:
     ours, theirs = connected()
     ours.receive_answer(theirs.receive_offer(ours.create_offer(MediaDirection.SENDONLY))[0])

@@ -111,8 +111,9 @@ class NegotiatedMedia:
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    """An offer of ours that waits for its answer."""
+    """An offer of ours that waits for its answer: what we want, and what of that was offered."""
 
+    wanted: MediaDirection
     direction: MediaDirection
     codecs: tuple[Codec, ...]
     events: tuple[Codec, ...]
@@ -147,7 +148,7 @@ class OfferAnswer:
 
     @property
     def direction(self) -> MediaDirection:
-        """What we want, as last agreed: `sendonly` or `inactive` while we hold the call."""
+        """What we want, as last agreed: `sendonly` while we hold the call, whether or not the peer holds it, too."""
         return self._direction
 
     @property
@@ -165,8 +166,10 @@ class OfferAnswer:
         return copy(self)
 
     def create_offer(self, direction: MediaDirection | None = None, rules: KeyRules | None = None) -> bytes:
-        """Write an offer; `direction` None keeps what we want by now, and `rules` None those of before.
+        """Write an offer of what we want by now in full, or of the wanted `direction`; `rules` None keeps the old ones.
 
+        Of a `direction`, nothing is offered to send to a peer that holds us: hold becomes `inactive`, resume `recvonly`
+        (RFC 3264 section 8.4). Who asks for an offer gets it in full, for that may be how it comes back.
         Raises LocalProtocolError while another offer of ours waits for its answer, and NegotiationError where voice
         must be encrypted and no key may be named.
         """
@@ -175,14 +178,15 @@ class OfferAnswer:
         rules = rules or self.rules
         rules.check()
         self.rules = rules
-        if direction is None:
-            direction = self._direction
+        wanted = direction or self._direction
+        held = direction is not None and self.current is not None and self.current.held
+        direction = MediaDirection.of(sends=wanted.sends and not held, receives=wanted.receives)
         codecs = tuple(self._numbered(codec) for codec in self._local.codecs)
         events = tuple(
             self._numbered(telephone_event(rate, TELEPHONE_EVENT_PAYLOAD_TYPE))
             for rate in (dict.fromkeys(codec.clock_rate for codec in codecs) if self._local.dtmf else ())
         )
-        self._offer = _Offer(direction, codecs, events)
+        self._offer = _Offer(wanted, direction, codecs, events)
         self._keys = self._keys.offer(rules, self._place)
         # What is encrypted by a profile of its own stays so: whoever asked for that may refuse another one.
         profile = self._profile if self._keys.used is not None and self._keys.lines else rules.profile
@@ -222,7 +226,9 @@ class OfferAnswer:
                 receive[theirs.payload_type] = replace(ours, payload_type=theirs.payload_type)
         self._index = index
         self._profile = line.protocol.upper()
-        return self._agree(remote, chosen, receive, offer.events, offer.direction, keys)
+        media = self._agree(remote, chosen, receive, offer.events, offer.direction, keys)
+        self._direction = offer.wanted
+        return media
 
     def _answered_keys(self, line: MediaDescription) -> _KeyPair | None:
         """Return our key and theirs where an answer encrypts the voice (RFC 4568 section 5.1.3)."""
@@ -289,7 +295,6 @@ class OfferAnswer:
         received = {event.clock_rate: event.payload_type for event in reversed(our_events)}
         rates = [rate for rate in (ours.clock_rate, COMMON_EVENT_RATE) if rate in sent and rate in received]
         event_rate = rates[0] if rates else ours.clock_rate
-        self._direction = direction
         self._keys = self._keys.settled(None if keys is None else keys[0])
         self.current = NegotiatedMedia(
             remote_address=remote.address,
