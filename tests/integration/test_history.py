@@ -428,12 +428,18 @@ async def test_after_a_restart_the_last_call_can_be_repeated_and_who_called_is_k
         talk_for(phone)
     missed = phone.ring()
     phone.end(missed, CallOutcome.MISSED)
-    before = [(call.id, call.direction) for call, _ in entry.runtime_data.calls.lately]
+    ended = [record.call_id for record in entry.runtime_data.history]
+    before = {call_id: call for call_id in ended if (call := entry.runtime_data.calls.find_ended(call_id))}
     await reload(hass, entry)
     book = entry.runtime_data.calls
-    assert [(call.id, call.direction) for call, _ in book.lately] == before
-    assert [call.started_at for call, _ in book.lately] == sorted(call.started_at for call, _ in book.lately)
-    assert abs((dt_util.utcnow() - book.lately[-1][1]).total_seconds()) < 60
+    after = {call_id: call for call_id in ended if (call := book.find_ended(call_id))}
+    assert [(call.id, call.direction) for call in after.values()] == [
+        (call.id, call.direction) for call in before.values()
+    ]
+    assert len(after) == ENDED_CALLS_KEPT
+    assert [call.started_at for call in after.values()] == sorted(
+        (call.started_at for call in after.values()), reverse=True
+    )
     assert book.last is not None
     assert book.last.id == missed
     assert book.find_ended(missed) is book.last
