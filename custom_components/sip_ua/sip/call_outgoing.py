@@ -15,6 +15,7 @@ from .core import RELIABLE_TAG, SDP_TYPE, Core, Failure, NextHop
 from .dialog import Dialog, DialogKey
 from .dialog_call import DialogCall
 from .dialog_peer import DialogPeer
+from .emergency import is_emergency
 from .errors import AuthenticationFailure, LocalProtocolError, RemoteProtocolError
 from .events import CallDirection, CallOutcome, CallState, EndedBy, LadderStep, RegistrationFailure
 from .forks import Fork
@@ -40,6 +41,7 @@ STATUS_REDIRECTED = 300
 STATUS_REFUSED = 400
 STATUS_TERMINATED = 487
 STATUS_NOT_ACCEPTABLE = 488
+STATUS_UNAVAILABLE = 503
 STATUS_DECLINED_EVERYWHERE = 600
 _UNREACHABLE = {
     RegistrationFailure.NO_ANSWER: 408,
@@ -149,7 +151,11 @@ class OutgoingCall(DialogCall):
         elif self._transfer is None:
             self.core.note_chosen(outcome)
         ways = self.core.ways_for(outcome, keys=self.core.account.srtp is Srtp.REQUIRED)
-        if ways:
+        rest = 0 if server is None or is_emergency(self.snapshot.called) else self.core.rest_of(ways, now)
+        if rest:
+            reason = f"the server wants no calls for another {rest} s"
+            self._finish(CallOutcome.UNREACHABLE, now, by=EndedBy.LOCAL, code=STATUS_UNAVAILABLE, reason=reason)
+        elif ways:
             self._invite.start(ways, now)
         else:
             self._finish(CallOutcome.FAILED, now, by=EndedBy.LOCAL, code=STATUS_NOT_ACCEPTABLE, reason=NEEDS_TLS)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
+from math import ceil
 
 from .account import Account, NatMode, ReliableProvisional, Transport, UriType
 from .address import Address, Hop, HostPort, Lookup, Send
@@ -149,6 +150,10 @@ class Core:
     def rests(self, server: Address, now: float) -> bool:
         """Whether a server wants to be asked nothing as yet."""
         return now < self._resting.get(server, now)
+
+    def rest_of(self, ways: Sequence[Hop], now: float) -> int:
+        """Return the seconds until the first of these servers may be asked anything, 0 where one may be by now."""
+        return ceil(max(0.0, min((self._resting.get(hop.remote, now) - now for hop in ways), default=0.0)))
 
     def server_hop(self, *, registrar: bool = False, secure: bool = False) -> NextHop | None:
         """Return the first hop of requests outside a dialog, None without a server (peer to peer).

@@ -251,6 +251,8 @@ class Registration:
         self._too_brief = self._refusals = 0
         self._core.service_route = service_route_of(response)
         self._core.preferred = hop.remote
+        # Who takes a registration is there again, whatever was said of a call, maybe by its far end alone.
+        self._core.let_rest(hop.remote, now)
         self._bound_contact = self._contact
         granted = granted_seconds(response, self._contact, self._expires)
         self._refresh_due = refresh_at = now + refresh_pause(granted)
