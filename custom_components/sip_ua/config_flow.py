@@ -68,6 +68,7 @@ _FAILURE_PLACES: Mapping[RegistrationFailure, str] = {
     RegistrationFailure.LOGIN_REFUSED: CONF_PASSWORD,
     RegistrationFailure.NUMBER_UNKNOWN: CONF_NUMBER,
     RegistrationFailure.WRONG_DOMAIN: CONF_SIP_DOMAIN,
+    RegistrationFailure.REDIRECTED: SECTION_SERVERS,
     RegistrationFailure.CERTIFICATE: SECTION_SECURITY,
     RegistrationFailure.CERTIFICATE_NAME: SECTION_SECURITY,
     RegistrationFailure.CERTIFICATE_EXPIRED: SECTION_SECURITY,

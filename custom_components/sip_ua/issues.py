@@ -41,6 +41,7 @@ _UNREACHABLE: Final = frozenset(
         RegistrationFailure.NO_ANSWER,
         RegistrationFailure.CONNECTION_REFUSED,
         RegistrationFailure.TLS_VERSION,
+        RegistrationFailure.REDIRECTED,
         RegistrationFailure.SERVER_BUSY,
         RegistrationFailure.SERVER_ERROR,
     }

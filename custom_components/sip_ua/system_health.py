@@ -17,6 +17,7 @@ _SERVER_ANSWERS = frozenset(
         RegistrationFailure.NUMBER_UNKNOWN,
         RegistrationFailure.WRONG_DOMAIN,
         RegistrationFailure.NO_DIGEST_ALGORITHM,
+        RegistrationFailure.REDIRECTED,
         RegistrationFailure.SERVER_BUSY,
         RegistrationFailure.SERVER_ERROR,
     }

@@ -209,6 +209,7 @@ async def test_an_account_is_not_set_up_in_two_forms_at_once(hass: HomeAssistant
         (RegistrationFailure.LOGIN_REFUSED, CONF_PASSWORD, 403),
         (RegistrationFailure.NUMBER_UNKNOWN, CONF_NUMBER, 404),
         (RegistrationFailure.WRONG_DOMAIN, CONF_SIP_DOMAIN, 416),
+        (RegistrationFailure.REDIRECTED, SECTION_SERVERS, 302),
         (RegistrationFailure.CERTIFICATE, SECTION_SECURITY, 0),
         (RegistrationFailure.CERTIFICATE_NAME, SECTION_SECURITY, 0),
         (RegistrationFailure.CERTIFICATE_EXPIRED, SECTION_SECURITY, 0),

@@ -90,6 +90,36 @@ def test_refusals_are_told_apart(status: int, failure: RegistrationFailure, stat
     assert (home.status.failure, home.status.state, home.status.code) == (failure, state, status)
 
 
+@pytest.mark.parametrize("status", [300, 301, 302, 305])
+@pytest.mark.parametrize(
+    ("contact", "place"),
+    [
+        ("<sip:edge.example:5070;transport=tcp>", "edge.example port 5070 over TCP"),
+        ("<sip:a@far.example>;q=0.1, <sips:alice@near.example>;q=0.9", "near.example over TLS"),
+    ],
+)
+def test_a_redirected_registration_says_where_it_is_wanted_and_goes_nowhere_else(
+    status: int, contact: str, place: str
+) -> None:
+    home = Home()
+    home.server.script = [(status, {"Contact": contact})]
+    home.start(1)
+    assert home.status.failure is RegistrationFailure.REDIRECTED
+    assert (home.status.state, home.status.code, home.status.detail) == (RegistrationState.FAILED, status, place)
+    home.link.run_for(60)
+    assert home.state is RegistrationState.REGISTERED
+    assert {passage.destination for passage in home.link.sent("REGISTER")} == {SERVER}
+
+
+@pytest.mark.parametrize("headers", [{}, {"Contact": "<tel:200>"}])
+def test_a_redirection_to_nowhere_is_the_servers_trouble(headers: dict[str, str]) -> None:
+    home = Home()
+    home.server.script = [(302, headers)]
+    home.start(1)
+    assert home.status.failure is RegistrationFailure.SERVER_ERROR
+    assert home.status.detail.startswith(SERVER.host)
+
+
 def test_retry_after_is_obeyed() -> None:
     home = Home()
     home.server.script = [(503, {"Retry-After": "120 (maintenance)"})]

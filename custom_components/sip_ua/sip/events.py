@@ -31,6 +31,7 @@ class RegistrationFailure(StrEnum):
     LOGIN_REFUSED = "login_refused"
     NUMBER_UNKNOWN = "number_unknown"
     WRONG_DOMAIN = "wrong_domain"
+    REDIRECTED = "redirected"
     CERTIFICATE = "certificate"
     CERTIFICATE_NAME = "certificate_name"
     CERTIFICATE_EXPIRED = "certificate_expired"

@@ -26,6 +26,7 @@ from .registration_answers import (
     LONGEST_PAUSE,
     confirm_pause,
     granted_seconds,
+    place_named,
     refresh_pause,
 )
 from .service_route import service_route_of
@@ -315,6 +316,9 @@ class Registration:
             self._confirmation_refused(now)
         request = self._request
         failure = FAILURE_BY_STATUS.get(status, RegistrationFailure.SERVER_ERROR)
+        place = place_named(response) if failure is RegistrationFailure.REDIRECTED else ""
+        if failure is RegistrationFailure.REDIRECTED and not place:
+            failure = RegistrationFailure.SERVER_ERROR
         error = request.login_error if request is not None else None
         if error is not None and error.failure is AuthenticationFailure.UNSUPPORTED_ALGORITHM:
             failure = RegistrationFailure.NO_DIGEST_ALGORITHM
@@ -328,7 +332,7 @@ class Registration:
             failure=failure,
             code=status,
             reason=clean_text(response.reason),
-            detail=str(hop.remote),
+            detail=place or str(hop.remote),
         )
         told = float(response.retry_after)
         self._not_before = now + told

@@ -7,7 +7,9 @@ from .address import Address
 from .events import RegistrationFailure
 from .headers import NameAddr
 from .message import Response
-from .uri import uri_equal
+from .redirection import places_of
+from .text import clean_text
+from .uri import SipUri, uri_equal
 
 REFRESH_MARGIN: Final = 90.0
 SHORTEST_REFRESH: Final = 2.0
@@ -20,6 +22,10 @@ CONFIRM_FORGIVEN: Final = 86400.0
 
 # What a final answer other than 2xx means; any other code is the server's own trouble.
 FAILURE_BY_STATUS: Final[dict[int, RegistrationFailure]] = {
+    300: RegistrationFailure.REDIRECTED,
+    301: RegistrationFailure.REDIRECTED,
+    302: RegistrationFailure.REDIRECTED,
+    305: RegistrationFailure.REDIRECTED,
     401: RegistrationFailure.LOGIN_REFUSED,
     403: RegistrationFailure.LOGIN_REFUSED,
     404: RegistrationFailure.NUMBER_UNKNOWN,
@@ -48,6 +54,7 @@ LONGEST_PAUSE: Final[dict[RegistrationFailure, float]] = {
     RegistrationFailure.NAME_NOT_FOUND: 15.0,
     RegistrationFailure.SERVER_BUSY: 45.0,
     RegistrationFailure.SERVER_ERROR: 45.0,
+    RegistrationFailure.REDIRECTED: 45.0,
     # A handshake costs the server something, and somebody has to put its certificate right.
     RegistrationFailure.CERTIFICATE: 45.0,
     RegistrationFailure.CERTIFICATE_NAME: 45.0,
@@ -55,6 +62,16 @@ LONGEST_PAUSE: Final[dict[RegistrationFailure, float]] = {
     RegistrationFailure.CERTIFICATE_CHANGED: 45.0,
     RegistrationFailure.TLS_VERSION: 45.0,
 }
+
+
+def place_named(response: Response) -> str:
+    """Return where a redirection wants the registration, as a person types it into the account; "" for nowhere."""
+    uri = next((place for place in places_of(response) if isinstance(place, SipUri)), None)
+    if uri is None:
+        return ""
+    port = "" if uri.port is None else f" port {uri.port}"
+    transport = "TLS" if uri.secure else (uri.params.get("transport") or "").upper()
+    return clean_text(f"{uri.host}{port}{f' over {transport}' if transport else ''}")
 
 
 def granted_seconds(response: Response, ours: NameAddr | None, asked: int) -> float:
