@@ -195,6 +195,8 @@ async def test_speech_that_is_being_rendered_already_is_heard_as_it_is(hass: Hom
     stream = tts.async_create_stream(hass, engine, options={tts.ATTR_PREFERRED_FORMAT: "wav"})
     stream.async_set_message("Hello")
     assert await heard(await media_source_of(hass, stream.url)) == VOICE
+    # Home Assistant keeps it as a file once all of it is there.
+    await hass.async_block_till_done(wait_background_tasks=True)
     kept = await media_source_of(hass, f"media-source://tts/-stream-/{stream.token}")
     assert isinstance(kept, FileSource)
     assert await hass.async_add_executor_job(kept.path.read_bytes) == VOICE
