@@ -45,6 +45,7 @@ class Driver:
         self._resolver = resolver
         self._transports: Transports | None = None
         self.trace = Trace(agent.expects) if account.trace else None
+        self._untraced: tuple[bytes, Hop, float] | None = None
         self._watch = NetworkWatch(lambda: agent.servers, self.network_changed, route=self._route)
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -131,10 +132,11 @@ class Driver:
     def _receive(self, data: bytes, hop: Hop) -> None:
         now = self.now
         if self.trace is not None:
-            self.trace.keep(data, hop.remote, hop.local, sent=False, at=time.time())
+            self._untraced = data, hop, time.time()
         self._agent.receive(data, hop, now, late=self.transports.waited)
         self._tell_overload(now)
         self.pump()
+        self._trace_received()
 
     def _tell_overload(self, now: float) -> None:
         """Say once that calls are refused since there is too much to do, and again after some quiet."""
@@ -195,8 +197,15 @@ class Driver:
         if agent.idle:
             self._idle.set()
 
+    def _trace_received(self) -> None:
+        """Keep what came in: before what goes out because of it, but not before somebody is told that it rings."""
+        if self.trace is not None and self._untraced is not None:
+            (data, hop, at), self._untraced = self._untraced, None
+            self.trace.keep(data, hop.remote, hop.local, sent=False, at=at)
+
     def _trace_sent(self, send: Send) -> None:
         """Keep what has gone out, for whoever looks for a fault."""
+        self._trace_received()
         if self.trace is not None and (local := self.transports.local_for(send.address)) is not None:
             self.trace.keep(send.data, send.address, local, sent=True, at=time.time())
 
