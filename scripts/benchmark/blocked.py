@@ -29,13 +29,14 @@ sys.path.insert(0, str(REPO))
 
 from custom_components.sip_ua.net.audio import ToneSource  # noqa: E402
 from custom_components.sip_ua.net.av_codecs import ALL_CODECS  # noqa: E402
-from custom_components.sip_ua.net.media import MediaEngine, PortRange  # noqa: E402
+from custom_components.sip_ua.net.media import MediaEngine  # noqa: E402
 from custom_components.sip_ua.rtp.packet import parse_packet, write_packet  # noqa: E402
-from custom_components.sip_ua.sip.offer_answer import CODECS, MediaDirection, NegotiatedMedia  # noqa: E402
+from custom_components.sip_ua.sip.offer_answer import CODECS  # noqa: E402
 from scripts.benchmark.clock import Arrivals, drain  # noqa: E402
 from scripts.benchmark.media import LOOPBACK, PERIOD, SO_TIMESTAMPNS, percentile, tell  # noqa: E402
 from scripts.benchmark.quiet import ahead_of_others  # noqa: E402
 from tests.interop.tone import Tone, measure, read_wav  # noqa: E402
+from tests.net.media_support import PORTS, negotiated  # noqa: E402
 
 GOAL_MS = 10.0
 EVERY, BLOCKED = 2.0, 0.5
@@ -155,22 +156,9 @@ async def call(name: str, block: Callable[[float], None] | None, seconds: float,
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("the far end has no pipes")
         port = json.loads(await asyncio.to_thread(process.stdout.readline))
-        ports = PortRange(20000, 32000)
-        stream = await engine.open(bind_address=LOOPBACK, ports=ports, on_event=lambda _: None)
+        stream = await engine.open(bind_address=LOOPBACK, ports=PORTS, on_event=lambda _: None)
         stream.play(ToneSource(OUR_HZ, -15.0))
-        stream.configure(
-            NegotiatedMedia(
-                remote_address=LOOPBACK,
-                remote_port=port,
-                remote_rtcp=(LOOPBACK, port + 1),
-                codec=codec,
-                receive=((codec.payload_type, codec),),
-                dtmf_send=None,
-                dtmf_receive=None,
-                dtmf_clock_rate=8000,
-                direction=MediaDirection.SENDRECV,
-            )
-        )
+        stream.configure(negotiated(port, codec=codec, dtmf=False))
         stream.record(folder / "heard.wav")
         tell(process.stdin, stream.port)
         result = asyncio.create_task(asyncio.to_thread(process.stdout.readline))

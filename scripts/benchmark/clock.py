@@ -31,7 +31,7 @@ lift_rooms()
 
 from custom_components.sip_ua.net import stream as stream_module  # noqa: E402
 from custom_components.sip_ua.net.audio import ToneSource  # noqa: E402
-from custom_components.sip_ua.net.media import MediaEngine, PortRange  # noqa: E402
+from custom_components.sip_ua.net.media import MediaEngine  # noqa: E402
 from custom_components.sip_ua.rtp.packet import (  # noqa: E402
     SEQUENCE_MODULUS,
     TIMESTAMP_MODULUS,
@@ -40,7 +40,8 @@ from custom_components.sip_ua.rtp.packet import (  # noqa: E402
     write_packet,
 )
 from custom_components.sip_ua.rtp.session import RtpSession  # noqa: E402
-from custom_components.sip_ua.sip.offer_answer import CODECS, MediaDirection, NegotiatedMedia  # noqa: E402
+from custom_components.sip_ua.sip.offer_answer import CODECS  # noqa: E402
+from tests.net.media_support import PORTS, negotiated  # noqa: E402
 
 GOAL_DRIFT_MS = 20.0
 PARTS = 10
@@ -154,21 +155,8 @@ async def call(seconds: float) -> tuple[dict[str, Any], Any, Any]:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("the far end has no pipes")
         port = json.loads(await asyncio.to_thread(process.stdout.readline))
-        ports = PortRange(20000, 32000)
-        stream = await engine.open(bind_address=LOOPBACK, ports=ports, on_event=lambda _: None)
-        stream.configure(
-            NegotiatedMedia(
-                remote_address=LOOPBACK,
-                remote_port=port,
-                remote_rtcp=(LOOPBACK, port + 1),
-                codec=codec,
-                receive=((codec.payload_type, codec),),
-                dtmf_send=101,
-                dtmf_receive=101,
-                dtmf_clock_rate=8000,
-                direction=MediaDirection.SENDRECV,
-            )
-        )
+        stream = await engine.open(bind_address=LOOPBACK, ports=PORTS, on_event=lambda _: None)
+        stream.configure(negotiated(port, codec=codec))
         stream.play(ToneSource(400.0, -15.0, seconds + 60))
         tell(process.stdin, stream.port)
         result = json.loads(await asyncio.to_thread(process.stdout.readline))
