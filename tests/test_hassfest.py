@@ -93,6 +93,8 @@ def test_descriptions_of_actions_triggers_and_conditions_are_closed_and_their_se
     for name, what in described(file).items():
         assert re.fullmatch(r"[a-z0-9_]+", name)
         assert set(what or {}) <= {"fields", "target"}, name
+        if "target" in (what or {}):
+            validate_selector({"target": what["target"]})
         fields = list(fields_of((what or {}).get("fields", {})))
         assert len({key for key, _ in fields}) == len(fields), f"{name} has a field twice"
         for key, field in fields:

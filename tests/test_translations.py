@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from homeassistant.data_entry_flow import section
+from homeassistant.helpers import config_validation as cv
 from homeassistant.util.yaml import load_yaml_dict
 
 from custom_components.sip_ua import (
@@ -380,7 +381,8 @@ def test_the_actions_are_those_that_are_described() -> None:
     }
     assert set(actions) == set(schemas)
     for name, schema in schemas.items():
-        described: set[str] = set()
+        assert actions[name]["target"] == {"entity": [{"integration": "sip_ua"}], "device": [{"integration": "sip_ua"}]}
+        described: set[str] = set(map(str, cv.ENTITY_SERVICE_FIELDS))
         for key, field in actions[name]["fields"].items():
             described |= set(field["fields"]) if "fields" in field else {key}
         assert {str(marker) for marker in schema.schema} == described

@@ -1,4 +1,4 @@
-"""What actions have in common: which account, which call, what is to be heard, and what is answered."""
+"""What actions have in common: which call, what is to be heard, and what is answered."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import voluptuous as vol
-from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import HomeAssistant, ServiceCall, callback
-from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import config_validation as cv, service
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import config_validation as cv
 
 from .action_errors import validation_error
+from .action_targets import ACCOUNT_FIELDS, targeted_coordinators, titles_of
 from .call_book import CallBook
 from .call_view import call_data
 from .const import (
@@ -25,7 +25,7 @@ from .const import (
     ATTR_TTS_VOICE,
     DOMAIN,
 )
-from .coordinator import SipUaConfigEntry, SipUaCoordinator
+from .coordinator import SipUaCoordinator
 from .net.audio import AudioSource
 from .sip.events import CallSnapshot
 from .sound import media_source_of, speech_source
@@ -41,18 +41,6 @@ def _media(value: Any) -> str:
     return cv.string(value)
 
 
-def _device(value: Any) -> str:
-    """Take one device, also as the list that a target gives."""
-    devices = cv.ensure_list(value)
-    if len(devices) != 1:
-        raise vol.Invalid("one device is wanted")
-    return cv.string(devices[0])
-
-
-ACCOUNT_FIELDS = {
-    vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string,
-    vol.Optional(ATTR_DEVICE_ID): _device,
-}
 CALL_FIELDS = {**ACCOUNT_FIELDS, vol.Optional(ATTR_CALL_ID): cv.string}
 MESSAGE = vol.All(cv.string, vol.Length(min=1, max=MESSAGE_LENGTH_MAX))
 SPEAKER_FIELDS = {
@@ -73,59 +61,6 @@ TARGET = vol.All(cv.string, vol.Length(max=TARGET_LENGTH_MAX))
 
 
 @callback
-def loaded_coordinators(call: ServiceCall) -> list[SipUaCoordinator]:
-    """Return the account that an action names, or all that are loaded where it names none."""
-    entry: SipUaConfigEntry
-    if ATTR_CONFIG_ENTRY_ID in call.data:
-        entry = service.async_get_config_entry(call.hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY_ID])
-        return [entry.runtime_data]
-    if ATTR_DEVICE_ID in call.data:
-        _, entry = service.async_get_device_and_config_entry(call.hass, DOMAIN, call.data[ATTR_DEVICE_ID])
-        return [entry.runtime_data]
-    if not (loaded := every_coordinator(call.hass)):
-        raise validation_error("no_account")
-    return loaded
-
-
-@callback
-def every_coordinator(hass: HomeAssistant) -> list[SipUaCoordinator]:
-    """Return all accounts that are loaded."""
-    entries: list[SipUaConfigEntry] = hass.config_entries.async_entries(DOMAIN)
-    return [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
-
-
-@callback
-def calling_coordinator(call: ServiceCall, texts: Iterable[str]) -> SipUaCoordinator:
-    """Return the account that is to call what `texts` name; it has to be registered.
-
-    Where there are several it has to be named, unless all are contacts of one of them only.
-    """
-    coordinators = loaded_coordinators(call)
-    if len(coordinators) > 1:
-        texts = tuple(texts)
-        coordinators = [known for known in coordinators if all(map(known.contacts.knows, texts))]
-        if len(coordinators) != 1:
-            raise validation_error("account_required")
-    require_reachable(coordinators[0])
-    return coordinators[0]
-
-
-@callback
-def require_reachable(coordinator: SipUaCoordinator) -> None:
-    """Raise an error where an account is not registered, and so cannot place a call."""
-    if not coordinator.reachable:
-        status = coordinator.registration
-        raise HomeAssistantError(
-            translation_domain=DOMAIN,
-            translation_key="not_registered",
-            translation_placeholders={
-                "account": coordinator.identity,
-                "answer": f"{status.code} {status.reason}".strip() if status.code else status.state.value,
-            },
-        )
-
-
-@callback
 def find_call(
     call: ServiceCall, find: Callable[[CallBook], CallSnapshot | None], missing: str, *, ended: bool = False
 ) -> tuple[SipUaCoordinator, CallSnapshot]:
@@ -134,7 +69,7 @@ def find_call(
     Within an account the newest or most relevant call fits; with calls of several accounts it has to be named.
     With `ended` a call may be named that is over since a short time.
     """
-    coordinators = loaded_coordinators(call)
+    coordinators = targeted_coordinators(call)
     if (call_id := call.data.get(ATTR_CALL_ID)) is not None:
         for coordinator in coordinators:
             known = coordinator.calls.find if ended else coordinator.calls.get
@@ -145,8 +80,19 @@ def find_call(
     if not fitting:
         raise validation_error(missing)
     if len(fitting) > 1:
-        raise validation_error("call_ambiguous", calls=", ".join(snapshot.id for _, snapshot in fitting))
+        raise ambiguous((coordinator, snapshot.id) for coordinator, snapshot in fitting)
     return fitting[0]
+
+
+@callback
+def ambiguous(calls: Iterable[tuple[SipUaCoordinator, str]]) -> ServiceValidationError:
+    """Return the error of an action that could mean several calls."""
+    calls = tuple(calls)
+    return validation_error(
+        "call_ambiguous",
+        accounts=titles_of(coordinator for coordinator, _ in calls),
+        calls=", ".join(call_id for _, call_id in calls),
+    )
 
 
 async def optional_sound(hass: HomeAssistant, data: Mapping[str, Any]) -> AudioSource | None:

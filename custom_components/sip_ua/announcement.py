@@ -7,8 +7,9 @@ from typing import Final
 
 from homeassistant.exceptions import HomeAssistantError
 
-from .action_calls import MESSAGE_LENGTH_MAX, do_work, require_reachable
+from .action_calls import MESSAGE_LENGTH_MAX, do_work
 from .action_errors import translated_errors
+from .action_targets import require_reachable
 from .call_view import is_connected
 from .const import DOMAIN, WaitFor
 from .contacts import Contact

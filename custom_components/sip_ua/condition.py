@@ -11,10 +11,10 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.condition import Condition, ConditionCheckParams, ConditionConfig
 from homeassistant.helpers.typing import ConfigType
 
+from .action_targets import every_coordinator
 from .call_filter import ACCOUNT_FIELDS, CALL_FIELDS, CALL_IDENTITIES, CallFilter
 from .call_view import call_data
-from .const import DOMAIN
-from .coordinator import SipUaConfigEntry, SipUaCoordinator
+from .coordinator import SipUaCoordinator
 from .sip.events import CallState
 
 CALL_STATES = tuple(state for state in CallState if state is not CallState.ENDED)
@@ -40,8 +40,11 @@ class SipUaCondition(Condition):
     def _async_check(self, **kwargs: Unpack[ConditionCheckParams]) -> bool:
         """Return whether the chosen account fulfils it, or any where none was chosen."""
         wanted = self.options.get(ATTR_CONFIG_ENTRY_ID)
-        entries: list[SipUaConfigEntry] = self._hass.config_entries.async_loaded_entries(DOMAIN)
-        return any(self.holds(entry.runtime_data) for entry in entries if wanted in {None, entry.entry_id})
+        return any(
+            self.holds(account)
+            for account in every_coordinator(self._hass)
+            if wanted in {None, account.config_entry.entry_id}
+        )
 
     @abstractmethod
     def holds(self, account: SipUaCoordinator) -> bool:

@@ -8,8 +8,9 @@ import voluptuous as vol
 from homeassistant.core import ServiceCall, ServiceResponse, callback
 from homeassistant.helpers import config_validation as cv
 
-from .action_calls import ACCOUNT_FIELDS, CALL_FIELDS, every_coordinator, loaded_coordinators, response_of
+from .action_calls import CALL_FIELDS, response_of
 from .action_errors import translated_errors, validation_error
+from .action_targets import ACCOUNT_FIELDS, every_coordinator, targeted_coordinators
 from .call_view import is_connected, relevance
 from .conference import MAX_JOINED, Conference, Conferences, Leg, async_conferences, conference_data
 from .const import (
@@ -62,7 +63,7 @@ def _order(leg: Leg) -> tuple[int, float]:
 @callback
 def _legs(call: ServiceCall) -> list[Leg]:
     """Return the calls of the accounts that are meant, the most relevant first."""
-    legs = [Leg(coordinator, call_id) for coordinator in loaded_coordinators(call) for call_id in coordinator.calls]
+    legs = [Leg(coordinator, call_id) for coordinator in targeted_coordinators(call) for call_id in coordinator.calls]
     return sorted(legs, key=_order, reverse=True)
 
 
@@ -70,7 +71,7 @@ def _legs(call: ServiceCall) -> list[Leg]:
 def _named(call: ServiceCall, call_id: str) -> Leg:
     """Return a call that is named, of whatever account."""
     # One account may be named for the calls that are not.
-    coordinators = [*loaded_coordinators(call), *every_coordinator(call.hass)]
+    coordinators = [*targeted_coordinators(call), *every_coordinator(call.hass)]
     for coordinator in coordinators:
         if call_id in coordinator.calls:
             return Leg(coordinator, call_id)

@@ -15,15 +15,14 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.util import dt as dt_util
 
 from .action_calls import (
-    ACCOUNT_FIELDS,
     RING_TIMEOUT,
     SOUND_FIELDS,
     TARGET,
-    calling_coordinator,
     do_work,
     optional_sound,
     target_of,
 )
+from .action_targets import ACCOUNT_FIELDS, calling_coordinator
 from .call_view import call_data, is_connected
 from .const import (
     ATTR_CALL_ID,

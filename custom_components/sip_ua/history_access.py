@@ -8,7 +8,6 @@ from homeassistant.components import websocket_api
 from homeassistant.components.websocket_api.connection import ActiveConnection
 from homeassistant.components.websocket_api.const import ERR_NOT_FOUND
 from homeassistant.components.websocket_api.decorators import websocket_command
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, callback
 from homeassistant.helpers import config_validation as cv
@@ -16,10 +15,10 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
 
-from .action_calls import ACCOUNT_FIELDS, loaded_coordinators
+from .action_targets import ACCOUNT_FIELDS, every_coordinator, targeted_coordinators
 from .call_record import CallRecord
 from .const import ATTR_LIMIT, ATTR_MISSED, ATTR_SINCE, DOMAIN
-from .coordinator import SipUaConfigEntry, SipUaCoordinator
+from .coordinator import SipUaCoordinator
 from .history import CALLS_KEPT, history_signal
 
 _CALLS: Final = "calls"
@@ -34,7 +33,7 @@ CALL_HISTORY_SCHEMA: Final = vol.Schema({**ACCOUNT_FIELDS, **_SELECTION})
 
 async def async_get_call_history(call: ServiceCall) -> ServiceResponse:
     """Return the last calls of an account, or of all, the newest first."""
-    return {_CALLS: _selected(loaded_coordinators(call), call.data)}
+    return {_CALLS: _selected(targeted_coordinators(call), call.data)}
 
 
 @callback
@@ -83,11 +82,8 @@ def _websocket_subscribe(hass: HomeAssistant, connection: ActiveConnection, mess
 @callback
 def _coordinators(hass: HomeAssistant, entry_id: str | None) -> list[SipUaCoordinator]:
     """Return the account of an entry, or all of them, as far as they are loaded."""
-    entries: list[SipUaConfigEntry] = hass.config_entries.async_entries(DOMAIN)
     return [
-        entry.runtime_data
-        for entry in entries
-        if entry.state is ConfigEntryState.LOADED and entry_id in {None, entry.entry_id}
+        coordinator for coordinator in every_coordinator(hass) if entry_id in {None, coordinator.config_entry.entry_id}
     ]
 
 

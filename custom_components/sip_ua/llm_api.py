@@ -6,10 +6,11 @@ from typing import Final, override
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import llm
 
+from .action_targets import every_coordinator
 from .const import DOMAIN
 from .coordinator import SipUaCoordinator
 from .intent import HANDLERS, TelephoneIntent
-from .voice_commands import loaded_accounts, numbers_allowed
+from .voice_commands import numbers_allowed
 
 API_NAME: Final = "SIP Phone"
 CONTACTS_IN_PROMPT: Final = 100
@@ -52,7 +53,7 @@ def async_register_llm_api(hass: HomeAssistant) -> None:
 
 def prompt(hass: HomeAssistant) -> str:
     """Return what a language model has to know of the telephone: whom it may call, and that it has to be asked."""
-    accounts = loaded_accounts(hass)
+    accounts = every_coordinator(hass)
     if not accounts:
         return "The home has a telephone, but no account of it is ready: it can neither call nor be called now."
     names = dict.fromkeys(

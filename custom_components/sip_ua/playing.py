@@ -13,12 +13,12 @@ from .action_calls import (
     SOUND_FIELDS,
     SPEAKER_FIELDS,
     find_call,
-    loaded_coordinators,
     response_of,
     sound_of,
     unless_stopped,
 )
 from .action_errors import sound_error, translated_errors, validation_error
+from .action_targets import targeted_coordinators
 from .call_book import CallBook
 from .call_view import can_be_played_to
 from .const import (
@@ -72,7 +72,7 @@ async def async_play(call: ServiceCall) -> ServiceResponse:
     if data[ATTR_WAIT] and data[ATTR_LOOP]:
         raise validation_error("wait_with_loop")
     # Who talks in one account does not mean the call that another one places meanwhile.
-    talks = any(coordinator.calls.find_talking() for coordinator in loaded_coordinators(call))
+    talks = any(coordinator.calls.find_talking() for coordinator in targeted_coordinators(call))
     find = CallBook.find_talking if talks else CallBook.find_played_to
     coordinator, snapshot = find_call(call, find, "no_audible_call")
     if not can_be_played_to(snapshot):
@@ -107,7 +107,7 @@ async def async_stop(call: ServiceCall) -> ServiceResponse:
         coordinator, snapshot = find_call(call, CallBook.find_played_to, "no_audible_call")
         calls = [(coordinator, snapshot.id)]
     else:
-        calls = [(coordinator, call_id) for coordinator in loaded_coordinators(call) for call_id in coordinator.calls]
+        calls = [(coordinator, call_id) for coordinator in targeted_coordinators(call) for call_id in coordinator.calls]
     stopped: list[Any] = [
         number for coordinator, call_id in calls for number in coordinator.sounds.stop(call_id, playback_id)
     ]

@@ -8,8 +8,9 @@ import voluptuous as vol
 from homeassistant.core import ServiceCall, ServiceResponse
 from homeassistant.exceptions import HomeAssistantError
 
-from .action_calls import CALL_FIELDS, find_call, loaded_coordinators, response_of, unless_stopped
+from .action_calls import CALL_FIELDS, ambiguous, find_call, response_of, unless_stopped
 from .action_errors import translated_errors, validation_error
+from .action_targets import targeted_coordinators
 from .call_book import CallBook
 from .call_view import is_connected
 from .const import ATTR_CALL_ID, ATTR_CHANNELS, ATTR_FORMAT, ATTR_RECORDING, ATTR_TONE, DOMAIN
@@ -67,7 +68,7 @@ async def async_stop_recording(call: ServiceCall) -> ServiceResponse:
 
 def _recorded_call(call: ServiceCall) -> tuple[SipUaCoordinator, str]:
     """Return the recorded call that an action names, or the only one where it names none."""
-    coordinators = loaded_coordinators(call)
+    coordinators = targeted_coordinators(call)
     if (call_id := call.data.get(ATTR_CALL_ID)) is not None:
         for coordinator in coordinators:
             recordings = coordinator.recordings
@@ -78,7 +79,7 @@ def _recorded_call(call: ServiceCall) -> tuple[SipUaCoordinator, str]:
     if not recorded:
         raise validation_error("no_recording")
     if len(recorded) > 1:
-        raise validation_error("call_ambiguous", calls=", ".join(found for _, found in recorded))
+        raise ambiguous(recorded)
     return recorded[0]
 
 

@@ -5,12 +5,10 @@ from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, Supp
 from homeassistant.helpers import config_validation as cv
 
 from .action_calls import (
-    ACCOUNT_FIELDS,
     CALL_FIELDS,
     RING_TIMEOUT,
     SOUND_FIELDS,
     TARGET,
-    calling_coordinator,
     find_call,
     optional_sound,
     response_of,
@@ -18,6 +16,7 @@ from .action_calls import (
     unless_stopped,
 )
 from .action_errors import translated_errors, validation_error
+from .action_targets import ACCOUNT_FIELDS, calling_coordinator
 from .call_book import CallBook
 from .call_view import is_connected, transfer_data
 from .conference_actions import (

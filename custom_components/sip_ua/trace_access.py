@@ -19,8 +19,8 @@ from homeassistant.helpers.service import async_register_admin_service
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
 
-from .action_calls import ACCOUNT_FIELDS, loaded_coordinators
 from .action_errors import validation_error
+from .action_targets import ACCOUNT_FIELDS, targeted_coordinators
 from .const import ATTR_CALL_ID, DOMAIN, SERVICE_GET_SIP_TRACE
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .net.phone import Excerpt
@@ -72,7 +72,7 @@ def _text(title: str, kept: Excerpt) -> str:
 
 async def _get_sip_trace(call: ServiceCall) -> ServiceResponse:
     """Return the messages of a call as text, and where they can be downloaded for the next minutes."""
-    coordinators = loaded_coordinators(call)
+    coordinators = targeted_coordinators(call)
     if not any(coordinator.account.trace for coordinator in coordinators):
         raise validation_error("trace_off")
     for coordinator in coordinators:

@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Final
 
-from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.intent import IntentResponseErrorCode
 from homeassistant.util import dt as dt_util
 
 from .action_errors import translated_errors
+from .action_targets import every_coordinator
 from .call_record import CallRecord
 from .call_view import newest
-from .const import CONF_NUMBERS_BY_VOICE, DOMAIN, OPTIONS_CALLS
+from .const import CONF_NUMBERS_BY_VOICE, OPTIONS_CALLS
 from .contacts import Contact, OnCall, fold
-from .coordinator import SipUaConfigEntry, SipUaCoordinator
+from .coordinator import SipUaCoordinator
 from .numbering import is_keys, plain_number
 from .options import options_of
 from .sip.events import CallDirection, CallSnapshot, CallState, Party
@@ -137,20 +137,13 @@ async def async_who_called(hass: HomeAssistant, language: Language) -> str:
 # What the owner allowed
 
 
-@callback
-def loaded_accounts(hass: HomeAssistant) -> list[SipUaCoordinator]:
-    """Return the accounts whose telephones are switched on."""
-    entries: list[SipUaConfigEntry] = hass.config_entries.async_entries(DOMAIN)
-    return [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
-
-
 def numbers_allowed(coordinator: SipUaCoordinator) -> bool:
     """Return whether an account lets voice assistants call numbers that no exposed contact has."""
     return bool(options_of(coordinator.config_entry.options, OPTIONS_CALLS)[CONF_NUMBERS_BY_VOICE])
 
 
 def _accounts(hass: HomeAssistant) -> list[SipUaCoordinator]:
-    if not (accounts := loaded_accounts(hass)):
+    if not (accounts := every_coordinator(hass)):
         raise RefusedError("no_account", IntentResponseErrorCode.FAILED_TO_HANDLE)
     return accounts
 

@@ -51,7 +51,7 @@ from tests.test_translations import OPTION_FORMS, read
 from .phone import FakePhone
 
 INTEGRATION = REPO / "custom_components" / "sip_ua"
-COMMON_FIELDS = {"config_entry_id", "device_id"}
+COMMON_FIELDS = {"config_entry_id"}
 NO_TEXTS = {"since"}
 EXAMPLES = [(page, example) for page in PAGES for example in examples_of(page)]
 ALL_STEPS = [step for _, example in EXAMPLES for step in steps_of(example)]
@@ -221,7 +221,8 @@ async def test_every_automation_script_and_action_of_the_pages_is_a_right_one(ha
                 assert script.validation_error is None, (page, name)
     for step in ALL_STEPS:
         if (name := step.get("action")) in schemas:
-            schemas[name]({key: value for key, value in step.get("data", {}).items() if not is_template(key, value)})
+            given = {key: value for key, value in step.get("data", {}).items() if not is_template(key, value)}
+            schemas[name](given | step.get("target", {}))
         else:
             assert not str(name).startswith(f"{DOMAIN}."), name
         if str(step.get("condition")).startswith(f"{DOMAIN}."):

@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 import voluptuous as vol
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers import device_registry as dr
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
@@ -351,44 +349,6 @@ async def test_errors_of_the_phone_are_translated(
     assert type(raised.value) is kind
     assert raised.value.translation_key == key
     assert raised.value.translation_placeholders == {"error": str(error)}
-
-
-# Which account
-
-
-async def test_with_several_accounts_dial_has_to_name_one(
-    hass: HomeAssistant, phone: FakePhone, other_phone: FakePhone
-) -> None:
-    with pytest.raises(ServiceValidationError) as raised:
-        await do(hass, "dial", number="612")
-    assert raised.value.translation_key == "account_required"
-
-
-async def test_an_account_is_named_by_entry_or_device(
-    hass: HomeAssistant, phone: FakePhone, other_phone: FakePhone
-) -> None:
-    first, second = hass.config_entries.async_entries(DOMAIN)
-    await do(hass, "dial", number="1", config_entry_id=first.entry_id)
-    (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), second.entry_id)
-    await do(hass, "dial", number="2", device_id=device.id)
-    await do(hass, "dial", number="3", device_id=[device.id])
-    assert [what[1] for what in phone.did] == ["1"]
-    assert [what[1] for what in other_phone.did] == ["2", "3"]
-    with pytest.raises(vol.Invalid):
-        await do(hass, "dial", number="3", device_id=[device.id, device.id])
-
-
-async def test_without_a_loaded_account_actions_say_so(
-    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
-) -> None:
-    await hass.config_entries.async_unload(entry.entry_id)
-    assert entry.state is ConfigEntryState.NOT_LOADED
-    with pytest.raises(ServiceValidationError) as raised:
-        await do(hass, "dial", number="612")
-    assert raised.value.translation_key == "no_account"
-    with pytest.raises(ServiceValidationError) as raised:
-        await do(hass, "dial", number="612", config_entry_id=entry.entry_id)
-    assert raised.value.translation_key == "service_config_entry_not_loaded"
 
 
 # Which call
