@@ -361,6 +361,26 @@ async def test_there_is_a_call_with_the_chosen_side_or_not(hass: HomeAssistant, 
     assert await check(hass, "call_active", direction="outgoing") is False
 
 
+async def test_a_condition_is_about_the_chosen_account_only(
+    hass: HomeAssistant, phone: FakePhone, other_phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    (other,) = (known for known in hass.config_entries.async_entries(DOMAIN) if known is not entry)
+    phone.fail(RegistrationFailure.NO_ANSWER)
+    other_phone.ring(GRANDMA)
+    other.runtime_data.reception.do_not_disturb = True
+    for name in CONDITIONS:
+        assert await check(hass, name) is True, "any account will do"
+        assert await check(hass, name, config_entry_id=other.entry_id) is True
+        assert await check(hass, name, config_entry_id=entry.entry_id) is False
+
+
+async def test_do_not_disturb_is_on_or_off(hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry) -> None:
+    assert await check(hass, "do_not_disturb") is False
+    entry.runtime_data.reception.do_not_disturb = True
+    assert await check(hass, "do_not_disturb") is True
+    assert await check(hass, "do_not_disturb", config_entry_id=entry.entry_id) is True
+
+
 async def test_an_account_that_is_not_loaded_fulfils_nothing(
     hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
 ) -> None:

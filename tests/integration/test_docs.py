@@ -195,7 +195,7 @@ def test_every_trigger_and_condition_has_its_fields_and_an_example(part: str, fi
     assert headings_of(page) == {f"{DOMAIN}.{name}" for name in names}
     used = {step.get(part.lower().removesuffix("s")) for step in ALL_STEPS}
     for name in names:
-        wanted = set(described[name].get("fields") or {}) - COMMON_FIELDS
+        wanted = set(described[name]["fields"])
         assert set(fields_in(section_of(page, f"`{DOMAIN}.{name}`"))) == wanted, name
         assert f"{DOMAIN}.{name}" in used
 
