@@ -1,21 +1,23 @@
 """Lines of the logbook that read as sentences: who called whom, how it ended, and when the registration was lost.
 
-They are told in the language of Home Assistant, and stand with the call state of the account. Nothing that is pressed
-or spoken in a call is told.
+They are told in the language of Home Assistant, begin with the name of the account's device, and are found with it and
+with its call state. Nothing that is pressed or spoken in a call is told.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from homeassistant.const import ATTR_DOMAIN, ATTR_ENTITY_ID, ATTR_NAME, EVENT_LOGBOOK_ENTRY, Platform
+from homeassistant.const import ATTR_DEVICE_ID, ATTR_ENTITY_ID, ATTR_ICON, ATTR_NAME, Platform
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.translation import async_get_translations
 
 from .const import ATTR_MESSAGE, DOMAIN, KEY_CALL_STATE, NEW_MESSAGE, CallEventType
 from .coordinator import SipUaConfigEntry
 from .entity import unique_id_in
 from .sip.events import CallDirection, CallOutcome, RegistrationState
+
+EVENT_LOGBOOK: Final = f"{DOMAIN}_logbook"
 
 _TRANSLATIONS: Final = f"component.{DOMAIN}.common."
 
@@ -52,6 +54,27 @@ FORWARDED: Final = "log_forwarded"
 LOST: Final = "log_lost"
 RESTORED: Final = "log_restored"
 LINES: Final = frozenset({*EVENT_LINES.values(), *END_LINES.values(), FORWARDED, LOST, RESTORED})
+ICONS: Final[Mapping[str, str]] = {
+    "log_incoming": "mdi:phone-incoming",
+    "log_outgoing": "mdi:phone-outgoing",
+    "log_answered": "mdi:phone-in-talk",
+    "log_missed": "mdi:phone-missed",
+    "log_transferred": "mdi:phone-forward",
+    "log_recording": "mdi:record-circle-outline",
+    "log_message": "mdi:voicemail",
+    "log_ended": "mdi:phone-hangup",
+    "log_turned_away": "mdi:phone-cancel",
+    "log_broken": "mdi:phone-alert",
+    "log_busy": "mdi:phone-lock",
+    "log_no_answer": "mdi:phone-remove",
+    "log_declined": "mdi:phone-cancel",
+    "log_given_up": "mdi:phone-hangup",
+    "log_unreachable": "mdi:phone-alert",
+    "log_failed": "mdi:phone-alert",
+    FORWARDED: "mdi:phone-forward",
+    LOST: "mdi:lan-disconnect",
+    RESTORED: "mdi:lan-connect",
+}
 
 _LOST_STATES: Final = frozenset({RegistrationState.FAILED, RegistrationState.REFUSED})
 
@@ -118,18 +141,18 @@ class _Teller:
 
     @callback
     def _write(self, line: str, **words: str) -> None:
-        """Fire the entry, beside the call state of the account."""
+        """Fire the line of the account's device."""
+        entry, hass = self._entry, self._hass
+        device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, entry.entry_id), entry.entry_id)
+        entity_id = er.async_get(hass).async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id_in(entry, KEY_CALL_STATE))
         data = {
-            ATTR_NAME: self._entry.title,
+            ATTR_NAME: (device and device.name_by_user) or entry.title,
             ATTR_MESSAGE: self._text(line).format_map(words),
-            ATTR_DOMAIN: DOMAIN,
+            ATTR_ICON: ICONS[line],
+            ATTR_DEVICE_ID: device and device.id,
+            ATTR_ENTITY_ID: entity_id,
         }
-        entity_id = er.async_get(self._hass).async_get_entity_id(
-            Platform.SENSOR, DOMAIN, unique_id_in(self._entry, KEY_CALL_STATE)
-        )
-        if entity_id is not None:
-            data[ATTR_ENTITY_ID] = entity_id
-        self._hass.bus.async_fire_internal(EVENT_LOGBOOK_ENTRY, data)
+        hass.bus.async_fire_internal(EVENT_LOGBOOK, data)
 
 
 def _duration(seconds: float | None) -> str:

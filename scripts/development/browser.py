@@ -237,6 +237,14 @@ class Browser:
             f"{name} {value}".strip(),
         )
 
+    async def until_logbook(self, sentence: str) -> None:
+        """Wait until a line of the logbook reads so."""
+        await self.until(
+            "return reachable('.primary').some(line => tidy(said(line)) === arguments[0])",
+            f"a line of the logbook that reads {sentence!r}",
+            sentence,
+        )
+
     async def press(self, name: str) -> None:
         """Wait for the row of a button, and press it."""
 

@@ -42,6 +42,7 @@ async def test_an_account_is_typed_a_contact_is_called_and_an_automation_rings(h
     await call_by_its_button(house, calls, grandma)
     await automate(house)
     await let_it_ring(house, calls, grandma, kamailio)
+    await read_the_logbook(house)
 
 
 async def type_a_wrong_password(house: House, kamailio: Kamailio) -> None:
@@ -151,3 +152,16 @@ async def let_it_ring(house: House, calls: Calls, grandma: Baresip, kamailio: Ka
     await grandma.hangup()
     await calls.wait_state("sensor.call_state", "idle")
     await calls.wait_state("sensor.last_call", "missed")
+
+
+async def read_the_logbook(house: House) -> None:
+    """Open the logbook: its lines are sentences about the account, also where only its device is asked for."""
+    person, browser = house.person, house.browser
+    await person.show_sidebar(shown=False)
+    await browser.resize(*DESKTOP)
+    await person.open(await house.device(ACCOUNT))
+    await browser.until_logbook(f"{ACCOUNT} missed a call from {CONTACT} ({THEM})")
+    await person.open("/logbook")
+    await browser.until_logbook(f"{ACCOUNT} missed a call from {CONTACT} ({THEM})")
+    await browser.until_logbook(f"{ACCOUNT} is called by {CONTACT} ({THEM})")
+    await house.picture("logbook")

@@ -12,6 +12,7 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.util.hass_dict import HassKey
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
+from custom_components.sip_ua.logbook_lines import EVENT_LOGBOOK
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import CallState, Party
 from custom_components.sip_ua.sip.party import ANONYMOUS
@@ -145,7 +146,7 @@ async def test_who_hides_the_number_has_to_show_it(hass: HomeAssistant, set_up: 
 async def test_every_call_goes_elsewhere_and_nothing_rings(
     hass: HomeAssistant, set_up: SetUp, call_events: list[Event]
 ) -> None:
-    entries = async_capture_events(hass, "logbook_entry")
+    entries = async_capture_events(hass, EVENT_LOGBOOK)
     phone = await set_up(forward_always="612")
     call_id = phone.ring()
     await rest(hass)

@@ -3,11 +3,17 @@
 from typing import Any
 
 import pytest
-from homeassistant.const import EVENT_LOGBOOK_ENTRY
+from homeassistant.components.recorder.core import Recorder
 from homeassistant.core import Event, HomeAssistant
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+from homeassistant.helpers import device_registry as dr
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events, mock_component
+from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
-from custom_components.sip_ua.logbook_lines import END_LINES
+from custom_components.sip_ua.const import DOMAIN
+from custom_components.sip_ua.logbook_lines import END_LINES, EVENT_LOGBOOK, ICONS, LINES
 from custom_components.sip_ua.sip.events import CallDirection, CallOutcome, CallState, Party, RegistrationFailure
 
 from .conftest import make_entry
@@ -16,7 +22,14 @@ from .phone import NEIGHBOUR, FakePhone, Phones
 
 @pytest.fixture(name="entries")
 def entries_fixture(hass: HomeAssistant) -> list[Event]:
-    return async_capture_events(hass, EVENT_LOGBOOK_ENTRY)
+    return async_capture_events(hass, EVENT_LOGBOOK)
+
+
+def device_of(hass: HomeAssistant, entry: MockConfigEntry) -> dr.DeviceEntry:
+    """Return the device of an account."""
+    device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, entry.entry_id), entry.entry_id)
+    assert device is not None
+    return device
 
 
 def told(entries: list[Event]) -> list[str]:
@@ -25,7 +38,7 @@ def told(entries: list[Event]) -> list[str]:
 
 
 async def test_a_call_that_comes_in_is_told_from_its_ringing_to_its_end(
-    hass: HomeAssistant, entries: list[Event], phone: FakePhone
+    hass: HomeAssistant, entries: list[Event], phone: FakePhone, entry: MockConfigEntry
 ) -> None:
     call_id = phone.ring()
     phone.enter(call_id, CallState.TALKING)
@@ -41,8 +54,47 @@ async def test_a_call_that_comes_in_is_told_from_its_ringing_to_its_end(
         "ended the call with Grandma (+49301234) after 1:02:05",
     ]
     assert {event.data["name"] for event in entries} == {"620@fritz.box"}
-    assert {event.data["domain"] for event in entries} == {"sip_ua"}
+    assert {event.data["device_id"] for event in entries} == {device_of(hass, entry).id}
     assert {event.data["entity_id"] for event in entries} == {"sensor.620_fritz_box_call_state"}
+    assert [event.data["icon"] for event in entries] == ["mdi:phone-incoming", "mdi:phone-in-talk", "mdi:phone-hangup"]
+
+
+async def test_a_line_begins_with_the_name_that_the_owner_gave_the_device(
+    hass: HomeAssistant, entries: list[Event], phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    dr.async_get(hass).async_update_device(device_of(hass, entry).id, name_by_user="The telephone")
+    phone.ring()
+    await hass.async_block_till_done()
+    assert [event.data["name"] for event in entries] == ["The telephone"]
+
+
+async def test_the_logbook_of_the_account_has_the_lines(
+    recorder_mock: Recorder,
+    hass: HomeAssistant,
+    phone: FakePhone,
+    entry: MockConfigEntry,
+    hass_ws_client: WebSocketGenerator,
+) -> None:
+    mock_component(hass, "frontend")
+    assert await async_setup_component(hass, "logbook", {})
+    begin = dt_util.utcnow()
+    phone.ring()
+    await async_wait_recording_done(hass)
+    client = await hass_ws_client(hass)
+    of_state, of_device = ["sensor.620_fritz_box_call_state"], [device_of(hass, entry).id]
+    # The page of the logbook, that of the device, one target of it, and what an entity tells of itself.
+    for wanted in (
+        {},
+        {"entity_ids": of_state, "device_ids": of_device},
+        {"device_ids": of_device},
+        {"entity_ids": of_state},
+    ):
+        await client.send_json_auto_id({"type": "logbook/get_events", "start_time": begin.isoformat()} | wanted)
+        answer = await client.receive_json()
+        (line,) = (line for line in answer["result"] if line.get("message"))
+        assert (line["name"], line["message"]) == ("620@fritz.box", "is called by Grandma (+49301234)")
+        assert (line["domain"], line["icon"]) == (DOMAIN, "mdi:phone-incoming")
+        assert "entity_id" not in line, "its name would stand before the sentence"
 
 
 @pytest.mark.parametrize(
@@ -128,3 +180,7 @@ def test_every_end_has_a_sentence() -> None:
     }
     every = {(direction, outcome) for direction in CallDirection for outcome in CallOutcome}
     assert set(END_LINES) == every - told_before - never
+
+
+def test_every_line_has_an_icon() -> None:
+    assert set(ICONS) == LINES
