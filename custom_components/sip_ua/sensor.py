@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast, override
 
-from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorEntityDescription
+from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorEntityDescription, SensorStateClass
 from homeassistant.const import EntityCategory, UnitOfTime
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -186,6 +186,7 @@ SENSORS: tuple[SipUaSensorDescription, ...] = (
     SipUaSensorDescription(
         key="calls_active",
         translation_key="calls_active",
+        state_class=SensorStateClass.MEASUREMENT,
         source=lambda coordinator: len(coordinator.calls),
         value=lambda coordinator: len(coordinator.calls),
     ),
@@ -264,6 +265,7 @@ MAIL_BOX_SENSORS: tuple[SipUaSensorDescription, ...] = (
     SipUaSensorDescription(
         key=KEY_MESSAGES_WAITING,
         translation_key=KEY_MESSAGES_WAITING,
+        state_class=SensorStateClass.MEASUREMENT,
         source=_messages,
         value=_messages_waiting,
         attributes=_messages_attributes,

@@ -6,15 +6,22 @@ from typing import Any
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.recorder.core import Recorder
+from homeassistant.components.recorder.statistics import async_list_statistic_ids
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN, Platform
 from homeassistant.core import Event, HomeAssistant, State, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_capture_events,
     async_fire_time_changed,
+)
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+    do_adhoc_statistics,
 )
 from syrupy.assertion import SnapshotAssertion
 
@@ -63,6 +70,7 @@ STATISTICS = RtpStatistics(
     send_codec="PCMA",
     receive_codec="PCMA",
 )
+UNIT_OF_MEASUREMENT = "unit_of_measurement"
 NOW = "2026-11-22 12:00:00+00:00"
 
 
@@ -224,6 +232,21 @@ async def test_messages_after_the_end_do_not_bring_a_call_back(phone: FakePhone,
     phone.step(call_id, LadderStep.BYE_OK, sent=False, code=200)
     assert shown["call_state"] == "idle"
     assert shown["calls_active"] == "0"
+
+
+async def test_the_number_of_calls_has_no_unit_and_is_kept_as_statistics(
+    recorder_mock: Recorder, hass: HomeAssistant, phone: FakePhone, shown: Shown
+) -> None:
+    assert await async_setup_component(hass, "sensor", {})
+    hour = dt_util.utcnow().replace(minute=0, second=0, microsecond=0)
+    phone.ring()
+    assert UNIT_OF_MEASUREMENT not in shown.state("calls_active").attributes
+    await async_wait_recording_done(hass)
+    do_adhoc_statistics(hass, start=hour)
+    await async_wait_recording_done(hass)
+    sensor = shown.ids["calls_active"]
+    (kept,) = await async_list_statistic_ids(hass, {sensor})
+    assert (kept["statistics_unit_of_measurement"], kept["display_unit_of_measurement"]) == (None, None)
 
 
 async def test_last_call_says_how_it_went(phone: FakePhone, shown: Shown) -> None:
