@@ -3,10 +3,9 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, override
 
 import voluptuous as vol
-from homeassistant.config_entries import ConfigSubentryFlow, SubentryFlowResult
 from homeassistant.const import CONF_NAME
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import BooleanSelector, TextSelector, TextSelectorConfig
@@ -30,6 +29,7 @@ from .net.phone import check_target
 from .numbering import is_keys, plan_of
 from .settings import NumberField, account_of, plain_target
 from .sip.errors import LocalProtocolError
+from .subentry_flow import Listed, ListingFlow
 
 NAME_LENGTH_MAX: Final = 64
 MORE_NUMBERS_MAX: Final = 9
@@ -153,40 +153,25 @@ RULES: Final[tuple[tuple[str, str, Callable[[Draft], bool]], ...]] = (
 _BASE_PLACES: Final = {SECTION_DOOR: "base"}
 
 
-class ContactFlow(ConfigSubentryFlow):
+class ContactFlow(ListingFlow):
     """Add a contact to the phone book, or change one."""
 
-    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Take a new contact."""
-        if len(contacts_of(self._get_entry())) >= MAX_CONTACTS:
-            return self.async_abort(reason="phone_book_full")
-        errors: dict[str, str] = {}
-        if user_input is not None:
-            draft = self._draft(user_input)
-            if not (errors := _mistakes(draft)):
-                return self.async_create_entry(title=draft.name, data=draft.data, unique_id=_unique_id(draft.name))
-        return self._show("user", user_input, errors)
+    schema = CONTACT_SCHEMA
 
-    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Change a contact."""
-        subentry = self._get_reconfigure_subentry()
-        shown: Mapping[str, Any] = {**subentry.data, CONF_NAME: subentry.title}
-        errors: dict[str, str] = {}
-        if user_input is not None:
-            shown = user_input
-            draft = self._draft(user_input, besides=subentry.subentry_id)
-            if not (errors := _mistakes(draft)):
-                return self.async_update_and_abort(
-                    self._get_entry(),
-                    subentry,
-                    title=draft.name,
-                    data=draft.data,
-                    unique_id=_unique_id(draft.name),
-                )
-        return self._show("reconfigure", shown, errors)
+    @override
+    def full(self) -> str | None:
+        """Return why the phone book takes no more contacts."""
+        return "phone_book_full" if len(contacts_of(self._get_entry())) >= MAX_CONTACTS else None
 
-    def _draft(self, user_input: Mapping[str, Any], besides: str | None = None) -> Draft:
-        """Return what was typed, ready to be checked."""
+    @override
+    def listed(self, typed: Mapping[str, Any]) -> Listed:
+        """Return the contact, tidied up."""
+        name = " ".join(typed[CONF_NAME].split())
+        return Listed(name, normalize_contact(typed), _unique_id(name))
+
+    @override
+    async def mistakes(self, listed: Listed, besides: str | None) -> dict[str, str]:
+        """Return the error text's key of every field whose rules are broken, the first for each field."""
         entry = self._get_entry()
         account = account_of(entry.data)
         others = tuple(contact for contact in contacts_of(entry) if contact.id != besides)
@@ -198,18 +183,14 @@ class ContactFlow(ConfigSubentryFlow):
                 return False
             return True
 
-        return Draft(
-            name=" ".join(user_input[CONF_NAME].split()),
-            data=normalize_contact(user_input),
-            others=others,
-            book=ContactBook(others, account, plan_of(self.hass.config.country)),
-            is_target=is_target,
-        )
-
-    def _show(self, step: str, shown: Mapping[str, Any] | None, errors: dict[str, str]) -> SubentryFlowResult:
-        return self.async_show_form(
-            step_id=step, data_schema=self.add_suggested_values_to_schema(CONTACT_SCHEMA, shown), errors=errors
-        )
+        book = ContactBook(others, account, plan_of(self.hass.config.country))
+        draft = Draft(listed.title, listed.data, others, book, is_target)
+        mistakes: dict[str, str] = {}
+        for key, field, broken in RULES:
+            place = _BASE_PLACES.get(field, field)
+            if place not in mistakes and broken(draft):
+                mistakes[place] = key
+        return mistakes
 
 
 def normalize_contact(user_input: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,13 +222,3 @@ def _unique(texts: Any) -> list[str]:
 def _unique_id(name: str) -> str:
     """Return what tells a contact from every other one, and from a watched line."""
     return f"contact {fold(name)}"
-
-
-def _mistakes(draft: Draft) -> dict[str, str]:
-    """Return the error text's key of every field whose rules are broken, the first for each field."""
-    mistakes: dict[str, str] = {}
-    for key, field, broken in RULES:
-        place = _BASE_PLACES.get(field, field)
-        if place not in mistakes and broken(draft):
-            mistakes[place] = key
-    return mistakes

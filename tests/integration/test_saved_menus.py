@@ -168,8 +168,28 @@ async def test_what_is_wrong_with_a_menu_is_told_before_it_is_saved(
 ) -> None:
     result = await save(hass, entry, **({"name": "New", "menu": {}} | typed))
     assert result["errors"] == errors
-    assert told in result["description_placeholders"]["error"]
+    assert told in result["description_placeholders"].get("error", "")
     assert len(entry.subentries) == 1
+
+
+async def test_a_changed_menu_that_is_wrong_stays_as_it_was_and_what_was_typed_stays_in_the_form(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    await save(hass, entry, name="Garden gate", menu={})
+    form = await entry.start_subentry_reconfigure_flow(hass, "front_door")
+    typed = {"name": "Garden gate", "menu": {"then": "hangup"}}
+    result = await hass.config_entries.subentries.async_configure(form["flow_id"], typed)
+    assert (result["step_id"], result["errors"]) == ("reconfigure", {"name": "menu_name_known"})
+    assert result["data_schema"] is not None
+    assert {str(key): key.description["suggested_value"] for key in result["data_schema"].schema} == typed
+    assert entry.subentries["front_door"].data["menu"] == DOOR
+    # Its own name is not somebody else's.
+    done = await hass.config_entries.subentries.async_configure(form["flow_id"], typed | {"name": "FRONT door"})
+    assert done["reason"] == "reconfigure_successful"
+    assert (entry.subentries["front_door"].title, entry.subentries["front_door"].data["menu"]) == (
+        "FRONT door",
+        {"then": "hangup"},
+    )
 
 
 async def test_there_is_a_limit_to_saved_menus(hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry) -> None:
