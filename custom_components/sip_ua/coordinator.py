@@ -37,14 +37,12 @@ from .const import (
     CALL_MEDIA,
     CALL_STATISTICS,
     CALL_STEP,
-    CONF_AUTO_ANSWER_DELAY,
     EVENT_CALL,
     EVENT_LINE,
     EVENT_MESSAGES,
     EVENT_REGISTRATION,
     MESSAGES_CHANGED,
     NEW_MESSAGE,
-    OPTIONS_CALLS,
     CallEventType,
     WaitFor,
 )
@@ -52,6 +50,7 @@ from .contacts import ContactBook, contacts_of
 from .engine import async_acquire_engine, async_release_engine
 from .guesses import Guesses
 from .history import CallHistory
+from .incoming_calls import IncomingCalls
 from .incoming_rules import rules_of
 from .issues import Reminders
 from .keypad import KeyPad
@@ -69,12 +68,12 @@ from .net.phone import (
     RecordingStarted,
 )
 from .numbering import plan_of
-from .options import options_of, with_options
-from .reception import BUSY, Reception, Refusal
+from .options import with_options
+from .reception import Reception
 from .recordings import CallRecordings
 from .settings import account_of, identity_of
 from .sip.account import Srtp, Transport
-from .sip.errors import LocalProtocolError, SipError
+from .sip.errors import LocalProtocolError
 from .sip.events import (
     CallEnded,
     CallEvent,
@@ -136,6 +135,7 @@ class SipUaCoordinator:
         self.lines = LineBook(entry)
         self.contacts = ContactBook(contacts_of(entry), self.account, plan_of(hass.config.country))
         self.reception = Reception(self.contacts, rules_of(entry.options))
+        self._incoming = IncomingCalls(hass, entry, self.identity, self.phone, self.calls, self.reception)
         self.number_to_dial = ""
         self.messages: MessagesWaiting | None = None
         self.last_statistics: tuple[str, dict[str, Any]] | None = None
@@ -144,8 +144,6 @@ class SipUaCoordinator:
         self._playing: Waiting[tuple[str, int | None], str | None] = Waiting()
         self._transferring: Waiting[str, TransferProgress] = Waiting()
         self._hangup_after: set[str] = set()
-        self._turned_away: set[str] = set()
-        self._auto_answer_delay: int = options_of(entry.options, OPTIONS_CALLS)[CONF_AUTO_ANSWER_DELAY]
         self._settings = (entry.options, self.lines.lines, self.contacts.contacts)
         self._lost = False
         self._refused_for: str | None = None
@@ -276,24 +274,17 @@ class SipUaCoordinator:
         """Keep the call's new state, then say what happened; the phone book names the other side."""
         call = self.contacts.name_call(event.call)
         self.history.note(event, call)
-        if isinstance(event, IncomingCall) and self._turn_away(call):
+        if isinstance(event, IncomingCall) and self._incoming.turn_away(call):
             return
         before = self.calls.find(call.id)
-        if before is not call and (call.id not in self._turned_away or call.state is CallState.ENDED):
+        if before is not call and (call.id not in self._incoming.turned_away or call.state is CallState.ENDED):
             self._keep(before, call)
         match event:
             case CallStep():
                 self.bulletin.fire(EVENT_CALL, CALL_STEP, call_data(call) | step_data(event))
             case IncomingCall():
                 self.bulletin.tell(CallEventType.INCOMING, call, headers=dict(event.headers))
-                if patience := self.reception.patience(busy=len(self.calls) > 1):
-                    _ = self.config_entry.async_create_background_task(
-                        self.hass, self._async_refuse_later(call.id, *patience), f"sip_ua refuse {self.identity}"
-                    )
-                if self.reception.answers(call):
-                    _ = self.config_entry.async_create_background_task(
-                        self.hass, self._async_answer_later(call.id), f"sip_ua answer {self.identity}"
-                    )
+                self._incoming.attend(call)
             case DigitReceived():
                 self.keys.press(call.id, event.digit)
                 self.bulletin.tell(CallEventType.DTMF, call, **digit_data(event))
@@ -305,47 +296,6 @@ class SipUaCoordinator:
                 )
             case CallEnded():
                 self._handle_ended(call)
-
-    @callback
-    def _turn_away(self, call: CallSnapshot) -> bool:
-        """Refuse a call that may not ring; nobody but history hears of it."""
-        if (refusal := self.reception.refusal(call, busy=bool(self.calls))) is None:
-            return False
-        self._turned_away.add(call.id)
-        self._refuse(call.id, refusal)
-        return True
-
-    @callback
-    def _refuse(self, call_id: str, refusal: Refusal) -> None:
-        """Refuse a call, or send its caller elsewhere; one that cannot go there is refused as busy."""
-        if refusal.target:
-            try:
-                self.phone.redirect(call_id, refusal.target)
-            except LocalProtocolError as error:
-                _LOGGER.warning("A call of %s could not be forwarded to %s: %s", self.identity, refusal.target, error)
-                refusal = BUSY
-        with contextlib.suppress(LocalProtocolError):
-            if not refusal.target:
-                self.phone.turn_away(call_id, refusal.code, missed=refusal.missed)
-
-    async def _async_refuse_later(self, call_id: str, seconds: int, refusal: Refusal) -> None:
-        """Let a call ring no longer than its time."""
-        await asyncio.sleep(seconds)
-        if (call := self.calls.get(call_id)) is not None and call.state is CallState.RINGING:
-            self._refuse(call_id, refusal)
-
-    async def _async_answer_later(self, call_id: str) -> None:
-        """Answer a call by itself, unless somebody else was quicker, or talks on this account meanwhile."""
-        await asyncio.sleep(self._auto_answer_delay)
-        call = self.calls.get(call_id)
-        if call is None or call.state is not CallState.RINGING:
-            return
-        if not self.reception.answers(call) or self.calls.find_connected() is not None:
-            return
-        try:
-            await self.async_answer(call_id)
-        except SipError as error:
-            _LOGGER.warning("A call of %s could not be answered by itself: %s", self.identity, error)
 
     @callback
     def _keep(self, before: CallSnapshot | None, call: CallSnapshot) -> None:
@@ -371,7 +321,7 @@ class SipUaCoordinator:
     def _handle_ended(self, call: CallSnapshot) -> None:
         """Tell how a call ended."""
         self._hangup_after.discard(call.id)
-        self._turned_away.discard(call.id)
+        self._incoming.turned_away.discard(call.id)
         self.keys.end(call.id)
         self.recordings.forget(call.id)
         self.sounds.handle_call_ended(call.id)
