@@ -12,20 +12,20 @@ from .address import Hop
 from .alarm import Alarm
 from .client import ClientRequest, Handlers
 from .core import RELIABLE_TAG, SDP_TYPE, Core, Failure, NextHop
-from .dialog import Dialog, DialogKey
+from .dialog import DialogKey
 from .dialog_call import DialogCall
 from .dialog_peer import DialogPeer
 from .emergency import is_emergency
 from .errors import AuthenticationFailure, LocalProtocolError, RemoteProtocolError
 from .events import CallDirection, CallOutcome, CallState, EndedBy, LadderStep, RegistrationFailure
-from .forks import Fork
+from .forks import Fork, Forks, LatePhones
 from .headers import CSeq, Headers, NameAddr
 from .key_rules import NEEDS_TLS, may_want_secure_profile
 from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer
 from .outcome import NO_ANSWER_REASON, outcome_of, reason_of, sip_reason
 from .party import asserted_party, dial_number, party_of, target_uri
-from .redirection import places_of
+from .redirection import Targets, places_of
 from .refer import ReferTarget, may_be_called
 from .reliable import rseq_of
 from .session_timer import SessionExpires
@@ -33,8 +33,6 @@ from .transaction import ServerTransaction
 from .transfer import ReceivedTransfer
 from .uri import SipUri, TelUri, for_request_uri
 
-MAX_FORKS = 16
-MAX_REDIRECTIONS = 5
 STATUS_RINGING = 180
 STATUS_TRYING = 100
 STATUS_REDIRECTED = 300
@@ -77,16 +75,14 @@ class OutgoingCall(DialogCall):
             core, sip_call_id=call_id, direction=CallDirection.OUTGOING, remote=remote, called=called, now=now
         )
         self._transfer = transfer
-        self._uri: SipUri | TelUri = uri
+        self._targets = Targets(uri)
         self._from = core.identity(media.address).with_tag(core.token())
         self._to = NameAddr("", uri)
         self._cseq = 0
         self._session_expires = core.account.timing.session_expires
-        self._tried: list[SipUri | TelUri] = [uri]
-        self._alternatives: list[SipUri | TelUri] = []
-        self._forks: dict[str, Fork] = {}
+        self._forks = Forks(core)
         self._heard: Fork | None = None
-        self._late: dict[str, DialogPeer] = {}
+        self._late = LatePhones()
         self._offer = OfferAnswer(media, int.from_bytes(core.entropy(4)))
         self._offers_late = late_offer
         self._insisted = False
@@ -115,15 +111,11 @@ class OutgoingCall(DialogCall):
         hops = () if self._invite is None else self._invite.hops
         return self.core.server_hosts.union(hop.remote.host for hop in hops)
 
-    @property
-    def _secure(self) -> bool:
-        return isinstance(self._uri, SipUri) and self._uri.secure
-
     # The INVITE
 
     def start(self) -> None:
         """Send the INVITE."""
-        hop = self.core.server_hop(secure=self._secure) or self._direct_hop()
+        hop = self.core.server_hop(secure=self._targets.secure) or self._direct_hop()
         handlers = Handlers(
             final=self._final,
             failed=self._failed,
@@ -135,9 +127,9 @@ class OutgoingCall(DialogCall):
         self.core.locate(hop, self._located)
 
     def _direct_hop(self) -> NextHop:
-        if not isinstance(self._uri, SipUri):
+        if not isinstance(uri := self._targets.present, SipUri):
             raise LocalProtocolError("a telephone number needs a SIP server")
-        return self.core.uri_hop(self._uri)
+        return self.core.uri_hop(uri)
 
     def _located(self, outcome: tuple[Hop, ...] | Failure, now: float) -> None:
         if self.ended or self._invite is None:
@@ -145,7 +137,7 @@ class OutgoingCall(DialogCall):
         if isinstance(outcome, Failure):
             self._failed(outcome, now)
             return
-        server = self.core.server_hop(secure=self._secure)
+        server = self.core.server_hop(secure=self._targets.secure)
         if server is not None:
             self.core.note_servers(server, outcome)
         elif self._transfer is None:
@@ -181,16 +173,16 @@ class OutgoingCall(DialogCall):
         self._cseq += 1
         self._moved = False
         self._describe(hop)
-        self._forks, self._heard, self.peer, self.agreement = {}, None, None, None
+        self._forks, self._heard, self.peer, self.agreement = Forks(core), None, None, None
         request = core.create_request(
             CSeq(self._cseq, "INVITE"),
-            str(self._uri),
+            str(self._targets.present),
             from_=self._from,
             to=self._to,
             call_id=self.snapshot.sip_call_id,
         )
         headers = request.headers
-        headers.add("Contact", str(core.contact(hop, secure=self._secure)))
+        headers.add("Contact", str(core.contact(hop, secure=self._targets.secure)))
         headers.add("Allow", core.allow)
         headers.add("Supported", core.supported)
         if core.account.reliable_provisional is ReliableProvisional.REQUIRED:
@@ -210,11 +202,17 @@ class OutgoingCall(DialogCall):
     def _invite_left(self, now: float) -> None:
         self.step(LadderStep.INVITE, now, sent=True)
 
+    @property
+    def _sent_invite(self) -> Request | None:
+        transaction = None if self._invite is None else self._invite.transaction
+        return None if transaction is None else transaction.request
+
     # Provisional answers
 
     def _provisional(self, response: Response, _hop: Hop, now: float) -> None:
         status = response.status
-        fork = self._fork(response) if status != STATUS_TRYING else None
+        invite = self._sent_invite
+        fork = self._forks.heard_from(response, invite) if status != STATUS_TRYING and invite is not None else None
         rseq = rseq_of(response)
         if rseq is not None and (fork is None or not fork.in_order(rseq)):
             return
@@ -233,23 +231,6 @@ class OutgoingCall(DialogCall):
 
     def _prack_answered(self) -> None:
         self._unsettled -= 1
-
-    def _fork(self, response: Response) -> Fork | None:
-        """Return the early dialog of a provisional answer, a new one for each phone that rings."""
-        tag = response.to.tag
-        invite = self._invite
-        if not tag or invite is None or invite.transaction is None:
-            return None
-        fork = self._forks.get(tag)
-        if fork is None and len(self._forks) < MAX_FORKS:
-            try:
-                dialog = Dialog.caller(invite.transaction.request, response)
-            except RemoteProtocolError:
-                return None
-            fork = self._forks[tag] = Fork(DialogPeer(self.core, dialog))
-        if fork is not None:
-            fork.peer.note_allowed(response)
-        return fork
 
     def _early_media(self, fork: Fork, response: Response, now: float, *, settled: bool) -> bytes:
         """Take the description of one of the forks, and return the answer to it where it is an offer.
@@ -287,7 +268,7 @@ class OutgoingCall(DialogCall):
 
     @override
     def receive_request(self, transaction: ServerTransaction, request: Request, now: float) -> None:
-        fork = self._forks.get(request.from_.tag or "")
+        fork = self._forks.get(request.from_.tag)
         if self._answered_by is None and fork is not None and fork is not self._heard:
             if request.method == "BYE":
                 # A phone that rings may not hang up for the others (section 15).
@@ -323,29 +304,22 @@ class OutgoingCall(DialogCall):
         return str(error) if error is not None and error.failure is AuthenticationFailure.FOREIGN else ""
 
     def _accepted(self, response: Response, now: float) -> None:
-        invite = self._invite
         tag = response.to.tag or ""
         known = self.peer if self._answered_by == tag else self._late.get(tag)
         if known is not None:
             known.repeat_ack(response.cseq.number)
             return
-        if invite is None or invite.transaction is None:
+        if (request := self._sent_invite) is None:
             return
         self.step(LadderStep.OK, now, sent=False, code=response.status, reason=response.reason)
-        request = invite.transaction.request
-        fork = self._forks.get(tag)
         try:
-            if fork is None:
-                fork = Fork(DialogPeer(self.core, Dialog.caller(request, response)))
-            else:
-                fork.peer.dialog.confirm(response)
+            fork = self._forks.answered_by(response, request)
         except RemoteProtocolError as error:
             self._finish(CallOutcome.FAILED, now, by=EndedBy.NETWORK, code=error.status, reason=str(error))
             return
         peer = fork.peer
-        peer.note_allowed(response)
         if self._answered_by is not None or self.ended or self._cancelled is not None:
-            self._hang_up_late(peer, tag, response, now)
+            self._answered_late(peer, response, request, now)
             return
         if fork is self._heard:
             fork.media = self.media
@@ -373,15 +347,10 @@ class OutgoingCall(DialogCall):
         if self._moved:
             self.follow_move(now)
 
-    def _hang_up_late(self, peer: DialogPeer, tag: str, response: Response, now: float) -> None:
-        """Acknowledge and hang up a phone that answered too late (section 13.2.2.4)."""
-        invite = self._invite
-        if invite is None or invite.transaction is None or len(self._late) >= MAX_FORKS:
+    def _answered_late(self, peer: DialogPeer, response: Response, invite: Request, now: float) -> None:
+        if not self._late.hang_up(peer, response, invite, now):
             return
-        self._late[tag] = peer
-        peer.acknowledge(response, invite.transaction.request, now)
         self.step(LadderStep.ACK, now, sent=True)
-        peer.request("BYE", Handlers(final=_settled, failed=_settled_badly), now)
         if self._cancelled is not None:
             self._finish(self._cancelled, now, by=EndedBy.LOCAL, code=response.status, reason=response.reason)
 
@@ -407,28 +376,24 @@ class OutgoingCall(DialogCall):
         a far end transferred us to, each place obeys the owner's rule of transfers.
         """
         if response.status < STATUS_REFUSED:
-            self._alternatives[:0] = [uri for uri in places_of(response) if self._may_follow(uri)]
+            self._targets.add([uri for uri in places_of(response) if self._may_follow(uri)])
         return response.status < STATUS_DECLINED_EVERYWHERE and self._call_next()
 
     def _may_follow(self, uri: SipUri | TelUri) -> bool:
         core = self.core
-        if self._secure and not (isinstance(uri, SipUri) and uri.secure):
+        if self._targets.secure and not (isinstance(uri, SipUri) and uri.secure):
             return False
         if self._transfer is not None:
             return may_be_called(core.account, core.server_hosts, ReferTarget(uri))
         return isinstance(uri, SipUri) and uri.host in {core.account.domain.lower(), *core.server_hosts}
 
     def _call_next(self) -> bool:
-        """Call the best place that was named and not called yet; few in all."""
-        while self._alternatives and len(self._tried) <= MAX_REDIRECTIONS:
-            uri = self._alternatives.pop(0)
-            if uri not in self._tried:
-                self._tried.append(uri)
-                self._uri = uri
-                self._insisted = False
-                self.start()
-                return True
-        return False
+        """Call the best place that was named and not called yet."""
+        if not self._targets.turn_to_next():
+            return False
+        self._insisted = False
+        self.start()
+        return True
 
     def _failed(self, failure: Failure, now: float) -> None:
         if not self.ended and self._cancelled is None and self._call_next():
@@ -504,11 +469,3 @@ class OutgoingCall(DialogCall):
     def stop_timers(self) -> None:
         super().stop_timers()
         self._stop_ringing()
-
-
-def _settled(_response: Response, _hop: Hop, _now: float) -> None:
-    """Do nothing: whatever the answer was, the late phone is gone."""
-
-
-def _settled_badly(_failure: Failure, _now: float) -> None:
-    """Do nothing: without an answer the late phone gives up by itself."""

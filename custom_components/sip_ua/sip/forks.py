@@ -1,17 +1,23 @@
-"""The phones that ring for one INVITE of ours (RFC 3261 section 12.1.2, RFC 3262 section 4)."""
+"""The phones that ring for one INVITE of ours, and those that answer it too late.
+
+RFC 3261 sections 12.1.2 and 13.2.2.4, RFC 3262 section 4.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from .address import Hop
 from .client import Handlers
-from .core import Failure
+from .core import Core, Failure
+from .dialog import Dialog
 from .dialog_media import STATUS_SERVER_ERROR
 from .dialog_peer import DialogPeer
-from .message import Response
+from .errors import RemoteProtocolError
+from .message import Request, Response
 from .offer_answer import NegotiatedMedia, OfferAnswer
 
 MAX_PRACKS = 3
+MAX_FORKS = 16
 
 
 @dataclass(slots=True)
@@ -62,3 +68,70 @@ class Fork:
             answered()
 
         self.peer.request("PRACK", Handlers(final=final, failed=failed), now, headers=(("RAck", rack),), body=body)
+
+
+class Forks:
+    """The phones that ring, by their tags."""
+
+    def __init__(self, core: Core) -> None:
+        """Begin with none."""
+        self._core = core
+        self._ringing: dict[str, Fork] = {}
+
+    def get(self, tag: str | None) -> Fork | None:
+        """Return the phone that has a tag."""
+        return self._ringing.get(tag or "")
+
+    def heard_from(self, response: Response, invite: Request) -> Fork | None:
+        """Return whose provisional answer this is, a new one for each phone that rings; None of too many."""
+        if not (tag := response.to.tag):
+            return None
+        fork = self._ringing.get(tag)
+        if fork is None and len(self._ringing) < MAX_FORKS:
+            try:
+                dialog = Dialog.caller(invite, response)
+            except RemoteProtocolError:
+                return None
+            fork = self._ringing[tag] = Fork(DialogPeer(self._core, dialog))
+        if fork is not None:
+            fork.peer.note_allowed(response)
+        return fork
+
+    def answered_by(self, response: Response, invite: Request) -> Fork:
+        """Return whose 2xx this is, with its dialog confirmed; raises RemoteProtocolError where it makes none."""
+        fork = self.get(response.to.tag)
+        if fork is None:
+            fork = Fork(DialogPeer(self._core, Dialog.caller(invite, response)))
+        else:
+            fork.peer.dialog.confirm(response)
+        fork.peer.note_allowed(response)
+        return fork
+
+
+class LatePhones:
+    """Phones that answered when the call was over, or had another answer; each is acknowledged and hung up."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._peers: dict[str, DialogPeer] = {}
+
+    def get(self, tag: str) -> DialogPeer | None:
+        """Return a phone that was hung up."""
+        return self._peers.get(tag)
+
+    def hang_up(self, peer: DialogPeer, response: Response, invite: Request, now: float) -> bool:
+        """Acknowledge the 2xx of a phone and hang it up; False where there were too many of them."""
+        if len(self._peers) >= MAX_FORKS:
+            return False
+        self._peers[response.to.tag or ""] = peer
+        peer.acknowledge(response, invite, now)
+        peer.request("BYE", Handlers(final=_settled, failed=_settled_badly), now)
+        return True
+
+
+def _settled(_response: Response, _hop: Hop, _now: float) -> None:
+    """Do nothing: whatever the answer was, the late phone is gone."""
+
+
+def _settled_badly(_failure: Failure, _now: float) -> None:
+    """Do nothing: without an answer the late phone gives up by itself."""
