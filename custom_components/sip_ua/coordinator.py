@@ -67,6 +67,7 @@ from .net.phone import (
     RecordingFinished,
     RecordingStarted,
 )
+from .net.play_order import PlayOrder
 from .numbering import plan_of
 from .options import with_options
 from .reception import Reception
@@ -549,7 +550,7 @@ class SipUaCoordinator:
         self, call_id: str, source: AudioSource, *, loop: bool = False, volume: float = 0.0, wait: bool = False
     ) -> str | None:
         """Play a sound into a call; volume in dB. With `wait` return its error, None where it was heard."""
-        playback_id = self.phone.play(call_id, source, loop=loop, volume_db=volume)
+        playback_id = self.phone.play(call_id, source, PlayOrder(loop=loop, volume_db=volume))
         return await self._playing.expect((call_id, playback_id)) if wait else None
 
     @callback

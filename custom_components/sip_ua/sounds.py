@@ -8,7 +8,8 @@ from homeassistant.core import callback
 
 from .const import Enqueue
 from .net.audio import AudioSource
-from .net.phone import Phone, Placement, PlaybackFinished, PlaybackStarted
+from .net.phone import Phone, PlaybackFinished, PlaybackStarted
+from .net.play_order import Placement, PlayOrder
 from .sip.errors import LocalProtocolError
 from .waiting import Waiting
 
@@ -43,9 +44,8 @@ class SoundBook:
 
         Raises LocalProtocolError for a call that is over or rings here, AudioError for what cannot be begun.
         """
-        number = self._phone.play(
-            call_id, source, loop=loop, volume_db=volume, placement=Placement(enqueue), at_answer=True
-        )
+        order = PlayOrder(loop=loop, volume_db=volume, placement=Placement(enqueue), at_answer=True)
+        number = self._phone.play(call_id, source, order)
         self._begun.setdefault(call_id, {})[number] = False
         if enqueue in {Enqueue.PLAY, Enqueue.REPLACE}:
             self._paused.discard(call_id)

@@ -12,12 +12,12 @@ from custom_components.sip_ua.net.phone import (
     CallStatistics,
     MediaTimedOut,
     PhoneEvent,
-    Placement,
     PlaybackFinished,
     PlaybackStarted,
     RecordingFinished,
     RecordingStarted,
 )
+from custom_components.sip_ua.net.play_order import ONCE, Placement, PlayOrder
 from custom_components.sip_ua.net.recording_order import RecordingOrder
 from custom_components.sip_ua.net.stream_events import RecordingFinished as Finished
 from custom_components.sip_ua.sip.account import Account
@@ -173,18 +173,9 @@ class FakePhone:
     def trace(self, sip_call_id: str | None = None) -> Excerpt | None:
         return excerpt(self.kept, sip_call_id)
 
-    def play(
-        self,
-        call_id: str,
-        source: AudioSource,
-        *,
-        loop: bool = False,
-        volume_db: float = 0.0,
-        placement: Placement = Placement.ADD,
-        at_answer: bool = False,
-    ) -> int:
-        elsewhere = () if placement is Placement.ADD else (placement,)
-        self._ask("play", call_id, source, loop, volume_db, *elsewhere)
+    def play(self, call_id: str, source: AudioSource, order: PlayOrder = ONCE) -> int:
+        elsewhere = () if order.placement is Placement.ADD else (order.placement,)
+        self._ask("play", call_id, source, order.loop, order.volume_db, *elsewhere)
         if call_id not in self.calls:
             raise LocalProtocolError("the call is not connected")
         self.playback_id = next(self._numbers)

@@ -19,7 +19,7 @@ from custom_components.sip_ua.const import DOMAIN
 from custom_components.sip_ua.entity import unique_id_in
 from custom_components.sip_ua.media_player import StoredVolume
 from custom_components.sip_ua.net.audio import FileSource
-from custom_components.sip_ua.net.phone import Placement
+from custom_components.sip_ua.net.play_order import Placement
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import CallState, RegistrationFailure
 

@@ -13,7 +13,7 @@ from custom_components.sip_ua.action_errors import FAULT_KEYS
 from custom_components.sip_ua.const import Enqueue
 from custom_components.sip_ua.net.audio import FileSource
 from custom_components.sip_ua.net.errors import AudioError, AudioFault
-from custom_components.sip_ua.net.phone import Placement
+from custom_components.sip_ua.net.play_order import Placement
 from custom_components.sip_ua.sip.events import CallState
 
 from .conftest import act, do, settle, until

@@ -9,7 +9,8 @@ from custom_components.sip_ua.net.audio_pipe import AudioChunk, AudioEnd, AudioP
 from custom_components.sip_ua.net.errors import AudioFault
 from custom_components.sip_ua.net.loudness import Loudness
 from custom_components.sip_ua.net.media_stream import gain_factor
-from custom_components.sip_ua.net.playlist import SOUND_TIMEOUT, Placement, Playlist
+from custom_components.sip_ua.net.play_order import Placement
+from custom_components.sip_ua.net.playlist import SOUND_TIMEOUT, Playlist
 from custom_components.sip_ua.net.stream_events import PlaybackFinished, PlaybackStarted
 
 from .media_support import level_of, sine

@@ -12,6 +12,7 @@ from custom_components.sip_ua.net.audio import BytesSource, FileSource, SilenceS
 from custom_components.sip_ua.net.errors import AudioError
 from custom_components.sip_ua.net.media import MediaEngine, RecordedSides
 from custom_components.sip_ua.net.media_stream import MAX_SOUNDS
+from custom_components.sip_ua.net.play_order import PlayOrder
 from custom_components.sip_ua.net.stream_events import (
     FirstPacketReceived,
     PlaybackFinished,
@@ -68,7 +69,7 @@ async def test_sounds_are_played_in_turn_and_told_of(pair: Pair, tmp_path: Path)
 
 async def test_a_repeated_sound_is_stopped_on_demand(pair: Pair) -> None:
     pair.connect()
-    playback = pair.ours.play(BytesSource(wav(sine(1000, 0.05))), loop=True)
+    playback = pair.ours.play(BytesSource(wav(sine(1000, 0.05))), PlayOrder(loop=True))
     await pair.heard.wait_for(PlaybackStarted)
     await asyncio.sleep(0.2)
     assert not pair.heard.of(PlaybackFinished)
@@ -172,7 +173,7 @@ async def test_a_pause_is_silent_and_the_sound_goes_on_where_it_was(pair: Pair, 
 async def test_the_volume_is_in_decibels(pair: Pair, tmp_path: Path) -> None:
     pair.connect()
     pair.theirs.record(tmp_path / "theirs.wav")
-    playback = pair.ours.play(ToneSource(1000, -20, 0.4), volume_db=10)
+    playback = pair.ours.play(ToneSource(1000, -20, 0.4), PlayOrder(volume_db=10))
     pair.ours.set_volume(playback, 12)
     await pair.heard.wait_for(PlaybackFinished)
     await asyncio.sleep(0.2)

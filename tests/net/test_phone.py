@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Protocol
 
 import pytest
@@ -22,10 +21,10 @@ from custom_components.sip_ua.net.phone import (
     CallStatistics,
     Phone,
     PhoneEvent,
-    Placement,
     PlaybackFinished,
     PlaybackStarted,
 )
+from custom_components.sip_ua.net.play_order import Placement, PlayOrder
 from custom_components.sip_ua.net.registration_check import check_registration
 from custom_components.sip_ua.net.resolver import Resolver
 from custom_components.sip_ua.net.transport import Transports
@@ -523,9 +522,13 @@ async def test_what_is_said_while_it_rings_is_heard_in_order_from_the_answer_on(
     alice, bob = await start(), await start()
     call_id = await alice.phone.dial(bob.uri)
     await eventually(lambda: bob.heard(IncomingCall))
-    play = partial(alice.phone.play, call_id, ToneSource(300.0, duration=0.06), at_answer=True)
-    gone, second = play(), play(placement=Placement.REPLACE)
-    first, never = play(placement=Placement.INTERRUPT), play()
+
+    def play(placement: Placement = Placement.ADD) -> int:
+        order = PlayOrder(placement=placement, at_answer=True)
+        return alice.phone.play(call_id, ToneSource(300.0, duration=0.06), order)
+
+    gone, second = play(), play(Placement.REPLACE)
+    first, never = play(Placement.INTERRUPT), play()
     alice.phone.stop_playback(call_id, never)
     alice.phone.set_volume(call_id, second, -20.0)
     with pytest.raises(LocalProtocolError):
@@ -547,9 +550,9 @@ async def test_sounds_that_wait_for_an_answer_are_bounded_and_go_with_their_call
     alice, bob = await start(), await start()
     call_id = await alice.phone.dial(bob.uri)
     for _ in range(MAX_SOUNDS):
-        alice.phone.play(call_id, SilenceSource(60.0), at_answer=True)
+        alice.phone.play(call_id, SilenceSource(60.0), PlayOrder(at_answer=True))
     with pytest.raises(AudioError, match="more than"):
-        alice.phone.play(call_id, SilenceSource(60.0), at_answer=True)
+        alice.phone.play(call_id, SilenceSource(60.0), PlayOrder(at_answer=True))
     await alice.phone.hangup(call_id)
     await eventually(lambda: engine.streams == 0)
     await eventually(lambda: not [thread for thread in threading.enumerate() if "audio" in thread.name])
@@ -575,7 +578,7 @@ async def test_the_first_packet_after_the_answer_carries_what_was_known_before(
     call_id = await alice.phone.dial(bob.uri, source=tone if said == "at dial" else None)
     await eventually(lambda: bob.heard(IncomingCall))
     if said == "while it rings":
-        alice.phone.play(call_id, tone, at_answer=True)
+        alice.phone.play(call_id, tone, PlayOrder(at_answer=True))
     await asyncio.sleep(0.5)
     bob.tasks.append(asyncio.create_task(bob.phone.answer(bob.heard(IncomingCall)[0].call.id)))
     await eventually(lambda: alice.heard(PlaybackStarted))

@@ -9,7 +9,7 @@ from ..rtp.parameters import MediaParameters, RtpConfig
 from ..sip.sdes import MediaSecurity
 from .audio_pipe import AudioReader
 from .media_clock import ClockStatistics
-from .playlist import Placement
+from .play_order import Placement
 from .ports import PortPair
 from .recorder import RecordingPipe
 from .recording_order import RecordingTone

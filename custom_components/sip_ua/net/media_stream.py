@@ -34,7 +34,7 @@ from .media_messages import (
     StopRecording,
 )
 from .media_socket import is_numeric
-from .playlist import Placement
+from .play_order import ONCE, PlayOrder
 from .recorder import Recorder, RecordingPipe
 from .recording_order import RecordedSides, RecordingOrder
 from .rooms import Room
@@ -118,24 +118,21 @@ class MediaStream:
     def play(
         self,
         source: AudioSource | PreparedAudio,
+        order: PlayOrder = ONCE,
         *,
-        loop: bool = False,
-        volume_db: float = 0.0,
-        placement: Placement = Placement.ADD,
         playback_id: int | None = None,
         codec: Codec | None = None,
     ) -> int:
         """Play a sound in its turn, and return the number under which events tell of it: `playback_id` where given.
 
         What is wrong with the sound comes in `PlaybackFinished`, while the stream goes on with silence. A prepared
-        sound has been told at `prepare` whether to `loop`. `volume_db` is limited to -60 (nothing) to 30; what
-        would go beyond full scale is turned down. `codec` is the one that the voice is about to have. Raises
-        `AudioError` for a sound that cannot be begun, was played before, or is one too many.
+        sound has been told at `prepare` whether to `loop`. `codec` is the one that the voice is about to have.
+        Raises `AudioError` for a sound that cannot be begun, was played before, or is one too many.
         """
         self._check()
         if len(self._playing) >= MAX_SOUNDS:
             raise AudioError(f"more than {MAX_SOUNDS} sounds wait in this call")
-        prepared = source if isinstance(source, PreparedAudio) else prepare(source, self._workers, loop=loop)
+        prepared = source if isinstance(source, PreparedAudio) else prepare(source, self._workers, loop=order.loop)
         playback = new_playback_id() if playback_id is None else playback_id
         reader = prepared.take()
         if codec is None and self._media is not None:
@@ -144,7 +141,7 @@ class MediaStream:
             # Told now, the worker is done before the media thread asks for the first frame.
             reader.change_rate(self._config.codecs[codec.name.upper()].sample_rate)
         try:
-            self._post(StartPlayback(self._number, playback, reader, gain_factor(volume_db), placement))
+            self._post(StartPlayback(self._number, playback, reader, gain_factor(order.volume_db), order.placement))
         except BaseException:
             reader.close()
             raise

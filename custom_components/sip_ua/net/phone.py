@@ -38,7 +38,7 @@ from .phone_events import (
     RecordingFinished,
     RecordingStarted,
 )
-from .playlist import Placement
+from .play_order import ONCE, PlayOrder
 from .ports import PortPair
 from .recording_order import RecordingOrder
 from .resolver import Resolver
@@ -52,7 +52,6 @@ __all__ = [
     "MediaTimedOut",
     "Phone",
     "PhoneEvent",
-    "Placement",
     "PlaybackFinished",
     "PlaybackStarted",
     "RecordingFinished",
@@ -316,24 +315,12 @@ class Phone:
 
     # Voice
 
-    def play(
-        self,
-        call_id: str,
-        source: AudioSource,
-        *,
-        loop: bool = False,
-        volume_db: float = 0.0,
-        placement: Placement = Placement.ADD,
-        at_answer: bool = False,
-    ) -> int:
+    def play(self, call_id: str, source: AudioSource, order: PlayOrder = ONCE) -> int:
         """Play a sound to the far end and return its number, under which events tell of it.
 
-        With `at_answer` it is made ready while the far end rings, and heard from the answer on. Raises
-        LocalProtocolError without a call that it could be played into, AudioError for what cannot be begun.
+        Raises LocalProtocolError without a call that it could be played into, AudioError for what cannot be begun.
         """
-        return self._voices.play(
-            call_id, source, loop=loop, volume_db=volume_db, placement=placement, at_answer=at_answer
-        )
+        return self._voices.play(call_id, source, order)
 
     def stop_playback(self, call_id: str, playback_id: int | None = None) -> None:
         """End one sound, or all, those that wait for the answer among them."""

@@ -3,30 +3,16 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from .audio_pipe import AudioReader
 from .errors import AudioFault
 from .loudness import Loudness
+from .play_order import Placement
 from .stream_events import PlaybackFinished, PlaybackStarted
 
 SOUND_TIMEOUT: Final = 35.0
 """Seconds in which a sound must go on; longer than a stream of bytes may pause, which has the better text."""
-
-
-class Placement(StrEnum):
-    """Where a sound goes among those that are there.
-
-    `ADD` after all of them, `NEXT` after the present one, `PLAY` in place of the present one, `REPLACE` in place of
-    all. `INTERRUPT` before the present one, which goes on until the new one is ready, and again when that is over.
-    """
-
-    ADD = "add"
-    NEXT = "next"
-    PLAY = "play"
-    INTERRUPT = "interrupt"
-    REPLACE = "replace"
 
 
 @dataclass(slots=True)

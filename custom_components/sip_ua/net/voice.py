@@ -9,7 +9,7 @@ from ..sip.offer_answer import Codec, LocalMedia, NegotiatedMedia
 from .audio import AudioSource, PreparedAudio
 from .errors import AudioError, MediaStoppedError
 from .media_stream import MAX_SOUNDS, MediaStream, new_playback_id
-from .playlist import Placement
+from .play_order import ONCE, Placement, PlayOrder
 from .public_address import VoiceAddress
 
 SAME_DIGIT = 1.0
@@ -79,25 +79,17 @@ class Voice:
         self._last_digit = (digit, method, now)
         return True
 
-    def make_ready(
-        self,
-        source: AudioSource,
-        rate: int,
-        *,
-        loop: bool = False,
-        volume_db: float = 0.0,
-        placement: Placement = Placement.ADD,
-    ) -> tuple[int, list[int]]:
+    def make_ready(self, source: AudioSource, rate: int, order: PlayOrder = ONCE) -> tuple[int, list[int]]:
         """Begin to decode a sound for the answer, at `rate` Hz; return its number, and those of the ones that it ousts.
 
         Raises `AudioError` for a sound that cannot be begun, or is one too many.
         """
         if len(self._pending) >= MAX_SOUNDS:
             raise AudioError(f"more than {MAX_SOUNDS} sounds wait in this call")
-        pending = _Pending(new_playback_id(), self.stream.prepare(source, loop=loop, rate=rate), volume_db)
-        replaced = self.discard() if placement is Placement.REPLACE else []
+        pending = _Pending(new_playback_id(), self.stream.prepare(source, loop=order.loop, rate=rate), order.volume_db)
+        replaced = self.discard() if order.placement is Placement.REPLACE else []
         # Nothing plays yet that the others would have to stand back for.
-        self._pending.insert(len(self._pending) if placement is Placement.ADD else 0, pending)
+        self._pending.insert(len(self._pending) if order.placement is Placement.ADD else 0, pending)
         return pending.id, replaced
 
     def play_pending(self, codec: Codec | None = None) -> None:
@@ -105,7 +97,7 @@ class Voice:
         pending, self._pending = self._pending, []
         for one in pending:
             try:
-                self.stream.play(one.sound, volume_db=one.volume_db, playback_id=one.id, codec=codec)
+                self.stream.play(one.sound, PlayOrder(volume_db=one.volume_db), playback_id=one.id, codec=codec)
             except MediaStoppedError:
                 one.sound.discard()
 

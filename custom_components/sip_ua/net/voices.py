@@ -35,7 +35,7 @@ from .phone_events import (
     RecordingFinished,
     RecordingStarted,
 )
-from .playlist import Placement
+from .play_order import PlayOrder
 from .ports import PortPair, PortRange
 from .stream_events import (
     DigitReceived,
@@ -156,30 +156,18 @@ class Voices:
 
     # What calls do
 
-    def play(
-        self,
-        call_id: str,
-        source: AudioSource,
-        *,
-        loop: bool,
-        volume_db: float,
-        placement: Placement,
-        at_answer: bool,
-    ) -> int:
-        """Play a sound and return its number; with `at_answer` one of a call that is not answered yet waits for that.
+    def play(self, call_id: str, source: AudioSource, order: PlayOrder) -> int:
+        """Play a sound and return its number.
 
         Raises LocalProtocolError without a voice, AudioError for a sound that cannot be begun.
         """
         call = self._agent.call(call_id)
         voice = self._voices.get(call_id)
-        if at_answer and voice is not None and call is not None and call.answered_at is None:
-            number, replaced = voice.make_ready(
-                source, self._likeliest_rate, loop=loop, volume_db=volume_db, placement=placement
-            )
+        if order.at_answer and voice is not None and call is not None and call.answered_at is None:
+            number, replaced = voice.make_ready(source, self._likeliest_rate, order)
             self._tell_stopped(call_id, replaced)
             return number
-        stream = self.connected(call_id).stream
-        return stream.play(source, loop=loop, volume_db=volume_db, placement=placement)
+        return self.connected(call_id).stream.play(source, order)
 
     def stop_playback(self, call_id: str, playback_id: int | None) -> None:
         """End one sound before its time, or all; raises LocalProtocolError where the call has no voice."""
