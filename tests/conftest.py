@@ -16,6 +16,9 @@ from scripts.development.instance import HASS
 from tests.interop.bad_line import namespaces_refused
 
 from .programs import find_program
+from .repetition import Repetition
+
+pytest_plugins = ["pytester"]
 
 LOOPBACK = ["127.0.0.1", "127.0.0.2", "::1", "localhost"]
 NAMESPACES, TUNNELS = "namespaces", "tunnels"
@@ -55,6 +58,11 @@ def is_there(peer: str) -> bool:
             and not subprocess.run(alone, capture_output=True, check=False).returncode
         )
     return find_program(peer) is not None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the tests that depend on real time be taken again where the machine stood still."""
+    config.pluginmanager.register(Repetition())
 
 
 @pytest.hookimpl(trylast=True)

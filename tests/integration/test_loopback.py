@@ -23,6 +23,8 @@ from tests.net.recording_process import read_sound
 
 from .conftest import act, until
 
+pytestmark = pytest.mark.real_time
+
 PASSWORD = "correct horse"
 
 
