@@ -19,7 +19,7 @@ WITHIN_SECONDS = 100.0
 FOLDERS = ("browser", "exchange", "interop", "net")
 """The folders whose tests meet real time, beside those that have the marker `real_time`."""
 REPEATED = "repeated"
-STOOD_STILL = "the machine stood still (ms)"
+STOOD_STILL = "the machine stood still"
 
 type Status = tuple[str, str, tuple[str, dict[str, bool]]]
 """A name, a letter, and a word with its colour."""
@@ -49,7 +49,8 @@ class Repetition:
                 tell(item, reports)
                 break
             failed.outcome = REPEATED  # type: ignore[assignment] # the name under which it is counted
-            failed.user_properties.append((STOOD_STILL, standstills))
+            told = f"{max(standstills)} ms at the longest, {len(standstills)} stand-still(s) of its processors"
+            failed.user_properties.append((STOOD_STILL, told))
             tell(item, [failed])
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
@@ -69,8 +70,8 @@ class Repetition:
             "TAKEN AGAIN: the machine stood still while a test failed", sep="!", yellow=True, bold=True
         )
         for report in repeated:
-            (standstills,) = (value for name, value in report.user_properties if name == STOOD_STILL)
-            terminalreporter.line(f"{report.nodeid}: stood still for {standstills} ms", yellow=True, bold=True)
+            told = dict(report.user_properties)[STOOD_STILL]
+            terminalreporter.line(f"{report.nodeid}: {told}", yellow=True, bold=True)
             terminalreporter.line(report.longreprtext)
 
     @pytest.hookimpl

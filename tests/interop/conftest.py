@@ -1,5 +1,6 @@
 """Peers of one test: started on request, stopped at its end, their logs beside its failure."""
 
+import asyncio
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -152,6 +153,12 @@ class Peers:
                 transport=transport,
             )
         )
+
+
+@pytest.fixture
+async def loop_of_life() -> None:
+    """Let the event loop be as quick as in life: Home Assistant's test package lets it trace each of its steps."""
+    asyncio.get_running_loop().set_debug(False)
 
 
 @pytest.fixture

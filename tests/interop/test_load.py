@@ -13,7 +13,7 @@ from custom_components.sip_ua.sip.transaction import Timers
 from .load import BLOCKS_SLACK, OBJECTS_PER_PEER, Holdings, answering_phone, left_of, load
 from .peers import until
 
-pytestmark = [pytest.mark.interop, pytest.mark.peer("sipp")]
+pytestmark = [pytest.mark.interop, pytest.mark.peer("sipp"), pytest.mark.usefixtures("loop_of_life")]
 
 RATE, SECONDS = 50, 2
 CALLS = RATE * SECONDS
