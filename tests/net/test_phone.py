@@ -52,9 +52,10 @@ from custom_components.sip_ua.sip.message import Request, Response, parse_messag
 from custom_components.sip_ua.sip.sdp import parse_sdp
 from custom_components.sip_ua.sip.transaction import Timers
 from custom_components.sip_ua.sip.uri import SipUri
+from tests.interop.peers import free_ports
 
 from .media_support import level_of, open_stream
-from .transport_support import ACCOUNT, HOME, eventually, free_port
+from .transport_support import ACCOUNT, HOME, eventually
 
 # Nobody waits long for a goodbye that is not answered: T2 is what an unanswered BYE is given.
 TIMERS = Timers(t1=0.1, t2=0.8)
@@ -102,7 +103,7 @@ async def start(engine: MediaEngine, resolver: Resolver) -> AsyncIterator[Start]
     ends: list[End] = []
 
     async def start_one(**changes: object) -> End:
-        network = NetworkSettings(bind_address=HOME, local_port=free_port())
+        network = NetworkSettings(bind_address=HOME, local_port=free_ports())
         end = End(replace(ACCOUNT, server=None, domain="home.example", allow_direct_calls=True, network=network))
         end.account = replace(end.account, **changes)  # type: ignore[arg-type]
         end.phone = Phone(end.account, engine, end.hear, resolver=resolver, timers=TIMERS)
@@ -322,8 +323,8 @@ async def test_a_server_to_which_no_network_leads_is_told_from_one_that_does_not
 
 async def test_only_the_server_of_an_account_may_connect_to_it(engine: MediaEngine, resolver: Resolver) -> None:
     server = "127.0.0.9"
-    network = NetworkSettings(bind_address=HOME, local_port=free_port())
-    end = End(replace(ACCOUNT, server=ServerAddress(server, free_port()), network=network))
+    network = NetworkSettings(bind_address=HOME, local_port=free_ports())
+    end = End(replace(ACCOUNT, server=ServerAddress(server, free_ports()), network=network))
     end.phone = Phone(end.account, engine, end.hear, resolver=resolver, timers=TIMERS)
     await end.phone.start()
     await eventually(lambda: end.phone._agent.is_server(server))  # noqa: SLF001
@@ -453,7 +454,7 @@ async def test_a_telephone_that_listens_at_every_address_names_the_one_that_it_i
         send(self, address, data)
 
     monkeypatch.setattr(Transports, "send", spy)
-    alice, bob = [await start(network=NetworkSettings(local_port=free_port())) for _ in range(2)]
+    alice, bob = [await start(network=NetworkSettings(local_port=free_ports())) for _ in range(2)]
     bob.answer_all()
     call_id = await alice.phone.dial(f"{bob.uri};transport={transport}")
     await eventually(lambda: is_talking(alice) and is_talking(bob))

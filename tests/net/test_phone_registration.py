@@ -15,9 +15,10 @@ from custom_components.sip_ua.sip.account import Account, NetworkSettings, Serve
 from custom_components.sip_ua.sip.events import RegistrationState
 from custom_components.sip_ua.sip.message import Request, parse_message
 from custom_components.sip_ua.sip.uri import SipUri
+from tests.interop.peers import free_ports
 
 from .name_server import A, NameServer
-from .transport_support import HOME, eventually, free_port
+from .transport_support import HOME, eventually
 
 MOVED = "127.0.0.2"
 
@@ -122,7 +123,7 @@ async def test_a_telephone_that_listens_at_every_address_registers_the_one_that_
     engine: MediaEngine, registrars: tuple[Registrar, Registrar]
 ) -> None:
     registrar, _ = registrars
-    port = free_port()
+    port = free_ports()
     account = Account(
         number="12",
         domain="example.com",

@@ -13,6 +13,7 @@ from custom_components.sip_ua.net.tls import TlsTrust
 from custom_components.sip_ua.sip.account import NetworkSettings, TlsSettings
 from custom_components.sip_ua.sip.address import Address, Hop, HostPort
 from custom_components.sip_ua.sip.events import RegistrationFailure
+from tests.interop.peers import free_ports
 
 from .transport_support import (
     ACCOUNT,
@@ -25,7 +26,6 @@ from .transport_support import (
     Open,
     Side,
     eventually,
-    free_port,
     pool_of,
     settle,
 )
@@ -64,7 +64,7 @@ async def test_a_message_in_pieces_arrives_whole(open_side: Open) -> None:
 
 async def test_a_refused_connection_is_told_with_its_cause(open_side: Open) -> None:
     side = await open_side()
-    nobody = Address(TCP, HOME, free_port())
+    nobody = Address(TCP, HOME, free_ports())
     side.transports.send(nobody, MESSAGE)
     side.transports.send(nobody, MESSAGE)
     await side.inbox.until(lambda: side.inbox.failures)
@@ -303,8 +303,8 @@ async def test_closing_in_the_middle_of_connecting_leaves_nothing(open_side: Ope
 
 async def test_nobody_is_told_anything_after_closing(open_side: Open) -> None:
     one = await open_side()
-    one.transports.send(Address(UDP, HOME, free_port()), bytes(65508))
-    one.transports.send(Address(TCP, HOME, free_port()), MESSAGE)
+    one.transports.send(Address(UDP, HOME, free_ports()), bytes(65508))
+    one.transports.send(Address(TCP, HOME, free_ports()), MESSAGE)
     await one.transports.close()
     await asyncio.sleep(0.02)
     assert one.inbox == Inbox(told=one.inbox.told)

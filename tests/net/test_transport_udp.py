@@ -16,6 +16,7 @@ from custom_components.sip_ua.net.transport import Transports
 from custom_components.sip_ua.sip.account import NetworkSettings, Transport
 from custom_components.sip_ua.sip.address import Address, Hop, HostPort, Lookup
 from custom_components.sip_ua.sip.events import RegistrationFailure
+from tests.interop.peers import free_ports
 
 from .transport_support import (
     ACCOUNT,
@@ -26,7 +27,6 @@ from .transport_support import (
     UDP,
     Inbox,
     Open,
-    free_port,
 )
 
 
@@ -126,7 +126,7 @@ async def test_a_datagram_that_is_too_large_fails_and_harms_nobody(open_side: Op
 
 async def test_a_port_where_nobody_listens_is_told_at_once_and_by_its_address(open_side: Open) -> None:
     one, other = await open_side(), await open_side()
-    nobody = Address(UDP, HOME, free_port())
+    nobody = Address(UDP, HOME, free_ports())
     one.transports.send(nobody, MESSAGE)
     await one.inbox.until(lambda: one.inbox.failures)
     expected = (nobody, RegistrationFailure.CONNECTION_REFUSED, "nothing listens on this port")
@@ -222,7 +222,7 @@ async def test_another_free_port_is_tried_where_the_first_is_taken_for_connectio
 
 
 async def test_a_chosen_port_is_used_and_free_again_afterwards(open_side: Open) -> None:
-    port = free_port()
+    port = free_ports()
     account = replace(ACCOUNT, network=NetworkSettings(bind_address=HOME, local_port=port))
     for _ in range(2):
         side = await open_side(account)

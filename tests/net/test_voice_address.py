@@ -18,9 +18,10 @@ from custom_components.sip_ua.sip.address import Address, HostPort, Lookup
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import IncomingCall, MediaChanged
 from custom_components.sip_ua.sip.offer_answer import NegotiatedMedia
+from tests.interop.peers import free_ports
 
 from .media_support import Listener, open_stream
-from .transport_support import ACCOUNT, HOME, UDP, Open, StunServer, behind_nat, eventually, free_port
+from .transport_support import ACCOUNT, HOME, UDP, Open, StunServer, behind_nat, eventually
 
 OUTSIDE = "127.0.0.9"
 PEER = Address(UDP, HOME, 5060)
@@ -163,7 +164,7 @@ async def start(engine: MediaEngine, resolver: Resolver, nat: Nat) -> AsyncItera
     nat.map = lambda port: port if any(end.port == port for end in ends) else port ^ 1
 
     async def start_one(ports: PortRange) -> End:
-        port = free_port()
+        port = free_ports()
         network = replace(behind_nat(nat).network, local_port=port, rtp_port_min=ports.first, rtp_port_max=ports.last)
         account = replace(ACCOUNT, server=None, domain="home.example", allow_direct_calls=True, network=network)
         end = End(port, ports)

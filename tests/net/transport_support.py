@@ -1,7 +1,6 @@
 """What the tests of signalling's transports share: an account on loopback, what it was told, and a STUN server."""
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import override
@@ -76,13 +75,6 @@ class Side:
 
 
 type Open = Callable[..., Awaitable[Side]]
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((HOME, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def pool_of(side: Side) -> connections.Connections:

@@ -1,16 +1,16 @@
 """Free loopback ports, chosen at run time outside the range the kernel hands out by itself."""
 
 import contextlib
+import itertools
 import os
 import random
 import socket
+from functools import cache
 
 LOOPBACK = "127.0.0.1"
 LOWEST, HIGHEST = 12_000, 20_000
 """Below the ports from which tests without peers take those of their voice."""
-ATTEMPTS = 200
-
-_chooser = random.SystemRandom()
+ATTEMPTS = 1_000
 
 
 def _free(port: int, kind: socket.SocketKind) -> bool:
@@ -28,18 +28,35 @@ def _lane() -> range:
     return range(LOWEST + lane * width, LOWEST + (lane + 1) * width)
 
 
-def free_ports(count: int = 1, *, step: int = 1) -> int:
-    """Return the first of `count` neighbouring ports that are free for UDP and for TCP alike.
+class _Ports:
+    """Goes round the ports of this process, so that what was given last is given again last."""
 
-    The first is a multiple of `step`, as RTP wants an even one (RFC 3550 section 11).
+    def __init__(self) -> None:
+        """Begin anywhere: another run of the tests may be under way."""
+        self._lane = _lane()
+        self._next = random.SystemRandom().choice(self._lane)
+
+    def take(self, count: int, step: int) -> int | None:
+        """Return the first of some neighbours that are free, None where those that are next are not."""
+        first = -(-self._next // step) * step
+        if first + count > self._lane.stop:
+            first = -(-self._lane.start // step) * step
+        self._next = first + count
+        wanted = itertools.product(range(first, first + count), (socket.SOCK_DGRAM, socket.SOCK_STREAM))
+        return first if all(_free(port, kind) for port, kind in wanted) else None
+
+
+_ports = cache(_Ports)
+
+
+def free_ports(count: int = 1, *, step: int = 1) -> int:
+    """Return the first of `count` neighbouring ports that are free for UDP and for TCP alike, and not given lately.
+
+    Who was given some opens them later: by chance they would be among those of the next one. The first is a multiple
+    of `step`, as RTP wants an even one (RFC 3550 section 11).
     """
-    lane = _lane()
     for _ in range(ATTEMPTS):
-        first = -(-_chooser.randrange(lane.start, lane.stop - count - step) // step) * step
-        if all(
-            _free(port, kind)
-            for port in range(first, first + count)
-            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)
-        ):
+        first = _ports().take(count, step)
+        if first is not None:
             return first
     raise OSError(f"no {count} neighbouring free ports on {LOOPBACK}")
