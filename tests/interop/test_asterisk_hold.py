@@ -63,7 +63,7 @@ async def test_we_hold_and_the_other_side_hears_music_until_we_are_back(peers: P
         await ours.phone.resume(call_id)
         await ours.until_state(call_id, CallState.TALKING)
         await asterisk.until_event("Unhold")
-        tone = write_wav(tmp_path / "ours.wav", sine(OUR_HZ, 8.0, RATE, OUR_DBFS), RATE)
+        tone = write_wav(tmp_path / "ours.wav", sine(OUR_HZ, 15.0, RATE, OUR_DBFS), RATE)
         ours.phone.play(call_id, FileSource(tone))
         await assert_hears(bob, theirs, tmp_path / "back.wav", OUR_HZ, OUR_DBFS)
         await ours.phone.hangup(call_id)
@@ -116,7 +116,7 @@ async def test_asterisk_that_steps_out_of_the_voice_lets_both_hear_the_other(pee
             return media is not None and bob.rtp_port <= media.remote_port < bob.rtp_port + 24
 
         await ours.until(meets_directly, "our voice goes to the other telephone itself")
-        tone = write_wav(tmp_path / "ours.wav", sine(OUR_HZ, 8.0, RATE, OUR_DBFS), RATE)
+        tone = write_wav(tmp_path / "ours.wav", sine(OUR_HZ, 15.0, RATE, OUR_DBFS), RATE)
         ours.phone.play(call_id, FileSource(tone))
         await assert_hears(ours, call_id, tmp_path / "direct.wav", THEIR_HZ, TONE_DBFS)
         assert_tone(await bob.until_heard(1.0), OUR_HZ, OUR_DBFS)
