@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 from homeassistant.components.diagnostics import REDACTED
+from homeassistant.components.diagnostics.util import async_redact_data
 from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import section
 from homeassistant.helpers.json import JSONEncoder
+from homeassistant.helpers.selector import TextSelector
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
-from custom_components.sip_ua.diagnostics import async_get_config_entry_diagnostics
+from custom_components.sip_ua import form
+from custom_components.sip_ua.diagnostics import TO_REDACT, async_get_config_entry_diagnostics
 from custom_components.sip_ua.options import normalize_options
 from custom_components.sip_ua.sip.account import Transport
 from custom_components.sip_ua.sip.address import Address, HostPort
@@ -103,3 +107,55 @@ async def test_what_the_server_answered_is_told_unless_it_repeats_who_the_accoun
     phone.fail(RegistrationFailure.LOGIN_REFUSED, 403, reason)
     diagnostics = await async_get_config_entry_diagnostics(hass, entry)
     assert (diagnostics["registration"]["code"], diagnostics["registration"]["reason"]) == (403, told)
+
+
+SERVERS = {"server", "sip_domain", "registrar", "outbound_proxy", "stun_server"}
+"""Names and addresses of servers, which whoever helps has to know."""
+
+HARMLESS = SERVERS | {"certificate_fingerprint", "user_agent"}
+
+
+def texts_of(schema: dict[Any, Any]) -> dict[str, Any]:
+    """Return every field of a form that takes free text, with a text that is told nowhere else."""
+    texts: dict[str, Any] = {}
+    for marker, field in schema.items():
+        if isinstance(field, section):
+            texts |= texts_of(field.schema.schema)
+        elif isinstance(field, TextSelector):
+            mark = f"mark of {marker}"
+            texts[str(marker)] = [mark] if field.config["multiple"] else mark
+    return texts
+
+
+async def test_every_text_that_a_person_types_is_redacted_unless_it_names_nobody(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    typed = texts_of(dict(form.account_schema({}).schema))
+    menu = await hass.config_entries.options.async_init(entry.entry_id)
+    for step in menu["menu_options"]:
+        options = await hass.config_entries.options.async_init(entry.entry_id)
+        shown = await hass.config_entries.options.async_configure(options["flow_id"], {"next_step_id": step})
+        assert shown["data_schema"] is not None
+        typed |= texts_of(dict(shown["data_schema"].schema))
+    assert len(typed) > len(HARMLESS)
+    told = async_redact_data(typed, TO_REDACT)
+    assert {key for key, value in told.items() if value != REDACTED} == HARMLESS
+
+
+@pytest.mark.parametrize("step", ["calls", "incoming", "voice", "recording", "expert"])
+async def test_no_step_of_the_options_tells_what_was_typed_in_it(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, step: str
+) -> None:
+    numbers = {"forward_always": "5550123", "forward_busy": "5550124", "forward_no_answer": "5550125"}
+    typed = {
+        "calls": {"display_name": "Miller", "allowed_numbers": ["5550126"], "refer_policy": "anywhere"},
+        "incoming": numbers | {"blocked_numbers": ["5550127"]},
+    }
+    options = {step: normalize_options(step, typed.get(step, {}))}
+    hass.config_entries.async_update_entry(entry, options=options)
+    await hass.async_block_till_done()
+    diagnostics = await async_get_config_entry_diagnostics(hass, entry)
+    assert set(diagnostics["options"][step]) == set(options[step])
+    text = json.dumps(diagnostics["options"], cls=JSONEncoder)
+    assert "55501" not in text
+    assert "Miller" not in text
