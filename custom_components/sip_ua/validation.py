@@ -58,6 +58,8 @@ LOCAL_PORT_MIN = 1025
 # The characters of a user part that need no escape (RFC 3261 section 25.1, user).
 _NUMBER = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,?#%]+")
 _WITH_TLS = frozenset({Transport.TLS.value, TRANSPORT_AUTOMATIC})
+# With automatic a server may turn out to have no TLS: voice that need not be encrypted is spoken all the same.
+_PROTECTING = {Srtp.OPTIONAL: _WITH_TLS, Srtp.REQUIRED: frozenset({Transport.TLS.value})}
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
@@ -100,6 +102,24 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _asked_servers(data: Mapping[str, Any]) -> list[tuple[str, int | None]]:
+    """Return host and port of each server that requests go to first; none where calls are direct."""
+    servers = data[SECTION_SERVERS]
+    if servers[CONF_OUTBOUND_PROXY]:
+        return [(servers[CONF_OUTBOUND_PROXY], servers.get(CONF_OUTBOUND_PROXY_PORT))]
+    if is_direct(data):
+        return []
+    server = (data[CONF_SERVER], servers.get(CONF_SERVER_PORT))
+    port = servers.get(CONF_REGISTRAR_PORT)
+    host = servers[CONF_REGISTRAR] or (data[CONF_SERVER] if port else "")
+    return [server, (host, port)] if host else [server]
+
+
+def _are_looked_up(data: Mapping[str, Any]) -> list[bool]:
+    """Return of each server whether DNS can tell its transport and port (RFC 3263 sections 4.1 and 4.2)."""
+    return [port is None and not _is_address(host) for host, port in _asked_servers(data)]
 
 
 FIELD_RULES: tuple[Rule, ...] = (
@@ -181,6 +201,16 @@ SECTION_RULES: Mapping[str, tuple[Rule, ...]] = {
             "srv_with_port",
             CONF_USE_SRV,
             lambda section, _: section[CONF_USE_SRV] and bool(section.get(CONF_SERVER_PORT)),
+        ),
+        (
+            "srv_needs_name",
+            CONF_USE_SRV,
+            lambda section, data: section[CONF_USE_SRV] and not any(_are_looked_up(data)),
+        ),
+        (
+            "automatic_needs_name",
+            CONF_TRANSPORT,
+            lambda section, data: section[CONF_TRANSPORT] == TRANSPORT_AUTOMATIC and not all(_are_looked_up(data)),
         ),
         (
             "sips_needs_tls",
@@ -314,15 +344,24 @@ SECTION_RULES: Mapping[str, tuple[Rule, ...]] = {
             "srtp_needs_tls",
             CONF_SRTP,
             lambda section, data: (
-                section[CONF_SRTP] == Srtp.REQUIRED
+                section[CONF_SRTP] != Srtp.OFF
                 and not section[CONF_SRTP_WITHOUT_TLS]
-                and data[SECTION_SERVERS][CONF_TRANSPORT] != Transport.TLS
+                and data[SECTION_SERVERS][CONF_TRANSPORT] not in _PROTECTING[section[CONF_SRTP]]
             ),
         ),
         (
             "srtp_without_tls_not_used",
             CONF_SRTP_WITHOUT_TLS,
             lambda section, _: section[CONF_SRTP_WITHOUT_TLS] and section[CONF_SRTP] == Srtp.OFF,
+        ),
+        (
+            "srtp_without_tls_not_needed",
+            CONF_SRTP_WITHOUT_TLS,
+            lambda section, data: (
+                section[CONF_SRTP_WITHOUT_TLS]
+                and data[SECTION_SERVERS][CONF_TRANSPORT] == Transport.TLS
+                and not is_direct(data)
+            ),
         ),
     ),
     SECTION_TIMERS: (

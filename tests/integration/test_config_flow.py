@@ -408,13 +408,48 @@ async def test_what_else_can_go_wrong_is_told_too(
             SECTION_SECURITY,
             "fingerprint_invalid",
         ),
+        (
+            {"servers": {"transport": "automatic", "server_port": 5061}},
+            SECTION_SERVERS,
+            "automatic_needs_name",
+        ),
+        ({"server": "192.0.2.1", "servers": {"transport": "automatic"}}, SECTION_SERVERS, "automatic_needs_name"),
+        ({"server": "2001:db8::1", "servers": {"transport": "automatic"}}, SECTION_SERVERS, "automatic_needs_name"),
+        (
+            {"servers": {"transport": "automatic", "registrar": "192.0.2.1"}},
+            SECTION_SERVERS,
+            "automatic_needs_name",
+        ),
+        (
+            {"servers": {"transport": "automatic", "registrar_port": 5070}},
+            SECTION_SERVERS,
+            "automatic_needs_name",
+        ),
+        (
+            {"servers": {"transport": "automatic", "outbound_proxy": "proxy.example:5061"}},
+            SECTION_SERVERS,
+            "automatic_needs_name",
+        ),
+        ({"server": "192.0.2.1", "servers": {"use_srv": True}}, SECTION_SERVERS, "srv_needs_name"),
+        (
+            {"servers": {"use_srv": True, "outbound_proxy": "192.0.2.1"}},
+            SECTION_SERVERS,
+            "srv_needs_name",
+        ),
         ({"security": {"srtp": "required"}}, SECTION_SECURITY, "srtp_needs_tls"),
+        ({"security": {"srtp": "optional"}}, SECTION_SECURITY, "srtp_needs_tls"),
+        ({"security": {"srtp": "optional"}, "servers": {"transport": "tcp"}}, SECTION_SECURITY, "srtp_needs_tls"),
         (
             {"security": {"srtp": "required"}, "servers": {"transport": "automatic"}},
             SECTION_SECURITY,
             "srtp_needs_tls",
         ),
         ({"security": {"srtp_without_tls": True}}, SECTION_SECURITY, "srtp_without_tls_not_used"),
+        (
+            {"security": {"srtp": "required", "srtp_without_tls": True}, "servers": {"transport": "tls"}},
+            SECTION_SECURITY,
+            "srtp_without_tls_not_needed",
+        ),
         ({"timers": {"session_expires": 100, "min_se": 101}}, SECTION_TIMERS, "session_expires_too_short"),
     ],
 )
@@ -454,9 +489,12 @@ async def test_numbers_stay_in_their_range(hass: HomeAssistant, section: str, fi
 @pytest.mark.parametrize(
     "fields",
     [
-        {"security": {"srtp": "optional"}},
+        {"security": {"srtp": "optional"}, "servers": {"transport": "automatic"}},
+        {"security": {"srtp": "optional"}, "servers": {"transport": "tls"}},
+        {"security": {"srtp": "optional", "srtp_without_tls": True}},
         {"security": {"srtp": "required"}, "servers": {"transport": "tls"}},
         {"security": {"srtp": "required", "srtp_without_tls": True}},
+        {"security": {"srtp": "optional", "srtp_without_tls": True}, "servers": {"transport": "automatic"}},
     ],
 )
 async def test_encrypted_voice_is_kept_where_its_keys_are_protected_or_need_not_be(
@@ -465,6 +503,29 @@ async def test_encrypted_voice_is_kept_where_its_keys_are_protected_or_need_not_
     result = await submit(hass, **fields)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert phones[-1].account.srtp == fields["security"]["srtp"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"servers": {"transport": "automatic"}},
+        {"server": "192.0.2.1", "servers": {"transport": "automatic", "outbound_proxy": "proxy.example"}},
+        {"server": "192.0.2.1", "servers": {"use_srv": True, "outbound_proxy": "proxy.example"}},
+        {"server": "192.0.2.1", "servers": {"use_srv": True, "registrar": "reg.example"}},
+        {"template": "direct", "server": "", "password": "", "servers": {"transport": "automatic"}},
+        {
+            "template": "direct",
+            "server": "",
+            "servers": {"transport": "tls"},
+            "security": {"srtp": "optional", "srtp_without_tls": True},
+        },
+    ],
+)
+async def test_what_is_looked_up_by_a_name_may_be_left_to_it(
+    hass: HomeAssistant, phones: Phones, fields: dict[str, Any]
+) -> None:
+    result = await submit(hass, **fields)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
 async def test_several_mistakes_are_told_at_once(hass: HomeAssistant) -> None:

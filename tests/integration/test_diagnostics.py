@@ -132,7 +132,8 @@ async def test_every_text_that_a_person_types_is_redacted_unless_it_names_nobody
 ) -> None:
     typed = texts_of(dict(form.account_schema({}).schema))
     menu = await hass.config_entries.options.async_init(entry.entry_id)
-    for step in menu["menu_options"]:
+    steps: Any = menu["menu_options"]
+    for step in steps:
         options = await hass.config_entries.options.async_init(entry.entry_id)
         shown = await hass.config_entries.options.async_configure(options["flow_id"], {"next_step_id": step})
         assert shown["data_schema"] is not None
@@ -147,7 +148,7 @@ async def test_no_step_of_the_options_tells_what_was_typed_in_it(
     hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, step: str
 ) -> None:
     numbers = {"forward_always": "5550123", "forward_busy": "5550124", "forward_no_answer": "5550125"}
-    typed = {
+    typed: dict[str, dict[str, Any]] = {
         "calls": {"display_name": "Miller", "allowed_numbers": ["5550126"], "refer_policy": "anywhere"},
         "incoming": numbers | {"blocked_numbers": ["5550127"]},
     }
