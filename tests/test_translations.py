@@ -39,7 +39,8 @@ from custom_components.sip_ua.audio_quality import AUDIO_QUALITY
 from custom_components.sip_ua.binary_sensor import LINE, RECORDING
 from custom_components.sip_ua.button import BUTTONS, CALL_CONTACT, DIAL, OPEN_THE_DOOR
 from custom_components.sip_ua.condition import CALL_STATES, CONDITIONS
-from custom_components.sip_ua.const import Enqueue, WaitFor
+from custom_components.sip_ua.conflicts import CONFLICT_KEYS
+from custom_components.sip_ua.const import SECTION_TIMERS, Enqueue, WaitFor
 from custom_components.sip_ua.event import CALL, DOORBELL, VOICE_MAIL
 from custom_components.sip_ua.logbook_lines import LINES
 from custom_components.sip_ua.media_player import PLAYER
@@ -146,6 +147,7 @@ def test_a_language_has_every_text_with_the_same_placeholders(language: str, eng
 def test_form_errors_are_those_that_the_flow_can_show(english: dict[str, Any]) -> None:
     rules = [*validation.FIELD_RULES, *(rule for rules in validation.SECTION_RULES.values() for rule in rules)]
     shown = {key for key, _, _ in rules} | {"bind_address_unknown", config_flow.UNKNOWN}
+    shown |= CONFLICT_KEYS[SECTION_TIMERS]
     shown |= {key for facts in FACTS.values() for key in facts.texts.values()}
     assert set(english["config"]["error"]) == shown | {failure.value for failure in RegistrationFailure}
 
@@ -195,7 +197,8 @@ def test_every_option_has_a_name_a_description_and_a_place_in_the_menu(english: 
 
 def test_every_mistake_in_the_options_has_a_text(english: dict[str, Any]) -> None:
     keys = {key for rules in options.OPTION_RULES.values() for key, _, _ in rules}
-    assert set(english["options"]["error"]) == keys | {"forward_invalid", "forward_after_too_long"}
+    keys |= {key for form, texts in CONFLICT_KEYS.items() if form in OPTION_FORMS for key in texts}
+    assert set(english["options"]["error"]) == keys | {"forward_invalid"}
 
 
 def test_a_watched_line_has_its_texts(english: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from ipaddress import ip_address
+from types import MappingProxyType
 from typing import Any, override
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.service_info.ssdp import ATTR_UPNP_FRIENDLY_NAME, ATTR_UPNP_UDN, SsdpServiceInfo
 
+from .conflicts import find_conflicts
 from .const import (
     BIND_ANY,
     CONF_AUTH_USER,
@@ -34,6 +36,7 @@ from .const import (
     SECTION_NETWORK,
     SECTION_SECURITY,
     SECTION_SERVERS,
+    SECTION_TIMERS,
     SECTIONS,
     SUBENTRY_CONTACT,
     SUBENTRY_LINE,
@@ -176,7 +179,7 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
             kept = {CONF_TEMPLATE: entry.data[CONF_TEMPLATE], CONF_NUMBER: entry.data[CONF_NUMBER]}
             data = normalize(user_input | kept)
             data[CONF_PASSWORD] = data[CONF_PASSWORD] or entry.data[CONF_PASSWORD]
-            if self._keeps_the_rules(data, addresses):
+            if self._keeps_the_rules(data, addresses, entry.options):
                 unique_id = unique_id_of(data)
                 if unique_id != entry.unique_id:
                     await self.async_set_unique_id(unique_id)
@@ -222,9 +225,13 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
             description_placeholders=self._placeholders,
         )
 
-    def _keeps_the_rules(self, data: Mapping[str, Any], addresses: Mapping[str, str]) -> bool:
-        """Return whether a typed account keeps all rules, and remember those that it breaks."""
+    def _keeps_the_rules(
+        self, data: Mapping[str, Any], addresses: Mapping[str, str], options: Mapping[str, Any] = MappingProxyType({})
+    ) -> bool:
+        """Return whether a typed account keeps all rules, those that its options bring too, and remember what not."""
         self._mistakes = find_mistakes(data, addresses)
+        if SECTION_TIMERS not in self._opened:
+            self._mistakes += find_conflicts(data, options, SECTION_TIMERS)[:1]
         self._placeholders = _placeholders(data)
         return not self._mistakes
 

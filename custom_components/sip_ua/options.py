@@ -169,8 +169,6 @@ def find_forward_mistakes(data: Mapping[str, Any], rules: Mapping[str, Any]) -> 
                 check_target(account, rules[key])
         except LocalProtocolError:
             mistakes[key] = "forward_invalid"
-    if rules[CONF_FORWARD_NO_ANSWER] and rules[CONF_FORWARD_AFTER] >= account.timing.ring_timeout:
-        mistakes[CONF_FORWARD_AFTER] = "forward_after_too_long"
     return mistakes
 
 

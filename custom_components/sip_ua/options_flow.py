@@ -14,6 +14,7 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
 )
 
+from .conflicts import find_conflicts
 from .const import (
     CONF_ALLOWED_NUMBERS,
     CONF_AUTO_ANSWER_DELAY,
@@ -182,6 +183,8 @@ class SipUaOptionsFlow(OptionsFlow):
             errors = find_option_mistakes(step, shown)
             if step == OPTIONS_INCOMING:
                 errors = find_forward_mistakes(self.config_entry.data, shown) | errors
+            conflicts = find_conflicts(self.config_entry.data, {**self.config_entry.options, step: shown}, step)
+            errors = {mistake.place: mistake.key for mistake in conflicts} | errors
             if not errors:
                 return self.async_create_entry(data={**self.config_entry.options, step: shown})
         return self.async_show_form(

@@ -616,6 +616,44 @@ async def test_a_change_that_breaks_a_rule_is_not_tried(
     check.assert_not_awaited()
 
 
+@pytest.mark.parametrize(
+    ("options", "errors"),
+    [
+        ({}, None),
+        ({"calls": {"auto_answer_delay": 14}}, None),
+        ({"calls": {"auto_answer_delay": 15}}, {SECTION_TIMERS: "ring_timeout_too_short"}),
+        ({"incoming": {"call_waiting_timeout": 15}}, {SECTION_TIMERS: "ring_timeout_too_short"}),
+        ({"incoming": {"call_waiting_timeout": 14}}, None),
+        ({"incoming": {"call_waiting": False, "call_waiting_timeout": 30}}, None),
+        ({"incoming": {"forward_no_answer": "612"}}, {SECTION_TIMERS: "ring_timeout_too_short"}),
+        ({"incoming": {"forward_no_answer": "612", "forward_after": 14}}, None),
+        ({"incoming": {"forward_always": "612"}}, None),
+    ],
+)
+async def test_calls_ring_long_enough_for_what_the_options_do_meanwhile(
+    hass: HomeAssistant, phones: Phones, options: dict[str, Any], errors: dict[str, str] | None
+) -> None:
+    entry = make_entry(options=options)
+    entry.add_to_hass(hass)
+    result = await entry.start_reconfigure_flow(hass)
+    typed = {CONF_SERVER: "fritz.box", "servers": {}, "network": {}, "security": {}, "timers": {"ring_timeout": 15}}
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], typed)
+    assert result.get("errors") == errors
+    assert opened(result) == {SECTION_TIMERS} if errors else result["reason"] == "reconfigure_successful"
+    assert entry.data[SECTION_TIMERS]["ring_timeout"] == (60 if errors else 15)
+    await hass.async_block_till_done()
+
+
+async def test_of_two_mistakes_of_a_section_the_first_is_told(hass: HomeAssistant, phones: Phones) -> None:
+    entry = make_entry(options={"calls": {"auto_answer_delay": 15}})
+    entry.add_to_hass(hass)
+    result = await entry.start_reconfigure_flow(hass)
+    timers = {"ring_timeout": 15, "session_expires": 100, "min_se": 101}
+    typed = {CONF_SERVER: "fritz.box", "servers": {}, "network": {}, "security": {}, "timers": timers}
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], typed)
+    assert result["errors"] == {SECTION_TIMERS: "session_expires_too_short"}
+
+
 async def test_an_address_that_this_machine_lost_has_to_be_replaced(
     hass: HomeAssistant, phones: Phones, check: AsyncMock
 ) -> None:

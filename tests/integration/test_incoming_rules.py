@@ -17,7 +17,7 @@ from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import CallState, Party
 from custom_components.sip_ua.sip.party import ANONYMOUS
 
-from .conftest import act, contact, make_entry, settle
+from .conftest import TYPED, act, contact, make_entry, settle
 from .phone import GRANDMA, NEIGHBOUR, FakePhone, Phones
 
 OVER: HassKey[asyncio.Event] = HassKey("over")
@@ -31,6 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "blocked_numbers": [],
     "forward_after": 20,
 }
+AUTO_ANSWER_TOO_LATE = {"auto_answer_delay": "auto_answer_delay_too_long"}
 SALES = Party("", "0900123456", "sip:0900123456@fritz.box")
 
 
@@ -220,6 +221,10 @@ async def test_rules_apply_when_they_are_submitted(
         ({"forward_busy": "612"}, {"forward_busy": "forward_busy_not_used"}),
         ({"forward_after": 30}, {"forward_after": "forward_after_not_used"}),
         ({"forward_no_answer": "612", "forward_after": 60}, {"forward_after": "forward_after_too_long"}),
+        (
+            {"call_waiting_timeout": 60},
+            {"call_waiting_timeout": "call_waiting_timeout_too_long"},
+        ),
         ({"forward_always": "mailto:a@b"}, {"forward_always": "forward_invalid"}),
         (
             {"call_waiting": False, "call_waiting_timeout": 30},
@@ -234,6 +239,49 @@ async def test_rules_that_contradict_each_other_are_refused(
     assert (result["type"], result["errors"]) == (FlowResultType.FORM, errors)
     assert entry.options == {}
     assert phone.did == []
+
+
+@pytest.mark.parametrize(
+    ("ring_timeout", "calls", "incoming", "step", "errors"),
+    [
+        (15, {}, {"forward_no_answer": "612"}, "incoming", {"forward_after": "forward_after_too_long"}),
+        (15, {}, {"call_waiting_timeout": 30}, "incoming", {"call_waiting_timeout": "call_waiting_timeout_too_long"}),
+        (15, {}, {}, "incoming", None),
+        (30, {}, {"call_waiting_timeout": 29}, "incoming", None),
+        (60, {"auto_answer_delay": 20}, {"forward_no_answer": "612"}, "calls", AUTO_ANSWER_TOO_LATE),
+        (60, {"auto_answer_delay": 19}, {"forward_no_answer": "612"}, "calls", None),
+        (
+            60,
+            {"auto_answer_delay": 20},
+            {"forward_no_answer": "612"},
+            "incoming",
+            {"forward_after": "forward_after_too_short"},
+        ),
+        (15, {"auto_answer_delay": 15}, {}, "calls", AUTO_ANSWER_TOO_LATE),
+        (15, {"auto_answer_delay": 14}, {}, "calls", None),
+        (5, {}, {}, "calls", None),
+    ],
+)
+async def test_no_page_of_the_options_takes_a_time_that_another_one_makes_useless(
+    hass: HomeAssistant,
+    ring_timeout: int,
+    calls: dict[str, Any],
+    incoming: dict[str, Any],
+    step: str,
+    errors: dict[str, str] | None,
+) -> None:
+    pages = {
+        "calls": {"refer_policy": "off", "allowed_numbers": ["*"], "mwi": False, "mwi_expiration": 3600} | calls,
+        "incoming": DEFAULTS | incoming,
+    }
+    (other,) = set(pages) - {step}
+    entry = make_entry(TYPED | {"timers": {"ring_timeout": ring_timeout}}, options={other: pages[other]})
+    entry.add_to_hass(hass)
+    menu = await hass.config_entries.options.async_init(entry.entry_id)
+    form = await hass.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": step})
+    result = await hass.config_entries.options.async_configure(form["flow_id"], pages[step])
+    assert result.get("errors") == errors
+    assert (step in entry.options) is (errors is None)
 
 
 # The action

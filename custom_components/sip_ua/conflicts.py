@@ -1,0 +1,98 @@
+"""Rules between times of different forms: how long a call rings, and what is to happen before that is over."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .const import (
+    CONF_AUTO_ANSWER_DELAY,
+    CONF_CALL_WAITING,
+    CONF_CALL_WAITING_TIMEOUT,
+    CONF_FORWARD_AFTER,
+    CONF_FORWARD_NO_ANSWER,
+    CONF_RING_TIMEOUT,
+    OPTIONS_CALLS,
+    OPTIONS_INCOMING,
+    SECTION_TIMERS,
+)
+from .incoming_rules import CALL_WAITING_TIMEOUT
+from .options import options_of
+from .validation import Mistake
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """After how many seconds of ringing what happens; None where it never does, or where nobody chose when."""
+
+    over: int
+    answered: int
+    forwarded: int | None
+    waited: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Conflict:
+    """Times that cannot hold together, and the mistake in each form that has one of them."""
+
+    broken: Callable[[_Times], bool]
+    mistakes: Mapping[str, Mistake]
+
+
+_RINGS_TOO_SHORT: Final = Mistake("ring_timeout_too_short", SECTION_TIMERS)
+_ANSWERS_TOO_LATE: Final = Mistake("auto_answer_delay_too_long", CONF_AUTO_ANSWER_DELAY)
+
+_CONFLICTS: Final = (
+    _Conflict(
+        lambda times: times.forwarded is not None and times.forwarded >= times.over,
+        {
+            OPTIONS_INCOMING: Mistake("forward_after_too_long", CONF_FORWARD_AFTER),
+            SECTION_TIMERS: _RINGS_TOO_SHORT,
+        },
+    ),
+    _Conflict(
+        lambda times: times.waited is not None and times.waited >= times.over,
+        {
+            OPTIONS_INCOMING: Mistake("call_waiting_timeout_too_long", CONF_CALL_WAITING_TIMEOUT),
+            SECTION_TIMERS: _RINGS_TOO_SHORT,
+        },
+    ),
+    _Conflict(
+        lambda times: times.answered >= times.over,
+        {OPTIONS_CALLS: _ANSWERS_TOO_LATE, SECTION_TIMERS: _RINGS_TOO_SHORT},
+    ),
+    _Conflict(
+        lambda times: times.forwarded is not None and times.answered >= times.forwarded,
+        {
+            OPTIONS_CALLS: _ANSWERS_TOO_LATE,
+            OPTIONS_INCOMING: Mistake("forward_after_too_short", CONF_FORWARD_AFTER),
+        },
+    ),
+)
+
+CONFLICT_KEYS: Final[Mapping[str, frozenset[str]]] = {
+    form: frozenset(conflict.mistakes[form].key for conflict in _CONFLICTS if form in conflict.mistakes)
+    for form in (OPTIONS_CALLS, OPTIONS_INCOMING, SECTION_TIMERS)
+}
+"""The keys of the error texts that each form may need."""
+
+
+def find_conflicts(data: Mapping[str, Any], options: Mapping[str, Any], form: str) -> list[Mistake]:
+    """Return what one form has wrong because of the others.
+
+    `data` is entry data, `options` are those of the entry; `form` is a step of the options or a section of the account.
+    """
+    times = _times(data, options)
+    return [conflict.mistakes[form] for conflict in _CONFLICTS if form in conflict.mistakes and conflict.broken(times)]
+
+
+def _times(data: Mapping[str, Any], stored: Mapping[str, Any]) -> _Times:
+    """Return the times of an account; a waiting call that rings for the usual time rings to its end at most."""
+    calls, incoming = options_of(stored, OPTIONS_CALLS), options_of(stored, OPTIONS_INCOMING)
+    waited: int = incoming[CONF_CALL_WAITING_TIMEOUT]
+    waits = incoming[CONF_CALL_WAITING] and waited != CALL_WAITING_TIMEOUT.default
+    return _Times(
+        over=data[SECTION_TIMERS][CONF_RING_TIMEOUT],
+        answered=calls[CONF_AUTO_ANSWER_DELAY],
+        forwarded=incoming[CONF_FORWARD_AFTER] if incoming[CONF_FORWARD_NO_ANSWER] else None,
+        waited=waited if waits else None,
+    )
