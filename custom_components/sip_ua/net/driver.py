@@ -134,9 +134,9 @@ class Driver:
         if self.trace is not None:
             self._untraced = data, hop, time.time()
         self._agent.receive(data, hop, now, late=self.transports.waited)
-        self._tell_overload(now)
         self.pump()
         self._trace_received()
+        self._tell_overload(now)
 
     def _tell_overload(self, now: float) -> None:
         """Say once that calls are refused since there is too much to do, and again after some quiet."""
@@ -183,14 +183,14 @@ class Driver:
         try:
             busy = True
             while busy:
-                lookups = agent.lookups()
-                for lookup in lookups:
-                    self._look_up(lookup)
-                sent = self.send_now()
+                # People first, then the wire.
                 events = agent.events()
                 for event in events:
                     self._deal_with(event)
-                busy = bool(lookups or sent or events)
+                lookups = agent.lookups()
+                for lookup in lookups:
+                    self._look_up(lookup)
+                busy = bool(self.send_now() or lookups or events)
         finally:
             self._pumping = False
         self._arm()

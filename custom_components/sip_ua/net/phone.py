@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +27,7 @@ from ..sip.party import target_uri
 from ..sip.transaction import Timers
 from .audio import AudioSource
 from .driver import Driver
+from .entropy import Entropy
 from .media import MediaEngine, RecordedSides, Room
 from .phone_events import (
     CallStatistics,
@@ -84,7 +84,7 @@ class Phone:
     ) -> None:
         """Make the telephone; nothing is bound or sent before `start`."""
         self.account = account
-        self._agent = UserAgent(account, entropy=os.urandom, timers=timers)
+        self._agent = UserAgent(account, entropy=Entropy(), timers=timers)
         self._listener = listener
         self._on = False
         self._switching = asyncio.Lock()
