@@ -14,6 +14,7 @@ from homeassistant.util.yaml import load_yaml_dict
 
 from custom_components.sip_ua import (
     action_errors,
+    announcement,
     conference_actions,
     config_flow,
     contact_flow,
@@ -25,6 +26,7 @@ from custom_components.sip_ua import (
     line_flow,
     menu,
     menu_flow,
+    menu_mistakes,
     options,
     options_flow,
     playing,
@@ -110,8 +112,8 @@ def placeholders(text: str) -> set[str]:
 
 def raised_keys() -> set[str]:
     """Return the translation keys of the errors that the code raises."""
-    keys: set[str] = {key for _, _, key in action_errors.KINDS} | set(recording_actions.FAULT_TEXTS.values())
-    keys |= set(action_errors.FAULT_KEYS.values())
+    keys: set[str] = {key for faults in action_errors.FAULT_KEYS.values() for key in faults.values()}
+    keys |= {*announcement.NOT_REACHED_KEYS.values()}
     for path in ROOT.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
@@ -232,8 +234,11 @@ def test_a_saved_menu_has_its_texts(english: dict[str, Any]) -> None:
     fields = {str(marker) for marker in menu_flow.MENU_FORM.schema}
     for step in saved["step"].values():
         assert set(step["data"]) == set(step["data_description"]) == fields
-    assert set(saved["error"]) == {"menu_name_invalid", "menu_name_known", "menu_invalid"}
-    assert placeholders(saved["error"]["menu_invalid"]) == {"error"}
+    # The mistakes of ids and jumps are told as actions tell them.
+    both = {"menu_unknown", "menu_twice"}
+    mistakes = set(menu_mistakes.MENU_FAULT_KEYS.values())
+    assert set(saved["error"]) == {"menu_name_invalid", "menu_name_known"} | mistakes | both
+    assert all(saved["error"][key] == english["exceptions"][key]["message"] for key in both)
     assert set(saved["abort"]) == {"reconfigure_successful", "too_many_menus"}
 
 

@@ -8,7 +8,8 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
-from .const import CONF_LOCAL_PORT, DOMAIN, KEY_MESSAGES_WAITING, KEY_VOICE_MAIL, SECTION_NETWORK
+from .action_errors import key_of
+from .const import DOMAIN, KEY_MESSAGES_WAITING, KEY_VOICE_MAIL
 from .contact_entity import unwanted
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .entity import async_add_device, async_follow_identity, async_forget
@@ -58,16 +59,19 @@ async def async_setup_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> boo
     await async_restore_switches(hass, entry, coordinator.reception)
     try:
         await coordinator.async_start()
-    except LocalPortInUseError as error:
-        async_raise(hass, entry, LOCAL_PORT_IN_USE, local_port=str(entry.data[SECTION_NETWORK][CONF_LOCAL_PORT]))
+    except (LocalPortInUseError, LocalAddressError) as error:
+        if isinstance(error, LocalPortInUseError):
+            async_raise(hass, entry, LOCAL_PORT_IN_USE, **error.details)
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN,
-            translation_key="local_port_in_use",
-            translation_placeholders={"local_port": str(entry.data[SECTION_NETWORK][CONF_LOCAL_PORT])},
+            translation_key=key_of(error.fault),
+            translation_placeholders=dict(error.details),
         ) from error
-    except (LocalAddressError, OSError) as error:
+    except OSError as error:
         raise ConfigEntryNotReady(
-            translation_domain=DOMAIN, translation_key="no_network", translation_placeholders={"error": str(error)}
+            translation_domain=DOMAIN,
+            translation_key="no_network",
+            translation_placeholders={"error": error.strerror or type(error).__name__},
         ) from error
     entry.runtime_data = coordinator
 

@@ -2,20 +2,22 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from homeassistant.exceptions import HomeAssistantError
 
 from .action_calls import MESSAGE_LENGTH_MAX, do_work
-from .action_errors import translated_errors
+from .action_errors import sound_error, translated_errors
 from .action_targets import require_reachable
 from .call_view import is_connected
 from .const import DOMAIN, WaitFor
 from .contacts import Contact
 from .coordinator import SipUaCoordinator
 from .net.audio import AudioSource
+from .net.errors import AudioFault
 from .sip.errors import SipError
+from .sip.events import CallOutcome, CallSnapshot
 from .sound import speech_source
 
 REPEAT_PAUSE: Final = 1.0
@@ -23,6 +25,15 @@ REPEAT_PAUSE: Final = 1.0
 
 SPEAKING_TIMEOUT: Final = 600.0
 """Seconds after which a message that does not end is given up."""
+
+
+NOT_REACHED_KEYS: Final[Mapping[CallOutcome, str]] = {
+    **dict.fromkeys(CallOutcome, "contact_not_reached"),
+    CallOutcome.BUSY: "contact_busy",
+    CallOutcome.DECLINED: "contact_declined",
+    CallOutcome.NO_ANSWER: "contact_no_answer",
+}
+"""What people are told of a call that nobody heard, by how it ended."""
 
 
 async def async_announce(coordinator: SipUaCoordinator, contact: Contact, message: str) -> None:
@@ -43,28 +54,28 @@ async def _announce(coordinator: SipUaCoordinator, contact: Contact, speech: Cal
     try:
         call = await coordinator.async_wait(call_id, WaitFor.ANSWERED)
         if not is_connected(call):
-            raise HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key="contact_not_reached",
-                translation_placeholders={
-                    "contact": contact.name,
-                    "reason": call.reason or (call.outcome.value if call.outcome else "-"),
-                },
-            )
+            raise not_reached(contact, call)
         async with asyncio.timeout(SPEAKING_TIMEOUT):
-            error = await played
-            if error is None:
+            fault = await played
+            if fault is None:
                 await _repeat(coordinator, call_id, speech)
     except TimeoutError:
-        error = "it did not end"
+        fault = AudioFault.TIMED_OUT
     finally:
         played.cancel()
         with contextlib.suppress(SipError):
             await coordinator.async_hangup(call_id)
-    if error is not None:
-        raise HomeAssistantError(
-            translation_domain=DOMAIN, translation_key="playback_failed", translation_placeholders={"error": error}
-        )
+    if fault is not None:
+        raise sound_error(fault)
+
+
+def not_reached(contact: Contact, call: CallSnapshot) -> HomeAssistantError:
+    """Return the error of a call that nobody answered."""
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key=NOT_REACHED_KEYS[call.outcome or CallOutcome.FAILED],
+        translation_placeholders={"contact": contact.name},
+    )
 
 
 async def _repeat(coordinator: SipUaCoordinator, call_id: str, speech: Callable[[], AudioSource]) -> None:

@@ -56,6 +56,7 @@ from .issues import Reminders
 from .keypad import KeyPad
 from .lines import LineBook, lines_of
 from .net.audio import AudioSource
+from .net.errors import AudioFault
 from .net.media import Room
 from .net.phone import (
     CallStatistics,
@@ -142,7 +143,7 @@ class SipUaCoordinator:
         self.last_statistics: tuple[str, dict[str, Any]] | None = None
         self._reaching: Waiting[str, CallSnapshot] = Waiting()
         self._figures: Waiting[str, dict[str, Any] | None] = Waiting()
-        self._playing: Waiting[tuple[str, int | None], str | None] = Waiting()
+        self._playing: Waiting[tuple[str, int | None], AudioFault | None] = Waiting()
         self._transferring: Waiting[str, TransferProgress] = Waiting()
         self._hangup_after: set[str] = set()
         self._settings = (entry.options, self.lines.lines, self.contacts.contacts)
@@ -345,8 +346,9 @@ class SipUaCoordinator:
                 self.sounds.handle_started(event)
             return
         self.sounds.handle_finished(event)
+        fault = (event.fault or AudioFault.OTHER) if event.error else None
         for key in (event.playback_id, None):
-            self._playing.tell((event.call_id, key), event.error)
+            self._playing.tell((event.call_id, key), fault)
         if event.error:
             self.calls.note_playback_error(event.call_id, event.error)
         if (call := self.calls.get(event.call_id)) is None:
@@ -548,20 +550,20 @@ class SipUaCoordinator:
 
     async def async_play(
         self, call_id: str, source: AudioSource, *, loop: bool = False, volume: float = 0.0, wait: bool = False
-    ) -> str | None:
-        """Play a sound into a call; volume in dB. With `wait` return its error, None where it was heard."""
+    ) -> AudioFault | None:
+        """Play a sound into a call; volume in dB. With `wait` return its fault, None where it was heard."""
         playback_id = self.phone.play(call_id, source, PlayOrder(loop=loop, volume_db=volume))
         return await self._playing.expect((call_id, playback_id)) if wait else None
 
     @callback
-    def async_start_playing(self, call_id: str, source: AudioSource) -> tuple[int, asyncio.Future[str | None]]:
-        """Play a sound into a call and return its number, and the future of its error, None where it was heard."""
+    def async_start_playing(self, call_id: str, source: AudioSource) -> tuple[int, asyncio.Future[AudioFault | None]]:
+        """Play a sound into a call and return its number, and the future of its fault, None where it was heard."""
         playback_id = self.phone.play(call_id, source)
         return playback_id, self._playing.expect((call_id, playback_id))
 
     @callback
-    def async_next_played(self, call_id: str) -> asyncio.Future[str | None]:
-        """Return the future of the error of the next sound of a call that ends, None where it was heard."""
+    def async_next_played(self, call_id: str) -> asyncio.Future[AudioFault | None]:
+        """Return the future of the fault of the next sound of a call that ends, None where it was heard."""
         return self._playing.expect((call_id, None))
 
     @callback

@@ -41,6 +41,7 @@ from .const import (
 from .coordinator import SipUaCoordinator
 from .dtmf_input import ONE_KEY
 from .net.audio import AudioSource
+from .net.errors import AudioFault
 from .sip.errors import LocalProtocolError, SipError
 from .sip.events import CallOutcome
 
@@ -118,7 +119,7 @@ class Attempt:
     result: Result = Result.CANCELLED
     call_id: str | None = None
     how: dict[str, Any] = field(default_factory=dict)
-    played: asyncio.Future[str | None] | None = field(default=None, repr=False)
+    played: asyncio.Future[AudioFault | None] | None = field(default=None, repr=False)
 
 
 class Escalation:
@@ -220,12 +221,12 @@ class Escalation:
                 self._coordinator.async_stop_playing(call_id)
         return False
 
-    async def _repeat(self, call_id: str, played: asyncio.Future[str | None]) -> None:
+    async def _repeat(self, call_id: str, played: asyncio.Future[AudioFault | None]) -> None:
         """Say the message again and again; one that failed is not tried again."""
-        error = await played
+        fault = await played
         with contextlib.suppress(SipError, HomeAssistantError):
-            while error is None and (source := await self._next_sound()) is not None:
-                error = await self._coordinator.async_play(call_id, source, wait=True)
+            while fault is None and (source := await self._next_sound()) is not None:
+                fault = await self._coordinator.async_play(call_id, source, wait=True)
 
     async def _next_sound(self) -> AudioSource | None:
         await asyncio.sleep(REPEAT_PAUSE)

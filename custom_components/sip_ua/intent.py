@@ -17,7 +17,7 @@ from .voice_commands import (
     async_redial,
     async_who_called,
 )
-from .voice_language import Language, language_of
+from .voice_language import Language, async_error_text, language_of
 
 SLOT_CONTACT: Final = "contact"
 
@@ -88,8 +88,9 @@ class TelephoneIntent(intent.IntentHandler):
             response.async_set_speech(await self.command.run(intent_obj.hass, language, *told.values()))
         except RefusedError as refused:
             response.async_set_error(refused.code, language.say(refused.key, **refused.placeholders))
-        except HomeAssistantError:
-            response.async_set_error(intent.IntentResponseErrorCode.FAILED_TO_HANDLE, language.say("failed"))
+        except HomeAssistantError as error:
+            text = await async_error_text(intent_obj.hass, language, error)
+            response.async_set_error(intent.IntentResponseErrorCode.FAILED_TO_HANDLE, text)
         return response
 
 

@@ -9,19 +9,17 @@ from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv
-from homeassistant.helpers.script import async_validate_actions_config
 from homeassistant.helpers.template import Template
 
 from .action_calls import MESSAGE_LENGTH_MAX
 from .action_errors import validation_error
-from .const import ATTR_MEDIA, ATTR_MENU, ATTR_MESSAGE, DOMAIN, SUBENTRY_MENU
+from .const import ATTR_MENU, DOMAIN, SUBENTRY_MENU
 from .contacts import fold
-from .menu_model import Menu, build_menu, jumps_of, menu_schema, ways_to
+from .menu_mistakes import path_of
+from .menu_model import RENDERED, Menu, build_menu, menu_schema
 
 MENU_NAME_LENGTH_MAX: Final = 64
 MAX_SAVED_MENUS: Final = 50
-
-_RENDERED: Final = (ATTR_MESSAGE, ATTR_MEDIA)
 
 
 def saved_menus(entry: ConfigEntry) -> tuple[ConfigSubentry, ...]:
@@ -47,21 +45,12 @@ def find_menu(hass: HomeAssistant, entry: ConfigEntry, name: str) -> Menu:
     try:
         return build_menu(menu_schema(found.data[ATTR_MENU]))
     except vol.Invalid as error:
-        raise validation_error("menu_invalid", menu=found.title, error=str(error)) from error
+        path = path_of(error, found.data[ATTR_MENU])
+        raise validation_error("menu_invalid", menu=found.title, path=path) from error
 
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(names)) or "-"
-
-
-async def check_menu(hass: HomeAssistant, value: Any) -> None:
-    """Check a menu that is to be saved, with jumps, actions and templates; raises vol.Invalid, HomeAssistantError."""
-    menu = build_menu(menu_schema(value))
-    jumps_of(menu)
-    for way in ways_to(menu):
-        for key in _RENDERED & way[-1].sound.keys():
-            Template(way[-1].sound[key], hass).ensure_valid()
-        await async_validate_actions_config(hass, way[-1].actions)
 
 
 def rendered_sound(hass: HomeAssistant, menu: Menu, known: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -70,11 +59,11 @@ def rendered_sound(hass: HomeAssistant, menu: Menu, known: Mapping[str, Any]) ->
     What a call tells of its other side is put in as it is, and never taken for a template itself.
     """
     texts: dict[str, str] = {}
-    for key in _RENDERED & menu.sound.keys():
+    for key in RENDERED & menu.sound.keys():
         try:
             text = Template(menu.sound[key], hass).async_render(known, parse_result=False)
         except HomeAssistantError as error:
-            raise validation_error("menu_invalid", menu=menu.name, error=str(error)) from error
+            raise validation_error("menu_template_failed", menu=menu.name, field=key, error=str(error)) from error
         if not (text := text.strip()[:MESSAGE_LENGTH_MAX]):
             return MappingProxyType({})
         texts[key] = text

@@ -5,13 +5,13 @@ from typing import Any, override
 
 import voluptuous as vol
 from homeassistant.const import CONF_NAME
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.selector import ObjectSelector
 
 from .const import ATTR_MENU
 from .contacts import fold
 from .form import TEXT
-from .menu_book import MAX_SAVED_MENUS, MENU_NAME_LENGTH_MAX, check_menu, saved_menus
+from .menu_book import MAX_SAVED_MENUS, MENU_NAME_LENGTH_MAX, saved_menus
+from .menu_mistakes import find_mistake
 from .subentry_flow import Listed, ListingFlow
 
 MENU_FORM = vol.Schema({vol.Required(CONF_NAME): TEXT, vol.Required(ATTR_MENU): ObjectSelector()})
@@ -42,12 +42,10 @@ class MenuFlow(ListingFlow):
         others = (other for other in saved_menus(self._get_entry()) if other.subentry_id != besides)
         if fold(name) in {fold(other.title) for other in others}:
             return {CONF_NAME: "menu_name_known"}
-        try:
-            await check_menu(self.hass, listed.data[ATTR_MENU])
-        except (vol.Invalid, HomeAssistantError) as error:
-            self.placeholders = {"error": str(error)}
-            return {ATTR_MENU: "menu_invalid"}
-        return {}
+        if (mistake := await find_mistake(self.hass, listed.data[ATTR_MENU])) is None:
+            return {}
+        self.placeholders = dict(mistake.placeholders)
+        return {ATTR_MENU: mistake.key}
 
 
 def _unique_id(name: str) -> str:

@@ -39,6 +39,8 @@ MAX_MENUS: Final = 100
 MAX_REPEAT: Final = 20
 DEFAULT_REPEAT: Final = 2
 PIN_SHOWN: Final = "pin"
+RENDERED: Final = (ATTR_MESSAGE, ATTR_MEDIA)
+"""What may hold a template in a saved menu."""
 
 
 class Then(StrEnum):
@@ -48,6 +50,27 @@ class Then(StrEnum):
     HANGUP = "hangup"
     RETURN = "return"
     JUMP = "jump"
+
+
+class MenuFault(StrEnum):
+    """What is wrong with a menu. `NOT_TAKEN`: Home Assistant says so, of an action or a template."""
+
+    FIELD_UNKNOWN = "field_unknown"
+    FIELD_MISSING = "field_missing"
+    VALUE_WRONG = "value_wrong"
+    NO_EFFECT = "no_effect"
+    CHOICE_TWICE = "choice_twice"
+    TOO_LARGE = "too_large"
+    NOT_TAKEN = "not_taken"
+
+
+class MenuInvalid(vol.Invalid):
+    """A rule of menus that one does not keep; `path` leads there from the menu that is checked."""
+
+    def __init__(self, fault: MenuFault, text: str, *path: str) -> None:
+        """Keep the kind of fault beside the text."""
+        super().__init__(text, list(path))
+        self.fault = fault
 
 
 def _menu(value: Any) -> dict[str, Any]:
@@ -61,21 +84,26 @@ def _sensible(menu: dict[str, Any]) -> dict[str, Any]:
     if ATTR_CHOICES not in menu:
         idle = {ATTR_CHOICES_ARE_PIN, ATTR_INVALID, ATTR_NO_CHOICE, ATTR_TERMINATOR} & menu.keys()
         if idle:
-            raise vol.Invalid(f"without choices this has no effect: {', '.join(sorted(idle))}")
+            text = f"without choices this has no effect: {', '.join(sorted(idle))}"
+            raise MenuInvalid(MenuFault.NO_EFFECT, text, min(idle))
     then = menu.get(ATTR_THEN)
     if (then is Then.JUMP) != (ATTR_JUMP_TO in menu):
-        raise vol.Invalid(f"{ATTR_JUMP_TO} names the menu for {ATTR_THEN}: jump, and is needed there only")
+        fault = MenuFault.NO_EFFECT if ATTR_JUMP_TO in menu else MenuFault.FIELD_MISSING
+        text = f"{ATTR_JUMP_TO} names the menu for {ATTR_THEN}: jump, and is needed there only"
+        raise MenuInvalid(fault, text, ATTR_JUMP_TO)
     if ATTR_LEVELS in menu and then is not Then.RETURN:
-        raise vol.Invalid(f"{ATTR_LEVELS} is for {ATTR_THEN}: return only")
-    if SPEECH_FIELDS & menu.keys() and ATTR_MEDIA in menu:
-        raise vol.Invalid("media is not spoken, so no speech engine has an effect")
+        raise MenuInvalid(MenuFault.NO_EFFECT, f"{ATTR_LEVELS} is for {ATTR_THEN}: return only", ATTR_LEVELS)
+    if (speech := SPEECH_FIELDS & menu.keys()) and ATTR_MEDIA in menu:
+        text = "media is not spoken, so no speech engine has an effect"
+        raise MenuInvalid(MenuFault.NO_EFFECT, text, min(speech))
     return menu
 
 
 def _distinct(choices: Any) -> Any:
     """Refuse two choices of the same digits: YAML tells 1 from "1", a telephone does not."""
     if isinstance(choices, dict) and len({str(digits) for digits in choices}) < len(choices):
-        raise vol.Invalid("two choices have the same digits, once in quotes and once without")
+        text = "two choices have the same digits, once in quotes and once without"
+        raise MenuInvalid(MenuFault.CHOICE_TWICE, text)
     return choices
 
 
@@ -118,7 +146,7 @@ def menu_schema(value: Any) -> dict[str, Any]:
         count += len(level)
         level = [child for menu in level for child in _children(menu)]
     if level or count > MAX_MENUS:
-        raise vol.Invalid(f"at most {MAX_MENUS} menus, in at most {MAX_DEPTH} levels")
+        raise MenuInvalid(MenuFault.TOO_LARGE, f"at most {MAX_MENUS} menus, in at most {MAX_DEPTH} levels")
     return _menu(value)
 
 

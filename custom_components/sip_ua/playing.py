@@ -95,7 +95,7 @@ def _result_of(end: PlaybackFinished | None) -> PlayResult:
     if end is None:
         return PlayResult.CALL_ENDED
     if end.error is not None:
-        raise sound_error(end.error, end.fault)
+        raise sound_error(end.fault)
     return PlayResult.STOPPED if end.stopped else PlayResult.PLAYED
 
 

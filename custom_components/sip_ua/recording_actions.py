@@ -1,21 +1,17 @@
 """The actions that begin and end the recording of a call."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any, Final
 
 import voluptuous as vol
 from homeassistant.core import ServiceCall, ServiceResponse
-from homeassistant.exceptions import HomeAssistantError
 
 from .action_calls import CALL_FIELDS, ambiguous, find_call, response_of, unless_stopped
 from .action_errors import translated_errors, validation_error
 from .action_targets import targeted_coordinators
 from .call_book import CallBook
 from .call_view import is_connected
-from .const import ATTR_CALL_ID, ATTR_CHANNELS, ATTR_FORMAT, ATTR_RECORDING, ATTR_TONE, DOMAIN
+from .const import ATTR_CALL_ID, ATTR_CHANNELS, ATTR_FORMAT, ATTR_RECORDING, ATTR_TONE
 from .coordinator import SipUaCoordinator
-from .net.errors import RecordingError, RecordingFault
 from .net.recording_order import RecordedSides, RecordingFormat, RecordingTone
 from .recording_settings import RecordingStyle
 
@@ -30,9 +26,6 @@ START_RECORDING_SCHEMA = vol.Schema(
     }
 )
 STOP_RECORDING_SCHEMA = vol.Schema(CALL_FIELDS)
-
-FAULT_TEXTS: Final[Mapping[RecordingFault, str]] = {fault: f"recording_{fault.value}" for fault in RecordingFault}
-"""The error texts of what keeps a recording from being written."""
 
 
 async def async_start_recording(call: ServiceCall) -> ServiceResponse:
@@ -49,7 +42,7 @@ async def async_start_recording(call: ServiceCall) -> ServiceResponse:
         sides=data.get(ATTR_CHANNELS, usual.sides),
         tone=data.get(ATTR_TONE, usual.tone),
     )
-    with unless_stopped(coordinator), translated_errors(), _translated_faults():
+    with unless_stopped(coordinator), translated_errors():
         recording = await recordings.async_record(snapshot, style)
     return _response(call, coordinator, snapshot.id, recording)
 
@@ -59,7 +52,7 @@ async def async_stop_recording(call: ServiceCall) -> ServiceResponse:
     coordinator, call_id = _recorded_call(call)
     recordings = coordinator.recordings
     if recordings.is_begun(call_id):
-        with unless_stopped(coordinator), translated_errors(), _translated_faults():
+        with unless_stopped(coordinator), translated_errors():
             recording = await recordings.async_stop_recording(call_id)
     else:
         recording = recordings.result(call_id) or {}
@@ -88,16 +81,3 @@ def _response(
 ) -> ServiceResponse:
     response = response_of(call, coordinator, call_id, coordinator.calls.find(call_id))
     return None if response is None else response | {ATTR_RECORDING: recording}
-
-
-@contextmanager
-def _translated_faults() -> Iterator[None]:
-    """Raise what keeps a recording from being written as an error of its own text."""
-    try:
-        yield
-    except RecordingError as error:
-        raise HomeAssistantError(
-            translation_domain=DOMAIN,
-            translation_key=FAULT_TEXTS[error.fault],
-            translation_placeholders={"error": str(error)},
-        ) from error

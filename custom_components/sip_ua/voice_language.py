@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util.hass_dict import HassKey
 
+from .action_errors import UNEXPECTED
 from .const import DOMAIN
 
 FALLBACK: Final = "en"
@@ -91,3 +94,12 @@ def language_of(hass: HomeAssistant, tag: str | None) -> Language:
     """Return the language that a person speaks, English where it is none of ours."""
     languages = hass.data[DATA_LANGUAGES]
     return languages.get(base_of(tag)) or languages[FALLBACK]
+
+
+async def async_error_text(hass: HomeAssistant, language: Language, error: HomeAssistantError) -> str:
+    """Return what is said of an error: its own text, as actions show it, where it is one that somebody can mend."""
+    if error.translation_domain == DOMAIN and error.translation_key not in {None, UNEXPECTED}:
+        texts = await async_get_translations(hass, language.code, "exceptions", {DOMAIN})
+        text = texts[f"component.{DOMAIN}.exceptions.{error.translation_key}.message"]
+        return text.format_map(error.translation_placeholders or {})
+    return language.say("failed")

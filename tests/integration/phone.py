@@ -22,7 +22,7 @@ from custom_components.sip_ua.net.recording_order import RecordingOrder
 from custom_components.sip_ua.net.stream_events import RecordingFinished as Finished
 from custom_components.sip_ua.sip.account import Account
 from custom_components.sip_ua.sip.admission import Counters
-from custom_components.sip_ua.sip.errors import LocalProtocolError
+from custom_components.sip_ua.sip.errors import LocalFault, LocalProtocolError
 from custom_components.sip_ua.sip.events import (
     CallDirection,
     CallEnded,
@@ -133,7 +133,7 @@ class FakePhone:
     async def hangup(self, call_id: str) -> None:
         self._ask("hangup", call_id)
         if call_id not in self.calls:
-            raise LocalProtocolError("there is no such call")
+            raise LocalProtocolError("there is no such call any more", LocalFault.CALL_OVER)
         self.end(call_id, by=EndedBy.LOCAL)
 
     async def hold(self, call_id: str) -> None:
@@ -151,7 +151,7 @@ class FakePhone:
 
     def part(self, call_id: str) -> None:
         if call_id not in self.calls:
-            raise LocalProtocolError("the call is not connected")
+            raise LocalProtocolError("the call is not connected", LocalFault.NOT_CONNECTED)
         self._ask("part", call_id)
 
     async def transfer(self, call_id: str, target: str) -> None:
@@ -162,7 +162,7 @@ class FakePhone:
 
     def watch(self, target: str) -> str:
         if not target.isalnum():
-            raise LocalProtocolError("not a number or SIP address that can be dialled")
+            raise LocalProtocolError("no number", LocalFault.NOT_DIALABLE, number=target)
         watch_id = f"watch{next(self._numbers)}"
         self.watched[watch_id] = target
         return watch_id
@@ -177,7 +177,7 @@ class FakePhone:
         elsewhere = () if order.placement is Placement.ADD else (order.placement,)
         self._ask("play", call_id, source, order.loop, order.volume_db, *elsewhere)
         if call_id not in self.calls:
-            raise LocalProtocolError("the call is not connected")
+            raise LocalProtocolError("the call is not connected", LocalFault.NOT_CONNECTED)
         self.playback_id = next(self._numbers)
         return self.playback_id
 

@@ -10,7 +10,7 @@ from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.sip_ua.conference import MAX_JOINED, async_conferences
-from custom_components.sip_ua.net.errors import MediaStoppedError
+from custom_components.sip_ua.net.errors import MachineFault, MediaStoppedError
 from custom_components.sip_ua.sip.events import CallState, Party
 
 from .conftest import act, do, settle, until
@@ -269,8 +269,8 @@ async def test_voices_that_cannot_be_joined_leave_no_conference(
     hass: HomeAssistant, phone: FakePhone, other_phone: FakePhone, entry: MockConfigEntry
 ) -> None:
     here, there = talk(phone), talk_elsewhere(other_phone)
-    other_phone.error = MediaStoppedError("the media stream failed")
-    assert await refusal(hass, "conference", calls=[here, there]) == "media_stopped"
+    other_phone.error = MediaStoppedError("the media stream failed", MachineFault.VOICE_FAILED)
+    assert await refusal(hass, "conference", calls=[here, there]) == "voice_failed"
     assert [did[0] for did in phone.did] == ["join", "part"]
     assert call_state(hass, entry).attributes["conference_with"] == []
 

@@ -18,6 +18,7 @@ from custom_components.sip_ua import announcement
 from custom_components.sip_ua.action_calls import MESSAGE_LENGTH_MAX
 from custom_components.sip_ua.diagnostics import async_get_config_entry_diagnostics
 from custom_components.sip_ua.net.audio import FileSource
+from custom_components.sip_ua.net.errors import AudioFault
 from custom_components.sip_ua.sip.events import CallOutcome, CallState, Party, RegistrationFailure
 
 from .conftest import contact, make_entry, settle, until
@@ -251,31 +252,37 @@ async def test_who_hangs_up_after_hearing_it_once_has_heard_it(
 
 
 @pytest.mark.parametrize(
-    ("outcome", "reason", "shown"),
-    [(CallOutcome.BUSY, "Busy Here", "Busy Here"), (CallOutcome.NO_ANSWER, "", "no_answer")],
+    ("outcome", "key"),
+    [
+        (CallOutcome.BUSY, "contact_busy"),
+        (CallOutcome.NO_ANSWER, "contact_no_answer"),
+        (CallOutcome.DECLINED, "contact_declined"),
+        (CallOutcome.UNREACHABLE, "contact_not_reached"),
+    ],
 )
 async def test_nobody_who_answers_is_an_error(
-    hass: HomeAssistant, phone: FakePhone, speech: list[str], outcome: CallOutcome, reason: str, shown: str
+    hass: HomeAssistant, phone: FakePhone, speech: list[str], outcome: CallOutcome, key: str
 ) -> None:
     sending = send(hass)
     call_id = await calling(phone)
-    phone.end(call_id, outcome, code=486, reason=reason)
+    phone.end(call_id, outcome, code=486, reason="Busy Here")
     with pytest.raises(HomeAssistantError) as raised:
         await sending
-    assert raised.value.translation_key == "contact_not_reached"
-    assert raised.value.translation_placeholders == {"contact": "Anna", "reason": shown}
+    assert raised.value.translation_key == key
+    assert raised.value.translation_placeholders == {"contact": "Anna"}
 
 
+@pytest.mark.parametrize(("fault", "key"), [(None, "playback_failed"), (AudioFault.ENGINE, "tts_broke_down")])
 async def test_a_message_that_cannot_be_heard_is_an_error(
-    hass: HomeAssistant, phone: FakePhone, speech: list[str]
+    hass: HomeAssistant, phone: FakePhone, speech: list[str], fault: AudioFault | None, key: str
 ) -> None:
     sending = send(hass)
     call_id = await calling(phone)
     phone.enter(call_id, CallState.TALKING)
-    phone.finish(call_id, error="the engine is silent")
+    phone.finish(call_id, error="the engine is silent", fault=fault)
     with pytest.raises(HomeAssistantError) as raised:
         await sending
-    assert raised.value.translation_key == "playback_failed"
+    assert raised.value.translation_key == key
     assert (phone.did[-1], speech) == (("hangup", call_id), ["Dinner"])
 
 
@@ -288,7 +295,7 @@ async def test_a_message_that_does_not_end_is_given_up(
     phone.enter(call_id, CallState.TALKING)
     with pytest.raises(HomeAssistantError) as raised:
         await sending
-    assert raised.value.translation_key == "playback_failed"
+    assert raised.value.translation_key == "sound_timed_out"
     assert phone.did[-1] == ("hangup", call_id)
     assert [len(message) for message in speech] == [MESSAGE_LENGTH_MAX]
 

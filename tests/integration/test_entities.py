@@ -29,7 +29,7 @@ from custom_components.sip_ua.const import CALL_MEDIA, DOMAIN, EVENT_CALL, CallE
 from custom_components.sip_ua.net.errors import RecordingFault
 from custom_components.sip_ua.rtp.figures import RtpStatistics
 from custom_components.sip_ua.sip.codecs import Codec
-from custom_components.sip_ua.sip.errors import LocalProtocolError
+from custom_components.sip_ua.sip.errors import LocalFault, LocalProtocolError
 from custom_components.sip_ua.sip.events import (
     CallOutcome,
     CallState,
@@ -536,8 +536,8 @@ async def test_buttons_answer_and_hang_up(hass: HomeAssistant, phone: FakePhone,
 
 async def test_a_button_that_fails_says_why(hass: HomeAssistant, phone: FakePhone, shown: Shown) -> None:
     phone.ring()
-    phone.error = LocalProtocolError("the call is being answered already")
+    phone.error = LocalProtocolError("the call is answered already", LocalFault.NOT_RINGING)
     with pytest.raises(HomeAssistantError) as raised:
         await hass.services.async_call("button", "press", {"entity_id": shown.ids["answer"]}, blocking=True)
-    assert raised.value.translation_key == "not_possible"
+    assert raised.value.translation_key == "call_rings_no_more"
     assert raised.value.translation_domain == DOMAIN

@@ -66,7 +66,7 @@ async def test_a_failing_registration_does_not_keep_the_entry_from_loading(
     ("error", "key"),
     [
         (LocalPortInUseError(5070), "local_port_in_use"),
-        (LocalAddressError("192.0.2.7"), "no_network"),
+        (LocalAddressError("192.0.2.7"), "local_address_gone"),
         (OSError("no network"), "no_network"),
     ],
 )

@@ -9,7 +9,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.sip_ua.action_errors import FAULT_KEYS
+from custom_components.sip_ua.action_errors import key_of
 from custom_components.sip_ua.const import Enqueue
 from custom_components.sip_ua.net.audio import FileSource
 from custom_components.sip_ua.net.errors import AudioError, AudioFault
@@ -83,7 +83,7 @@ async def test_who_waits_is_told_what_became_of_it(
     with pytest.raises(HomeAssistantError) as raised:
         await task
     assert raised.value.translation_key == "playback_failed"
-    assert raised.value.translation_placeholders == {"error": "broken"}
+    assert raised.value.translation_placeholders is None
 
 
 @pytest.mark.parametrize("fault", list(AudioFault))
@@ -98,8 +98,8 @@ async def test_each_fault_of_a_sound_has_its_own_error(
     phone.error = AudioError("why", fault)
     with pytest.raises(HomeAssistantError) as raised_at_once:
         await act(hass, "play", media=str(sound.path))
-    assert raised.value.translation_key == raised_at_once.value.translation_key == FAULT_KEYS[fault]
-    assert raised.value.translation_placeholders == {"error": "why"}
+    assert raised.value.translation_key == raised_at_once.value.translation_key == key_of(fault)
+    assert raised.value.translation_placeholders is None
 
 
 async def test_waiting_ends_with_the_call(hass: HomeAssistant, phone: FakePhone, talk: str, sound: FileSource) -> None:
@@ -169,7 +169,7 @@ async def test_a_call_that_ends_while_its_sound_is_looked_for_is_an_error(
     monkeypatch.setattr("custom_components.sip_ua.playing.sound_of", find)
     with pytest.raises(ServiceValidationError) as raised:
         await act(hass, "play", media="gong.wav", wait=True)
-    assert raised.value.translation_key == "not_possible"
+    assert raised.value.translation_key == "call_without_voice"
 
 
 async def test_an_interruption_does_not_end_a_call_that_is_to_end_after_its_message(

@@ -22,7 +22,7 @@ from custom_components.sip_ua.net.recording_order import (
     RecordingOrder,
     RecordingTone,
 )
-from custom_components.sip_ua.sip.errors import LocalProtocolError
+from custom_components.sip_ua.sip.errors import LocalFault, LocalProtocolError
 from custom_components.sip_ua.sip.events import CallState
 
 from .conftest import act, do, settle, until
@@ -235,10 +235,10 @@ async def test_without_a_media_folder_nothing_is_recorded(
 async def test_a_call_that_ends_while_its_recording_begins_is_told(
     hass: HomeAssistant, phone: FakePhone, talk: str
 ) -> None:
-    phone.error = LocalProtocolError("the call is not connected")
+    phone.error = LocalProtocolError("the call is not connected", LocalFault.NOT_CONNECTED)
     with pytest.raises(ServiceValidationError) as raised:
         await do(hass, "start_recording")
-    assert raised.value.translation_key == "not_possible"
+    assert raised.value.translation_key == "call_without_voice"
 
 
 async def test_the_end_of_a_call_completes_its_recording(

@@ -1,9 +1,13 @@
 """Menus that are saved by name: how they are typed and changed, and what an action makes of them."""
 
-from typing import Any
+import json
+import re
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
 
 import pytest
-from homeassistant.config_entries import SOURCE_USER, ConfigSubentryDataWithId
+from homeassistant.config_entries import SOURCE_USER, ConfigSubentry, ConfigSubentryDataWithId
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import ServiceValidationError
@@ -11,6 +15,7 @@ from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.sip_ua import menu_book
 from custom_components.sip_ua.const import SUBENTRY_MENU
 from custom_components.sip_ua.diagnostics import async_get_config_entry_diagnostics
 from custom_components.sip_ua.menu_book import MAX_SAVED_MENUS
@@ -23,6 +28,10 @@ DOOR = {
     "message": "Hello {{ call.name }}, 1 opens the door",
     "choices": {"1": {"actions": [{"action": "test.note", "data": {"who": "{{ call.name }} in {{ menu }}"}}]}},
 }
+TEXTS: Final = json.loads((Path(menu_book.__file__).parent / "translations" / "en.json").read_text(encoding="utf-8"))[
+    "config_subentries"
+]["menu"]["error"]
+TEMPLATE: Final = "TemplateSyntaxError: unexpected 'end of template'"
 
 
 def saved(name: str, menu: Any) -> ConfigSubentryDataWithId:
@@ -102,6 +111,19 @@ async def test_an_action_that_names_no_saved_menu_is_told_which_there_are(
     assert raised.value.translation_placeholders == {"menu": "Back door", "menus": "Front door"}
 
 
+async def test_a_saved_menu_of_former_rules_is_an_error_that_names_the_place_and_no_pin(
+    hass: HomeAssistant, phone: FakePhone, talk: str, entry: MockConfigEntry
+) -> None:
+    menu = {"choices_are_pin": True, "choices": {"4711": {"choices": {"1": {"say": "Hi"}}}}}
+    data = MappingProxyType({"menu": menu})
+    old = ConfigSubentry(data=data, subentry_type=SUBENTRY_MENU, title="Old", unique_id="menu old")
+    hass.config_entries.async_add_subentry(entry, old)
+    with pytest.raises(ServiceValidationError) as raised:
+        await act(hass, "menu", menu="Old")
+    assert raised.value.translation_key == "menu_invalid"
+    assert raised.value.translation_placeholders == {"menu": "Old", "path": "choices → pin → choices → 1 → say"}
+
+
 async def test_a_menu_is_saved_and_used(
     hass: HomeAssistant, phone: FakePhone, talk: str, said: list[str], entry: MockConfigEntry
 ) -> None:
@@ -148,14 +170,51 @@ async def test_a_changed_menu_is_used_from_the_next_call_on(
 @pytest.mark.parametrize(
     ("typed", "errors", "told"),
     [
-        ({"name": " "}, {"name": "menu_name_invalid"}, ""),
-        ({"name": "x" * 65}, {"name": "menu_name_invalid"}, ""),
-        ({"name": "FRONT door"}, {"name": "menu_name_known"}, ""),
-        ({"menu": {"choices": {"x": {}}}}, {"menu": "menu_invalid"}, "does not match"),
-        ({"menu": "Front door"}, {"menu": "menu_invalid"}, "expected a mapping"),
-        ({"menu": {"then": "jump", "jump_to": "a"}}, {"menu": "menu_invalid"}, "no menu has that id"),
-        ({"menu": {"message": "{{ 1 +"}}, {"menu": "menu_invalid"}, "TemplateSyntaxError"),
-        ({"menu": {"actions": [{"action": 1}]}}, {"menu": "menu_invalid"}, "actions"),
+        ({"name": " "}, {"name": "menu_name_invalid"}, {}),
+        ({"name": "x" * 65}, {"name": "menu_name_invalid"}, {}),
+        ({"name": "FRONT door"}, {"name": "menu_name_known"}, {}),
+        ({"menu": "Front door"}, {"menu": "menu_value_wrong"}, {"path": "menu"}),
+        ({"menu": {"choices": {"x": {}}}}, {"menu": "menu_value_wrong"}, {"path": "choices → x"}),
+        ({"menu": {"timeout": "soon"}}, {"menu": "menu_value_wrong"}, {"path": "timeout"}),
+        (
+            {"menu": {"choices": {1: {"choices": {2: {"mesage": "Hi"}}}}}},
+            {"menu": "menu_field_unknown"},
+            {"path": "choices → 1 → choices → 2 → mesage"},
+        ),
+        (
+            {"menu": {"choices_are_pin": True, "choices": {"4711": {"mesage": "Hi"}}}},
+            {"menu": "menu_field_unknown"},
+            {"path": "choices → pin → mesage"},
+        ),
+        ({"menu": {"no_choice": {"invalid": {}}}}, {"menu": "menu_no_effect"}, {"path": "no_choice → invalid"}),
+        ({"menu": {"then": "jump"}}, {"menu": "menu_field_missing"}, {"path": "jump_to"}),
+        ({"menu": {"jump_to": "a"}}, {"menu": "menu_no_effect"}, {"path": "jump_to"}),
+        ({"menu": {"levels": 2}}, {"menu": "menu_no_effect"}, {"path": "levels"}),
+        ({"menu": {"media": "gong.wav", "tts_language": "de"}}, {"menu": "menu_no_effect"}, {"path": "tts_language"}),
+        ({"menu": {"choices": {1: {}, "1": {}}}}, {"menu": "menu_choice_twice"}, {"path": "choices"}),
+        (
+            {"menu": {"choices": {str(digits): {} for digits in range(100)}}},
+            {"menu": "menu_too_large"},
+            {"menus": "100", "levels": "8"},
+        ),
+        ({"menu": {"then": "jump", "jump_to": "a"}}, {"menu": "menu_unknown"}, {"menu": "a"}),
+        ({"menu": {"id": "a", "choices": {1: {"id": "a"}}}}, {"menu": "menu_twice"}, {"menu": "a"}),
+        ({"menu": {"message": "{{ 1 +"}}, {"menu": "menu_not_taken"}, {"path": "message", "error": TEMPLATE}),
+        (
+            {"menu": {"choices": {1: {}}, "no_choice": {"choices": {2: {}}, "invalid": {"message": "{{ 1 +"}}}},
+            {"menu": "menu_not_taken"},
+            {"path": "no_choice → invalid → message", "error": TEMPLATE},
+        ),
+        (
+            {"menu": {"choices": {1: {"actions": [{"action": 1}]}}}},
+            {"menu": "menu_not_taken"},
+            {"path": "choices → 1 → actions → 0 → action", "error": "Service 1 does not match format <domain>.<name>"},
+        ),
+        (
+            {"menu": {"choices": {1: {"actions": {"device_id": "none", "domain": "light", "type": "turn_on"}}}}},
+            {"menu": "menu_not_taken"},
+            {"path": "choices → 1 → actions", "error": "Unknown device 'none'"},
+        ),
     ],
 )
 async def test_what_is_wrong_with_a_menu_is_told_before_it_is_saved(
@@ -164,11 +223,13 @@ async def test_what_is_wrong_with_a_menu_is_told_before_it_is_saved(
     entry: MockConfigEntry,
     typed: dict[str, Any],
     errors: dict[str, str],
-    told: str,
+    told: dict[str, str],
 ) -> None:
     result = await save(hass, entry, **({"name": "New", "menu": {}} | typed))
     assert result["errors"] == errors
-    assert told in result["description_placeholders"].get("error", "")
+    assert result["description_placeholders"] == told
+    text = TEXTS[next(iter(errors.values()))]
+    assert set(re.findall(r"\{(\w+)\}", text)) == told.keys()
     assert len(entry.subentries) == 1
 
 

@@ -1,6 +1,7 @@
 """The actions: which account, which call, what is done, and what is answered."""
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,16 @@ from syrupy.assertion import SnapshotAssertion
 
 from custom_components.sip_ua.const import CALL_STATISTICS, DOMAIN, WaitFor
 from custom_components.sip_ua.net.audio import FileSource
-from custom_components.sip_ua.net.errors import AudioError, MediaStoppedError
-from custom_components.sip_ua.sip.errors import LocalProtocolError, SipTimeoutError
+from custom_components.sip_ua.net.errors import (
+    AudioError,
+    AudioFault,
+    LocalAddressError,
+    MachineFault,
+    MediaStoppedError,
+    RecordingError,
+    RecordingFault,
+)
+from custom_components.sip_ua.sip.errors import LocalFault, LocalProtocolError, SipError, SipTimeoutError
 from custom_components.sip_ua.sip.events import CallOutcome, CallState, EndedBy, RegistrationFailure
 
 from .conftest import act, do, until
@@ -252,7 +261,7 @@ async def test_the_other_side_may_hang_up_before_us(hass: HomeAssistant, phone: 
     await do(hass, "dial", number="612", media=str(sound.path), hangup_after=True)
     (call_id,) = phone.calls
     phone.enter(call_id, CallState.TALKING)
-    phone.error = LocalProtocolError("there is no such call")
+    phone.error = LocalProtocolError("there is no such call any more", LocalFault.CALL_OVER)
     phone.finish(call_id)
     await hass.async_block_till_done()
 
@@ -330,25 +339,42 @@ async def test_dial_needs_a_number(hass: HomeAssistant, phone: FakePhone) -> Non
     assert raised.value.translation_key == "number_missing"
 
 
+NOT_DIALABLE = LocalProtocolError("no", LocalFault.NOT_DIALABLE, number="x y")
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "key"),
     [
-        (LocalProtocolError("no"), ServiceValidationError, "not_possible"),
+        (LocalProtocolError("no", LocalFault.SWITCHED_OFF), ServiceValidationError, "phone_switched_off"),
+        (NOT_DIALABLE, ServiceValidationError, "number_not_dialable"),
+        (LocalProtocolError("no"), HomeAssistantError, "phone_failed"),
         (NO_PORT, HomeAssistantError, "no_rtp_port"),
+        (LocalAddressError("192.0.2.7"), HomeAssistantError, "local_address_gone"),
         (AudioError("no"), HomeAssistantError, "playback_failed"),
+        (AudioError("no", AudioFault.TOO_MANY), HomeAssistantError, "too_many_sounds"),
+        (RecordingError(RecordingFault.DISK_FULL, "no"), HomeAssistantError, "recording_disk_full"),
         (MediaStoppedError("no"), HomeAssistantError, "media_stopped"),
+        (MediaStoppedError("no", MachineFault.VOICE_ENDED), HomeAssistantError, "call_over"),
         (SipTimeoutError("no"), HomeAssistantError, "phone_failed"),
     ],
 )
 async def test_errors_of_the_phone_are_translated(
-    hass: HomeAssistant, phone: FakePhone, error: Exception, kind: type[HomeAssistantError], key: str
+    hass: HomeAssistant,
+    phone: FakePhone,
+    error: SipError,
+    kind: type[HomeAssistantError],
+    key: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.DEBUG, "custom_components.sip_ua.action_errors")
     phone.error = error
     with pytest.raises(kind) as raised:
         await do(hass, "dial", number="612")
     assert type(raised.value) is kind
     assert raised.value.translation_key == key
-    assert raised.value.translation_placeholders == {"error": str(error)}
+    assert (raised.value.translation_placeholders or {}) == error.details
+    # Whoever looks into the log finds what exactly happened.
+    assert f"{type(error).__name__}: {error}" in caplog.text
 
 
 # Which call

@@ -14,7 +14,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.sip_ua.const import DOMAIN
 from custom_components.sip_ua.intent import COMMANDS
 from custom_components.sip_ua.sentences import parse, understand
-from custom_components.sip_ua.sip.errors import SipError
+from custom_components.sip_ua.sip.errors import LocalFault, LocalProtocolError, SipError
 from custom_components.sip_ua.sip.events import CallOutcome, CallState, EndedBy, Party
 from custom_components.sip_ua.voice_language import load_languages
 
@@ -399,6 +399,20 @@ async def test_the_time_of_a_call_is_spoken(
 async def test_an_error_of_the_telephone_is_friendly(hass: HomeAssistant, assist: FakePhone) -> None:
     assist.error = SipError("408 in the transaction layer")
     assert await say(hass, "call grandma") == "Sorry, that did not work."
+
+
+@pytest.mark.parametrize(
+    ("sentence", "language", "answer"),
+    [
+        ("call grandma", "en", "+49301234567 is a telephone number, and this account calls without a server."),
+        ("ruf Oma an", "de", "+49301234567 ist eine Telefonnummer, und dieses Konto ruft ohne Server an."),
+    ],
+)
+async def test_what_somebody_can_mend_is_said_as_actions_say_it(
+    hass: HomeAssistant, assist: FakePhone, sentence: str, language: str, answer: str
+) -> None:
+    assist.error = LocalProtocolError("no", LocalFault.NEEDS_SERVER, number="+49301234567")
+    assert (await say(hass, sentence, language)).startswith(answer)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The telephone as a whole: two of them on loopback that share the media engine, as the accounts of one machine do."""
 
 import asyncio
+import errno
 import logging
 import socket
 import threading
@@ -13,7 +14,7 @@ import pytest
 
 from custom_components.sip_ua.net.audio import BytesSource, RawPcm, SilenceSource, ToneSource
 from custom_components.sip_ua.net.av_codecs import ALL_CODECS
-from custom_components.sip_ua.net.errors import AudioError
+from custom_components.sip_ua.net.errors import AudioError, MachineFault
 from custom_components.sip_ua.net.media import MediaEngine, MediaStream
 from custom_components.sip_ua.net.media_socket import MediaSocket
 from custom_components.sip_ua.net.media_stream import MAX_SOUNDS
@@ -23,6 +24,7 @@ from custom_components.sip_ua.net.phone import (
     PhoneEvent,
     PlaybackFinished,
     PlaybackStarted,
+    check_target,
 )
 from custom_components.sip_ua.net.play_order import Placement, PlayOrder
 from custom_components.sip_ua.net.registration_check import check_registration
@@ -34,7 +36,7 @@ from custom_components.sip_ua.sip import overload
 from custom_components.sip_ua.sip.account import Account, DtmfMethod, NetworkSettings, ServerAddress, Transport
 from custom_components.sip_ua.sip.address import Address
 from custom_components.sip_ua.sip.admission import STRANGER_CALL_BURST
-from custom_components.sip_ua.sip.errors import LocalProtocolError
+from custom_components.sip_ua.sip.errors import LocalFault, LocalProtocolError, SipError
 from custom_components.sip_ua.sip.events import (
     CallEnded,
     CallEvent,
@@ -262,6 +264,49 @@ async def test_a_call_that_is_being_dialled_when_the_telephone_stops_begins_no_m
     await stopping
     assert engine.streams == 0
     assert not alice.heard(CallEnded)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "fault"),
+    [
+        (OSError(errno.EADDRNOTAVAIL, "cannot assign"), MachineFault.NO_ADDRESS),
+        (OSError(errno.EMFILE, "too many open files"), MachineFault.VOICES_STUCK),
+    ],
+)
+async def test_a_voice_for_which_nothing_can_be_bound_is_an_error_that_says_why(
+    start: Start, engine: MediaEngine, monkeypatch: pytest.MonkeyPatch, trouble: OSError, fault: MachineFault
+) -> None:
+    async def open_in_vain(**_how: Any) -> MediaStream:
+        raise trouble
+
+    alice, bob = await start(), await start()
+    monkeypatch.setattr(engine, "open", open_in_vain)
+    with pytest.raises(SipError) as raised:
+        await alice.phone.dial(bob.uri)
+    assert raised.value.fault is fault
+    assert not alice.phone.calls
+
+
+@pytest.mark.parametrize(
+    ("target", "registers", "fault", "details"),
+    [
+        ("door@", False, LocalFault.NOT_DIALABLE, {"number": "door@"}),
+        ("http://door", False, LocalFault.NOT_DIALABLE, {"number": "http://door"}),
+        ("tel:", True, LocalFault.NOT_DIALABLE, {"number": "tel:"}),
+        (" ", False, LocalFault.NOT_DIALABLE, {"number": "-"}),
+        ("\x07" + "9" * 300, False, LocalFault.NOT_DIALABLE, {"number": "9" * 64}),
+        ("0900 12", False, LocalFault.NEEDS_SERVER, {"number": "090012"}),
+        ("tel:+4930123", False, LocalFault.NEEDS_SERVER, {"number": "tel:+4930123"}),
+        ("sips:door@example.org", True, LocalFault.NEEDS_TLS, {"number": "sips:door@example.org"}),
+    ],
+)
+def test_what_cannot_be_dialled_says_why_and_names_it(
+    target: str, registers: bool, fault: LocalFault, details: dict[str, str]
+) -> None:
+    server = ServerAddress("192.0.2.1") if registers else None
+    with pytest.raises(LocalProtocolError) as raised:
+        check_target(replace(ACCOUNT, server=server, transport=Transport.UDP), target)
+    assert (raised.value.fault, raised.value.details) == (fault, details)
 
 
 async def test_a_caller_is_sent_elsewhere_while_it_rings(start: Start) -> None:

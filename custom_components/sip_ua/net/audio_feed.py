@@ -104,7 +104,7 @@ class AudioFeed:
     def kept(self) -> bytes:
         """Return what was read; raises `AudioError` where that is too much. For the worker thread."""
         if self._kept is None:
-            raise AudioError("it is too long to be repeated")
+            raise AudioError("it is too long to be repeated", AudioFault.TOO_LONG)
         return bytes(self._kept)
 
     def _fetch(self) -> None:

@@ -14,7 +14,7 @@ from ..sip.account import Account, Transport
 from ..sip.address import Address, Hop, Lookup, Send
 from ..sip.agent import UserAgent
 from ..sip.core import Failure
-from ..sip.errors import LocalProtocolError
+from ..sip.errors import LocalFault, LocalProtocolError
 from ..sip.events import Event, RegistrationFailure
 from ..sip.trace import Trace
 from .connections import Admission
@@ -63,7 +63,7 @@ class Driver:
     def transports(self) -> Transports:
         """Return the ways in and out; raises LocalProtocolError where there are none."""
         if self._transports is None:
-            raise LocalProtocolError("the telephone is switched off")
+            raise LocalProtocolError("the telephone is switched off", LocalFault.SWITCHED_OFF)
         return self._transports
 
     @property

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final, override
 
 from ..rtp.parameters import Direction, MediaParameters, RtpConfig
-from ..sip.errors import LocalProtocolError
+from ..sip.errors import LocalFault, LocalProtocolError
 from ..sip.info import check_digits
 from ..sip.offer_answer import Codec, NegotiatedMedia
 from .audio import USUAL_RATE, AudioSource, PreparedAudio, prepare
-from .errors import AudioError, MediaStoppedError, RecordingFault
+from .errors import AudioError, AudioFault, MachineFault, MediaStoppedError, RecordingFault
 from .media_link import MediaLink
 from .media_messages import (
     AskStatistics,
@@ -131,7 +131,7 @@ class MediaStream:
         """
         self._check()
         if len(self._playing) >= MAX_SOUNDS:
-            raise AudioError(f"more than {MAX_SOUNDS} sounds wait in this call")
+            raise AudioError(f"more than {MAX_SOUNDS} sounds wait in this call", AudioFault.TOO_MANY)
         prepared = source if isinstance(source, PreparedAudio) else prepare(source, self._workers, loop=order.loop)
         playback = new_playback_id() if playback_id is None else playback_id
         reader = prepared.take()
@@ -179,7 +179,7 @@ class MediaStream:
         """
         digits = check_digits(digits)
         if not inband and not self.takes_events:
-            raise LocalProtocolError("the far end takes no digits as telephone events")
+            raise LocalProtocolError("the far end takes no digits as telephone events", LocalFault.NO_DIGITS)
         self._post(SendDigits(self._number, digits, duration_ms, gap_ms, inband))
 
     def cancel_digits(self) -> None:
@@ -289,8 +289,10 @@ class MediaStream:
 
     def _check(self) -> None:
         """Raise `MediaStoppedError` when the stream is closed or failed."""
-        if self._closed or self._failed:
-            raise MediaStoppedError("the media stream is closed" if self._closed else "the media stream failed")
+        if self._closed:
+            raise MediaStoppedError("the media stream is closed", MachineFault.VOICE_ENDED)
+        if self._failed:
+            raise MediaStoppedError("the media stream failed", MachineFault.VOICE_FAILED)
 
     def _post(self, command: Command) -> None:
         """Leave a message for the media thread."""

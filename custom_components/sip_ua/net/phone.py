@@ -11,7 +11,7 @@ from ..sip.address import Hop
 from ..sip.admission import Counters
 from ..sip.agent import UserAgent
 from ..sip.core import Failure
-from ..sip.errors import LocalProtocolError, SipError
+from ..sip.errors import LocalFault, LocalProtocolError, SipError
 from ..sip.events import (
     CallSnapshot,
     Event,
@@ -129,7 +129,7 @@ class Phone:
     def _check_on(self) -> None:
         """Raise LocalProtocolError where the telephone is off, or about to be: no call may begin then."""
         if not self._on:
-            raise LocalProtocolError("the telephone is switched off")
+            raise LocalProtocolError("the telephone is switched off", LocalFault.SWITCHED_OFF)
 
     # What is known
 
@@ -183,7 +183,8 @@ class Phone:
         """Call a number or SIP address and return the call's id; `source` is made ready now and plays at the answer.
 
         A call whose server cannot be found, or to which no network leads, has ended as unreachable on return.
-        Raises LocalProtocolError for what cannot be dialled, NoPortError where no port is free for the voice.
+        Raises LocalProtocolError for what cannot be dialled, NoPortError where no port is free for the voice, and
+        LocalAddressError where the bound address is not one of this machine any more.
         """
         self._check_on()
         located = await self._driver.locate(target)
@@ -220,7 +221,7 @@ class Phone:
         self._check_on()
         hop = self._agent.caller_hop(call_id)
         if self._voices.find(call_id) is not None:
-            raise LocalProtocolError("the call is answered already")
+            raise LocalProtocolError("the call is answered already", LocalFault.NOT_RINGING)
         voice = await self._voices.open(hop, source, self._ask_outside)
         try:
             self._check_on()

@@ -7,7 +7,7 @@ from ..sip.account import DtmfMethod
 from ..sip.events import DigitMethod
 from ..sip.offer_answer import Codec, LocalMedia, NegotiatedMedia
 from .audio import AudioSource, PreparedAudio
-from .errors import AudioError, MediaStoppedError
+from .errors import AudioError, AudioFault, MediaStoppedError
 from .media_stream import MAX_SOUNDS, MediaStream, new_playback_id
 from .play_order import ONCE, Placement, PlayOrder
 from .public_address import VoiceAddress
@@ -85,7 +85,7 @@ class Voice:
         Raises `AudioError` for a sound that cannot be begun, or is one too many.
         """
         if len(self._pending) >= MAX_SOUNDS:
-            raise AudioError(f"more than {MAX_SOUNDS} sounds wait in this call")
+            raise AudioError(f"more than {MAX_SOUNDS} sounds wait in this call", AudioFault.TOO_MANY)
         pending = _Pending(new_playback_id(), self.stream.prepare(source, loop=order.loop, rate=rate), order.volume_db)
         replaced = self.discard() if order.placement is Placement.REPLACE else []
         # Nothing plays yet that the others would have to stand back for.

@@ -4,6 +4,7 @@ RFC 3264 decides when voice flows; RFC 3261 section 15.1.1 when it ends.
 """
 
 import asyncio
+import errno
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
@@ -11,7 +12,7 @@ from functools import partial
 from ..sip.account import Account
 from ..sip.address import Hop
 from ..sip.agent import UserAgent
-from ..sip.errors import LocalProtocolError
+from ..sip.errors import LocalFault, LocalProtocolError
 from ..sip.events import (
     CallEnded,
     CallSnapshot,
@@ -25,6 +26,7 @@ from ..sip.events import (
 )
 from ..sip.offer_answer import LocalMedia, NegotiatedMedia
 from .audio import AudioSource
+from .errors import LocalAddressError, MediaStoppedError
 from .media import MediaEngine
 from .phone_events import (
     CallStatistics,
@@ -90,7 +92,7 @@ class Voices:
         """Return the voice of a connected call; raises LocalProtocolError where there is none."""
         voice = self._voices.get(call_id)
         if voice is None or not voice.running:
-            raise LocalProtocolError("the call is not connected")
+            raise LocalProtocolError("the call is not connected", LocalFault.NOT_CONNECTED)
         return voice
 
     async def choose_codecs(self) -> None:
@@ -107,17 +109,24 @@ class Voices:
     async def open(self, hop: Hop, source: AudioSource | None, ask_outside: AskOutside) -> Voice:
         """Bind the ports for a call by way of `hop` and make a sound ready; it is nobody's before `keep`.
 
-        `ask_outside` may ask over the bound ports where the peer sees them. Raises NoPortError or AudioError.
+        `ask_outside` may ask over the bound ports where the peer sees them. Raises NoPortError, LocalAddressError,
+        MediaStoppedError or AudioError.
         """
         await self.choose_codecs()
         network = self._account.network
         voice = Voice(self._account.dtmf)
-        voice.stream = await self._media.open(
-            bind_address=network.bind_address or ("::" if ":" in hop.local.host else ""),
-            ports=PortRange(network.rtp_port_min, network.rtp_port_max),
-            on_event=partial(self._stream_event, voice),
-            on_bound=partial(ask_outside, voice, hop),
-        )
+        bind_address = network.bind_address or ("::" if ":" in hop.local.host else "")
+        try:
+            voice.stream = await self._media.open(
+                bind_address=bind_address,
+                ports=PortRange(network.rtp_port_min, network.rtp_port_max),
+                on_event=partial(self._stream_event, voice),
+                on_bound=partial(ask_outside, voice, hop),
+            )
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise LocalAddressError(bind_address or ANY_IPV4) from error
+            raise MediaStoppedError(f"no port can be bound: {error}") from error
         if source is not None:
             try:
                 voice.make_ready(source, self._likeliest_rate)
@@ -173,7 +182,7 @@ class Voices:
         """End one sound before its time, or all; raises LocalProtocolError where the call has no voice."""
         voice = self._voices.get(call_id)
         if voice is None:
-            raise LocalProtocolError("the call is not connected")
+            raise LocalProtocolError("the call is not connected", LocalFault.NOT_CONNECTED)
         self._tell_stopped(call_id, voice.discard(playback_id))
         voice.stream.stop_playback(playback_id)
 
@@ -181,7 +190,7 @@ class Voices:
         """Play a sound louder or softer; raises LocalProtocolError where the call has no voice."""
         voice = self._voices.get(call_id)
         if voice is None:
-            raise LocalProtocolError("the call is not connected")
+            raise LocalProtocolError("the call is not connected", LocalFault.NOT_CONNECTED)
         voice.set_volume(playback_id, volume_db)
 
     def _tell_stopped(self, call_id: str, playback_ids: list[int]) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from .errors import AudioError
+from .errors import AudioError, AudioFault
 
 MAX_WORKERS: Final = 256
 
@@ -24,7 +24,7 @@ class WorkerThreads:
     def start(self, work: Callable[[], None], cancel: Callable[[], None], name: str) -> None:
         """Run `work` in a thread of its own, which `cancel` ends; raises `AudioError` when too many are at work."""
         if len(self._threads) >= MAX_WORKERS:
-            raise AudioError(f"more than {MAX_WORKERS} sounds at once")
+            raise AudioError(f"more than {MAX_WORKERS} sounds at once", AudioFault.TOO_MANY)
         thread = threading.Thread(target=self._run, args=(work,), name=f"sip_ua {name}", daemon=True)
         self._threads[thread] = cancel
         self._idle.clear()

@@ -21,7 +21,7 @@ from .client import ClientRequest
 from .codecs import Codec
 from .core import Core, Entropy, Failure, NextHop
 from .dialog_call import DialogCall
-from .errors import LocalProtocolError, MessageError
+from .errors import LocalFault, LocalProtocolError, MessageError
 from .events import CallSnapshot, Event, RegistrationChanged, RegistrationFailure, RegistrationState
 from .inbound import Inbound
 from .keep_alive import KeepAlive
@@ -102,7 +102,7 @@ class UserAgent:
         if server is not None:
             return server
         if not isinstance(uri, SipUri):
-            raise LocalProtocolError("a telephone number needs a SIP server")
+            raise LocalProtocolError("a telephone number needs a SIP server", LocalFault.NEEDS_SERVER, number=target)
         return self._core.uri_hop(uri)
 
     def caller_hop(self, call_id: str) -> Hop:
@@ -279,7 +279,7 @@ class UserAgent:
 
     def _place(self, call: OutgoingCall, now: float, failure: Failure | None = None) -> str:
         if self._calls.full:
-            raise LocalProtocolError("too many calls at once")
+            raise LocalProtocolError("too many calls at once", LocalFault.TOO_MANY_CALLS)
         self._calls.adopt(call)
         call.announce(now)
         call.start()
@@ -374,11 +374,11 @@ class UserAgent:
         """
         call, other = self._calls.find(call_id), self._calls.find(other_call_id)
         if call is other or not other.established:
-            raise LocalProtocolError("a call is joined to another one that is connected")
+            raise LocalProtocolError("a call is joined to another one that is connected", LocalFault.NOT_CONNECTED)
         dialog = other.far_end.dialog
         uri = dialog.remote_target
         if not isinstance(uri, SipUri):
-            raise LocalProtocolError("the other call cannot be taken over")
+            raise LocalProtocolError("the other call cannot be taken over", LocalFault.NO_TRANSFER)
         target = ReferTarget(uri, Replaces(dialog.call_id, dialog.key.remote_tag, dialog.key.local_tag))
 
         def joined(later: float) -> None:
@@ -408,7 +408,7 @@ class UserAgent:
     def _ringing(self, call_id: str) -> ReceivedCall:
         call = self._calls.find(call_id)
         if not isinstance(call, ReceivedCall):
-            raise LocalProtocolError("the call does not ring here")
+            raise LocalProtocolError("the call does not ring here", LocalFault.NOT_RINGING)
         return call
 
     def _registered(self, hop: Hop, now: float) -> None:

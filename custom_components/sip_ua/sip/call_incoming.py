@@ -15,7 +15,7 @@ from .dialog import Dialog, wants_sips
 from .dialog_call import DialogCall
 from .dialog_media import description_of
 from .dialog_peer import DialogPeer
-from .errors import LocalProtocolError, RemoteProtocolError
+from .errors import LocalFault, LocalProtocolError, RemoteProtocolError
 from .events import CallDirection, CallOutcome, CallReplaced, EndedBy, IncomingCall, LadderStep, Party
 from .headers import NameAddr
 from .message import Request, Response
@@ -154,7 +154,7 @@ class ReceivedCall(DialogCall):
         acknowledged the description that it builds upon (RFC 3262 section 3).
         """
         if self._answer_held:
-            raise LocalProtocolError("the call is answered already")
+            raise LocalProtocolError("the call is answered already", LocalFault.NOT_RINGING)
         if self.agreement is not None or self._negotiate(media, now):
             self._answer_held = self._reliable.holds_description
             if not self._answer_held:
@@ -163,7 +163,7 @@ class ReceivedCall(DialogCall):
     def _negotiate(self, media: LocalMedia, now: float) -> bool:
         """Answer the offer of the INVITE, or make one; False where nothing fits and the call is refused."""
         if self._accepted or self.ended:
-            raise LocalProtocolError("the call does not ring any more")
+            raise LocalProtocolError("the call does not ring any more", LocalFault.NOT_RINGING)
         self._ring(now)
         try:
             self._agree(media)
@@ -218,7 +218,7 @@ class ReceivedCall(DialogCall):
     def reject(self, code: int, now: float) -> None:
         """Refuse the call with a final answer of 400 to 699."""
         if self._accepted or self.ended:
-            raise LocalProtocolError("the call does not ring any more")
+            raise LocalProtocolError("the call does not ring any more", LocalFault.NOT_RINGING)
         if code not in _DECLINED_CODES:
             raise LocalProtocolError("a call is rejected with a code from 400 to 699")
         self._ring(now)
@@ -227,7 +227,7 @@ class ReceivedCall(DialogCall):
     def turn_away(self, code: int, now: float, *, missed: bool) -> None:
         """Refuse the call before the caller hears that it rings; `missed` where its owner would have wanted it."""
         if self._accepted or self.ended:
-            raise LocalProtocolError("the call does not ring any more")
+            raise LocalProtocolError("the call does not ring any more", LocalFault.NOT_RINGING)
         if self.peer is None:
             self.step(LadderStep.INVITE, now, sent=False)
         self._refuse(code, CallOutcome.MISSED if missed else CallOutcome.DECLINED, EndedBy.LOCAL, now)
@@ -235,7 +235,7 @@ class ReceivedCall(DialogCall):
     def redirect(self, target: SipUri | TelUri, now: float) -> None:
         """Send the caller elsewhere (RFC 3261 section 21.3.3), before or while the call rings."""
         if self._accepted or self.ended:
-            raise LocalProtocolError("the call does not ring any more")
+            raise LocalProtocolError("the call does not ring any more", LocalFault.NOT_RINGING)
         if self.peer is None:
             self.step(LadderStep.INVITE, now, sent=False)
         contact = ("Contact", str(NameAddr("", target)))

@@ -16,7 +16,7 @@ from .dialog import DialogKey
 from .dialog_call import DialogCall
 from .dialog_peer import DialogPeer
 from .emergency import is_emergency
-from .errors import AuthenticationFailure, LocalProtocolError, RemoteProtocolError
+from .errors import AuthenticationFailure, LocalFault, LocalProtocolError, RemoteProtocolError
 from .events import CallDirection, CallOutcome, CallState, EndedBy, LadderStep, RegistrationFailure
 from .forks import Fork, Forks, LatePhones
 from .headers import CSeq, Headers, NameAddr
@@ -128,7 +128,8 @@ class OutgoingCall(DialogCall):
 
     def _direct_hop(self) -> NextHop:
         if not isinstance(uri := self._targets.present, SipUri):
-            raise LocalProtocolError("a telephone number needs a SIP server")
+            text = "a telephone number needs a SIP server"
+            raise LocalProtocolError(text, LocalFault.NEEDS_SERVER, number=self.snapshot.called)
         return self.core.uri_hop(uri)
 
     def _located(self, outcome: tuple[Hop, ...] | Failure, now: float) -> None:

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from .call import Call
 from .core import Core
 from .dialog_call import DialogCall
-from .errors import LocalProtocolError
+from .errors import LocalFault, LocalProtocolError
 from .stray import StrayAnswers
 from .transfer import ReceivedTransfer
 
@@ -44,7 +44,7 @@ class Calls:
         """Return a call by our name of it; raises LocalProtocolError where it is over."""
         call = self.alive.get(call_id)
         if call is None:
-            raise LocalProtocolError("there is no such call any more")
+            raise LocalProtocolError("there is no such call any more", LocalFault.CALL_OVER)
         return call
 
     def adopt(self, call: DialogCall) -> None:

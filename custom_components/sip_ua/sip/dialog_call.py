@@ -16,7 +16,7 @@ from .core import Failure
 from .dialog import DialogKey, wants_sips
 from .dialog_media import MediaCall
 from .dialog_peer import DialogPeer
-from .errors import LocalProtocolError, RemoteProtocolError
+from .errors import LocalFault, LocalProtocolError, RemoteProtocolError
 from .events import (
     CallDirection,
     CallOutcome,
@@ -168,7 +168,7 @@ class DialogCall(MediaCall, ABC):
         """Press keys by INFO requests; raises LocalProtocolError where the call or the digits are not fit."""
         peer = self.far_end
         if not self.established or self.bye_sent:
-            raise LocalProtocolError("the call is not connected")
+            raise LocalProtocolError("the call is not connected", LocalFault.NOT_CONNECTED)
         if self._sent_digits is None:
             self._sent_digits = SentDigits(self.core, peer, self._digits_refused)
         self._sent_digits.queue(digits, duration_ms, gap_ms, now)
@@ -184,11 +184,11 @@ class DialogCall(MediaCall, ABC):
         """Ask the far end to call somebody else; `done(now)` hears of the success, before we hang up."""
         peer = self.far_end
         if not self.established or self.bye_sent:
-            raise LocalProtocolError("the call is not connected")
+            raise LocalProtocolError("the call is not connected", LocalFault.NOT_CONNECTED)
         if self._sent_transfer is not None and not self._sent_transfer.over:
-            raise LocalProtocolError("a transfer of this call is under way")
+            raise LocalProtocolError("a transfer of this call is under way", LocalFault.TRANSFER_UNDER_WAY)
         if peer.allowed and "REFER" not in peer.allowed:
-            raise LocalProtocolError("the far end cannot be transferred")
+            raise LocalProtocolError("the far end cannot be transferred", LocalFault.NO_TRANSFER)
 
         def tell(state: TransferState, code: int, reason: str, later: float) -> None:
             self.tell(

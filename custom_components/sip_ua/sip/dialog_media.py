@@ -14,7 +14,7 @@ from .client import ClientRequest, Handlers
 from .core import SDP_TYPE, Failure
 from .dialog import wants_sips
 from .dialog_peer import DialogPeer
-from .errors import LocalProtocolError, NegotiationError, RemoteProtocolError
+from .errors import LocalFault, LocalProtocolError, NegotiationError, RemoteProtocolError
 from .message import Request, Response
 from .offer_answer import MediaDirection, OfferAnswer
 from .party import asserted_identity
@@ -74,7 +74,7 @@ class MediaCall(Call, ABC):
     def far_end(self) -> DialogPeer:
         """Return the far end of the dialog; LocalProtocolError where there is none yet."""
         if self.peer is None:
-            raise LocalProtocolError("the call is not answered yet")
+            raise LocalProtocolError("the call is not answered yet", LocalFault.NOT_CONNECTED)
         return self.peer
 
     @abstractmethod
@@ -103,7 +103,7 @@ class MediaCall(Call, ABC):
 
     def _want(self, now: float, *, held: bool) -> None:
         if self.agreement is None or not (self.established or self._changes_early):
-            raise LocalProtocolError("the call is not connected")
+            raise LocalProtocolError("the call is not connected", LocalFault.NOT_CONNECTED)
         if held != self.held:
             self.held = held
             self._renegotiate(now)

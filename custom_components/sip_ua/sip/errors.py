@@ -4,6 +4,7 @@ Local misuse, what a peer sent, a refused login, a time-out and a refused call a
 so that a caller can tell "we did something wrong" from "they did".
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, override
 
@@ -12,11 +13,56 @@ if TYPE_CHECKING:
 
 
 class SipError(Exception):
-    """Base of every error raised by `sip`."""
+    """Base of every error raised by `sip`; its text is English and for logs.
+
+    `fault` says what people are to be told, None where that is nothing that they could put right.
+    """
+
+    fault: StrEnum | None = None
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """Return what the text for people names, such as a number."""
+        return {}
+
+
+class LocalFault(StrEnum):
+    """Why the present state does not allow what somebody asked for; what has the same remedy is one.
+
+    Of `NOT_DIALABLE`, `NEEDS_SERVER` and `NEEDS_TLS` the details hold the `number`, of `WRONG_DIGITS` the `limit`.
+    `INTERNAL` is a mistake of this program, which nobody else can put right.
+    """
+
+    NOT_DIALABLE = "not_dialable"
+    NEEDS_SERVER = "needs_server"
+    NEEDS_TLS = "needs_tls"
+    SWITCHED_OFF = "switched_off"
+    TOO_MANY_CALLS = "too_many_calls"
+    CALL_OVER = "call_over"
+    NOT_RINGING = "not_ringing"
+    NOT_CONNECTED = "not_connected"
+    TRANSFER_UNDER_WAY = "transfer_under_way"
+    NO_TRANSFER = "no_transfer"
+    WRONG_DIGITS = "wrong_digits"
+    TOO_MANY_DIGITS = "too_many_digits"
+    NO_DIGITS = "no_digits"
+    """The other side takes none."""
+    INTERNAL = "internal"
 
 
 class LocalProtocolError(SipError):
     """Our side asked for something the present state does not allow."""
+
+    def __init__(self, message: str, fault: LocalFault = LocalFault.INTERNAL, **details: str) -> None:
+        """Keep the kind of fault beside the text, and what people are to be told with it."""
+        super().__init__(message)
+        self.fault: LocalFault = fault
+        self._details = details
+
+    @property
+    @override
+    def details(self) -> Mapping[str, str]:
+        return self._details
 
 
 class RemoteProtocolError(SipError):

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from .errors import LocalProtocolError
+from .errors import LocalFault, LocalProtocolError
 from .message import Request
 
 DTMF_RELAY = "application/dtmf-relay"
@@ -21,7 +21,9 @@ def check_digits(digits: str) -> str:
     """Return digits and pauses in upper case; raises LocalProtocolError for anything else, and for too many."""
     wanted = digits.upper()
     if not 1 <= len(wanted) <= MAX_DIGITS or not set(wanted) <= {*DIGITS, PAUSE}:
-        raise LocalProtocolError(f"not 1 to {MAX_DIGITS} digits out of 0-9 * # A-D and comma")
+        raise LocalProtocolError(
+            f"not 1 to {MAX_DIGITS} digits out of 0-9 * # A-D and comma", LocalFault.WRONG_DIGITS, limit=str(MAX_DIGITS)
+        )
     return wanted
 
 

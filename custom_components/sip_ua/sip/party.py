@@ -6,7 +6,7 @@ RFC 3325 with RFC 5876 (asserted identity), RFC 3323 (privacy), RFC 3966 (visual
 from dataclasses import replace
 
 from .account import Account, Transport, UriType
-from .errors import LocalProtocolError, RemoteProtocolError
+from .errors import LocalFault, LocalProtocolError, RemoteProtocolError
 from .events import Party
 from .headers import NameAddr, parse_name_addr
 from .message import Request, Response
@@ -15,6 +15,7 @@ from .text import clean_text
 from .uri import SipUri, TelUri, parse_uri
 
 MAX_TARGET_LENGTH = 256
+MAX_SHOWN_LENGTH = 64
 URI_LIMIT = 256
 _SEPARATORS = str.maketrans("", "", " -.()/\u00a0")
 _NUMBER_CHARS = frozenset("0123456789+")
@@ -82,30 +83,39 @@ def target_uri(account: Account, target: str) -> SipUri | TelUri:
     """Return the request URI for a number, user@host or URI; raise LocalProtocolError where none can be made."""
     text = target.strip()
     if not text or len(text) > MAX_TARGET_LENGTH or not text.isprintable():
-        raise LocalProtocolError("not a number or SIP address that can be dialled")
+        raise _undialable("not a number or SIP address that can be dialled", LocalFault.NOT_DIALABLE, text)
     try:
         if text.lower().startswith(_SCHEMES):
             uri = parse_uri(text)
         elif ":" in text.partition("@")[0]:
-            raise LocalProtocolError("only sip, sips and tel addresses can be dialled")
+            raise _undialable("only sip, sips and tel addresses can be dialled", LocalFault.NOT_DIALABLE, text)
         elif "@" in text:
             uri = parse_uri(f"{'sips' if account.uri_type is UriType.SIPS else 'sip'}:{text}")
         else:
             uri = _number_uri(account, dial_number(text))
     except RemoteProtocolError as error:
-        raise LocalProtocolError(f"not a number or SIP address that can be dialled: {error}") from error
+        message = f"not a number or SIP address that can be dialled: {error}"
+        raise _undialable(message, LocalFault.NOT_DIALABLE, text) from error
     if not isinstance(uri, SipUri | TelUri):
-        raise LocalProtocolError("only sip, sips and tel addresses can be dialled")
+        raise _undialable("only sip, sips and tel addresses can be dialled", LocalFault.NOT_DIALABLE, text)
     if isinstance(uri, TelUri) and not account.registers:
-        raise LocalProtocolError("a telephone number needs a SIP server; without one dial user@host")
+        message = "a telephone number needs a SIP server; without one dial user@host"
+        raise _undialable(message, LocalFault.NEEDS_SERVER, text)
     if isinstance(uri, SipUri) and uri.secure and account.registers and account.transport not in _TRANSPORTS_WITH_TLS:
-        raise LocalProtocolError("a SIPS address goes by TLS at every hop, and the account by another transport")
+        message = "a SIPS address goes by TLS at every hop, and the account by another transport"
+        raise _undialable(message, LocalFault.NEEDS_TLS, text)
     return uri
+
+
+def _undialable(message: str, fault: LocalFault, target: str) -> LocalProtocolError:
+    """Return the error of a target that cannot be called, with as much of it as people are shown."""
+    return LocalProtocolError(message, fault, number=clean_text(target, MAX_SHOWN_LENGTH) or "-")
 
 
 def _number_uri(account: Account, number: str) -> SipUri | TelUri:
     if not account.registers:
-        raise LocalProtocolError("a number needs a SIP server; without one dial user@host")
+        message = "a number needs a SIP server; without one dial user@host"
+        raise _undialable(message, LocalFault.NEEDS_SERVER, number)
     if account.uri_type is UriType.TEL and number.lstrip("+").isdecimal():
         params = NO_PARAMS if number.startswith("+") else Params({"phone-context": account.domain})
         return TelUri(number, params)

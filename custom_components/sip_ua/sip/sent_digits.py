@@ -12,7 +12,7 @@ from .alarm import Alarm
 from .client import Handlers
 from .core import Core, Failure
 from .dialog_peer import DialogPeer
-from .errors import LocalProtocolError
+from .errors import LocalFault, LocalProtocolError
 from .info import DTMF, DTMF_RELAY, PAUSE, PAUSE_MS, check_digits, write_dtmf
 from .message import Response
 
@@ -41,7 +41,7 @@ class SentDigits:
         """Send digits behind those that wait; raises LocalProtocolError for what is none, and for too many."""
         wanted = check_digits(digits)
         if len(self._queue) + len(wanted) > MAX_WAITING:
-            raise LocalProtocolError("too many digits are waiting")
+            raise LocalProtocolError("too many digits are waiting", LocalFault.TOO_MANY_DIGITS)
         self._queue.extend((digit, duration_ms, gap_ms) for digit in wanted)
         if not self._under_way and self._pause is None:
             self._send(now)
