@@ -18,6 +18,7 @@ from custom_components.sip_ua.guesses import PAUSE
 from custom_components.sip_ua.menu import MAX_STEPS
 from custom_components.sip_ua.menu_model import MAX_DEPTH, build_menu, menu_schema
 from custom_components.sip_ua.net.audio import FileSource
+from custom_components.sip_ua.net.play_order import ONCE, PlayOrder
 
 from .conftest import act, settle, until
 from .phone import FakePhone
@@ -40,8 +41,8 @@ class Voice:
         self.how.append(how)
         return message
 
-    def play(self, call_id: str, source: Any, **how: Any) -> int:
-        number = self._play(call_id, source, **how)
+    def play(self, call_id: str, source: Any, order: PlayOrder = ONCE) -> int:
+        number = self._play(call_id, source, order)
         self.said.append(source)
         if not self.slow:
             asyncio.get_running_loop().call_soon(self.phone.finish, call_id, number)
