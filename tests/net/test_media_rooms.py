@@ -3,26 +3,33 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from statistics import median
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from custom_components.sip_ua.net.audio import ToneSource
-from custom_components.sip_ua.net.media import MediaEngine, RecordedSides, Room
+from custom_components.sip_ua.net.media import MediaEngine, MediaStream, RecordedSides, Room
 from custom_components.sip_ua.net.media_clock import Ticks
 from custom_components.sip_ua.net.media_loop import Due, in_turns
 from custom_components.sip_ua.net.rooms import Rooms
 from custom_components.sip_ua.net.stream import CallStream
-from custom_components.sip_ua.net.stream_events import DigitReceived, FirstPacketReceived, StreamFailed
+from custom_components.sip_ua.net.stream_events import (
+    DigitReceived,
+    FirstPacketReceived,
+    RecordingFinished,
+    StreamFailed,
+)
 from custom_components.sip_ua.sip.offer_answer import CODECS, MediaDirection
+from tests.interop.tone import read_wav as read_growing
 
 from .media_support import Listener, Pair, eventually, negotiated, open_stream, power_at, read_wav
 
 LEVEL = -20.0
 TONE_POWER = 10 ** (LEVEL / 10)
 NOTHING = TONE_POWER / 1000
-SECONDS = 0.8
+SECONDS, PART_SECONDS = 0.8, 0.1
 HERTZ = (500.0, 900.0, 1500.0)
 OURS = 2000.0
 
@@ -61,21 +68,34 @@ class Parties:
 
     async def hear(self, number: int, at: float = 0.3) -> Mapping[float, float]:
         """Return the power of each frequency at a far end, of 1 for a full-scale sine."""
-        path = self.folder / f"{number}.wav"
+        pair = self.pairs[number]
         await asyncio.sleep(at)
-        self.pairs[number].theirs.record(path)
-        await asyncio.sleep(SECONDS + 0.3)
-        self.pairs[number].theirs.stop_recording()
-        await asyncio.sleep(0.1)
-        return powers(path)
+        before = len(pair.heard_there.of(RecordingFinished))
+        path = self.folder / f"{number}-{before}.wav"
+        return await recorded(pair.theirs, pair.heard_there, path, RecordedSides.RECEIVED)
 
 
-def powers(path: Path) -> Mapping[float, float]:
+async def recorded(stream: MediaStream, heard: Listener, path: Path, sides: RecordedSides) -> Mapping[float, float]:
+    """Record long enough into a new file, and return the power of each frequency that is in most parts of it.
+
+    While a machine stands still for a moment nothing is heard, and a tone begins anew.
+    """
+    before = len(heard.of(RecordingFinished))
+    stream.record(path, sides)
+    await eventually(lambda: path.exists() and seconds_of(path) >= SECONDS)
+    stream.stop_recording()
+    await heard.wait_for(RecordingFinished, before + 1)
     pcm, rate, channels = read_wav(path)
     assert channels == 1
-    pcm = pcm[: 2 * round(SECONDS * rate)]
-    assert len(pcm) == 2 * round(SECONDS * rate)
-    return {hertz: power_at(pcm, hertz, rate) for hertz in (*HERTZ, OURS)}
+    size = 2 * round(PART_SECONDS * rate)
+    parts = [pcm[start : start + size] for start in range(0, len(pcm) - size + 1, size)]
+    return {hertz: median(power_at(part, hertz, rate) for part in parts) for hertz in (*HERTZ, OURS)}
+
+
+def seconds_of(path: Path) -> float:
+    """Return how long a file is that still grows."""
+    samples, rate = read_growing(path)
+    return len(samples) / rate if rate else 0.0
 
 
 def assert_heard(heard: Mapping[float, float], *wanted: float) -> None:
@@ -143,13 +163,11 @@ async def test_what_is_said_and_heard_in_a_joined_call_is_recorded_and_its_keys_
     parties.join()
     await asyncio.sleep(0.3)
     pair = parties.pairs[0]
-    pair.ours.record(parties.folder / "mixed.wav", RecordedSides.MIXED)
-    await asyncio.sleep(SECONDS + 0.3)
-    pair.ours.stop_recording()
+    mixed = await recorded(pair.ours, pair.heard, parties.folder / "mixed.wav", RecordedSides.MIXED)
     pair.theirs.send_digits("5")
     assert (await pair.heard.wait_for(DigitReceived)).digit == "5"
     assert not parties.pairs[1].heard.of(DigitReceived)
-    assert_heard(powers(parties.folder / "mixed.wav"), *HERTZ[:2])
+    assert_heard(mixed, *HERTZ[:2])
 
 
 async def test_the_music_of_one_who_holds_us_is_not_for_the_others(parties: Parties) -> None:
