@@ -87,6 +87,7 @@ class Peers:
         codecs: tuple[str, ...] = ("pcma", "pcmu"),
         transport: str = "udp",
         encryption: str = "",
+        jitter_buffer: bool = True,
     ) -> Baresip:
         """Start a telephone that is registered at `registrar` on return, or that has no server."""
         return await self.start(
@@ -100,6 +101,7 @@ class Peers:
                 codecs=codecs,
                 transport=transport,
                 encryption=encryption,
+                jitter_buffer=jitter_buffer,
             )
         )
 

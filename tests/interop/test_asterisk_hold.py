@@ -105,7 +105,8 @@ async def test_asterisk_passes_the_hold_of_the_far_end_on_to_us(peers: Peers, tm
 
 async def test_asterisk_that_steps_out_of_the_voice_lets_both_hear_the_other(peers: Peers, tmp_path: Path) -> None:
     asterisk = await peers.asterisk()
-    bob = await peers.baresip(asterisk, "carol", tone_hz=THEIR_HZ)
+    # Its jitter buffer takes the voice of another sender for late, where Asterisk's own came first and counted higher.
+    bob = await peers.baresip(asterisk, "carol", tone_hz=THEIR_HZ, jitter_buffer=False)
     async with Agent(account_at(asterisk, "direct")) as ours:
         await ours.until_registered()
         call_id = await ours.phone.dial("carol")

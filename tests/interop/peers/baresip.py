@@ -66,6 +66,7 @@ class Baresip(ControlledPeer):
         transport: str = "udp",
         register_seconds: int = 60,
         encryption: str = "",
+        jitter_buffer: bool = True,
         certificate: Path | None = None,
         authority: Path | None = None,
         host: str = LOOPBACK,
@@ -79,6 +80,7 @@ class Baresip(ControlledPeer):
         self.user = user
         self.tone_hz = tone_hz
         self.events: list[BaresipEvent] = []
+        self._jitter_buffer = jitter_buffer
         # It listens for TLS on the port after the one that it is given.
         self.sip_port = free_ports(2)
         self.control_port = free_ports()
@@ -129,7 +131,7 @@ class Baresip(ControlledPeer):
             "rtp_ports": f"{self.rtp_port}-{self.rtp_port + RTP_PORTS - 1}",
             "rtp_stats": "yes",
             "rtcp_mux": "no",
-            "jitter_buffer_delay": "2-10",
+            "jitter_buffer_delay": "2-10" if self._jitter_buffer else "0-0",
             "net_interface": self.host,
             "module_path": str(MODULES),
             "ctrl_tcp_listen": f"{LOOPBACK}:{self.control_port}",
