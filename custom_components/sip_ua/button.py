@@ -38,7 +38,7 @@ BUTTONS: tuple[SipUaButtonDescription, ...] = (
     SipUaButtonDescription(
         key=SERVICE_HANGUP,
         translation_key=SERVICE_HANGUP,
-        find=lambda coordinator: coordinator.calls.shown,
+        find=lambda coordinator: coordinator.calls.find_to_hang_up(),
         press=lambda coordinator, call_id: coordinator.async_hangup(call_id),
     ),
 )

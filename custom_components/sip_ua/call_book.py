@@ -6,7 +6,7 @@ from typing import Any, Final, override
 
 from homeassistant.util import dt as dt_util
 
-from .call_view import can_be_played_to, is_audible, is_connected, most_relevant, newest, outcome_data
+from .call_view import can_be_played_to, first_to_hang_up, is_audible, is_connected, most_relevant, newest, outcome_data
 from .const import ATTR_PLAYBACK_ERROR
 from .sip.events import CallSnapshot, CallState
 
@@ -92,6 +92,14 @@ class CallBook(Mapping[str, CallSnapshot]):
     def find_ringing(self) -> CallSnapshot | None:
         """Return the newest call that rings here."""
         return newest(call for call in self._alive.values() if call.state is CallState.RINGING)
+
+    def find_to_hang_up(self) -> CallSnapshot | None:
+        """Return the call that somebody means who hangs up: one that goes on, else one that rings here."""
+        return max(self._alive.values(), key=first_to_hang_up, default=None)
+
+    def find_to_refuse(self) -> CallSnapshot | None:
+        """Return the call that an answer is meant for: one that rings here; where none does, the one to hang up."""
+        return self.find_ringing() or self.find_to_hang_up()
 
     def find_audible(self) -> CallSnapshot | None:
         """Return the call that can hear us: the most relevant one that is answered or has early media."""

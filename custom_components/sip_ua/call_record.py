@@ -60,7 +60,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
-    """A call that is over; durations in seconds. Names are those that were known while it went on."""
+    """A call that is over; durations in seconds. Names are those that were known while it went on.
+
+    Of one that is `blocked` nobody has heard: a rule or the phone book turned its caller away.
+    """
 
     call_id: str
     sip_call_id: str
@@ -78,6 +81,7 @@ class CallRecord:
     ended_by: str | None
     answered_by: str | None
     encrypted: bool
+    blocked: bool = False
     steps: tuple[Step, ...] = ()
     quality: Mapping[str, Any] | None = None
 
@@ -87,7 +91,7 @@ class CallRecord:
         return self.outcome in _MISSED
 
     @classmethod
-    def of(cls, call: CallSnapshot, steps: Iterable[Step], now: float) -> Self:
+    def of(cls, call: CallSnapshot, steps: Iterable[Step], now: float, *, blocked: bool = False) -> Self:
         """Return the record of a call that has just ended; `now` is the reading of its clock."""
         outcome = outcome_data(call)
         started_at = wall_clock(call.started_at, now)
@@ -109,6 +113,7 @@ class CallRecord:
             ended_by=outcome["ended_by"],
             answered_by=outcome["answered_by"][:URI_MAX] if outcome["answered_by"] else None,
             encrypted=call.encrypted,
+            blocked=blocked,
             steps=tuple(steps),
         )
 
@@ -209,6 +214,7 @@ _RECORD: Final = vol.Schema(
         vol.Required("ended_by"): vol.Any(None, vol.In([side.value for side in EndedBy])),
         vol.Required("answered_by"): vol.Any(None, _text(URI_MAX)),
         vol.Required("encrypted"): bool,
+        vol.Optional("blocked", default=False): bool,
         vol.Required("steps"): [
             vol.Schema(
                 {

@@ -32,6 +32,18 @@ _RANK: dict[CallState, int] = {
     CallState.ENDED: -1,
 }
 
+# Which of several calls is hung up: the one that a person is in before one that is placed, one that only rings last.
+_HANG_UP_RANK: dict[CallState, int] = {
+    CallState.TALKING: 4,
+    CallState.EARLY: 3,
+    CallState.ALERTING: 3,
+    CallState.DIALING: 3,
+    CallState.REMOTE_HELD: 2,
+    CallState.HELD: 1,
+    CallState.RINGING: 0,
+    CallState.ENDED: -1,
+}
+
 STATUS_OK = 200
 
 _CONNECTED = frozenset({CallState.TALKING, CallState.HELD, CallState.REMOTE_HELD})
@@ -49,6 +61,11 @@ def most_relevant(calls: Iterable[CallSnapshot]) -> CallSnapshot | None:
 def relevance(call: CallSnapshot) -> tuple[int, float]:
     """Return by what calls are ordered: the one with the greatest value is the one to show."""
     return _RANK[call.state], call.started_at
+
+
+def first_to_hang_up(call: CallSnapshot) -> tuple[int, float]:
+    """Return by what calls are ordered for somebody who hangs up: the one with the greatest value is meant."""
+    return _HANG_UP_RANK[call.state], call.started_at
 
 
 def newest(calls: Iterable[CallSnapshot]) -> CallSnapshot | None:

@@ -241,6 +241,9 @@ class CallEventType(StrEnum):
     ENDED = "ended"
 
 
+CALL_TURNED_AWAY: Final = "turned_away"
+"""What only the bell of a door station is told: somebody called, and may not ring, though is not blocked."""
+
 CALL_STEP: Final = "step"
 CALL_MEDIA: Final = "media"
 CALL_STATISTICS: Final = "statistics"

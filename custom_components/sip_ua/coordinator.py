@@ -137,7 +137,7 @@ class SipUaCoordinator:
         self.lines = LineBook(entry)
         self.contacts = ContactBook(contacts_of(entry), self.account, plan_of(hass.config.country))
         self.reception = Reception(self.contacts, rules_of(entry.options))
-        self._incoming = IncomingCalls(hass, entry, self.identity, self.phone, self.calls, self.reception)
+        self._incoming = IncomingCalls(hass, entry, self.phone, self.calls, self.reception, self.history, self.bulletin)
         self.number_to_dial = ""
         self.messages: MessagesWaiting | None = None
         self.last_statistics: tuple[str, dict[str, Any]] | None = None
@@ -173,9 +173,10 @@ class SipUaCoordinator:
         """Bring back the calls of before, which people ask for and want to repeat."""
         await self.history.async_load()
         now, today = self.hass.loop.time(), dt_util.utcnow()
-        self.calls.recall(record.snapshot(now, today) for record in reversed(list(self.history)))
-        if (last := self.history.last) is not None and last.quality is not None:
-            self.last_statistics = (last.call_id, dict(last.quality))
+        known = self.history.heard_of
+        self.calls.recall(record.snapshot(now, today) for record in known)
+        if known and (quality := known[-1].quality) is not None:
+            self.last_statistics = (known[-1].call_id, dict(quality))
 
     async def async_stop(self) -> None:
         """Hang up, unregister, and free every port and task, once."""
@@ -276,7 +277,12 @@ class SipUaCoordinator:
         """Keep the call's new state, then say what happened; the phone book names the other side."""
         call = self.contacts.name_call(event.call)
         self.history.note(event, call)
-        if isinstance(event, IncomingCall) and self._incoming.turn_away(call):
+        if isinstance(event, IncomingCall):
+            if self._incoming.turn_away(call):
+                return
+        elif call.id in self._incoming.blocked:
+            if isinstance(event, CallEnded):
+                self._incoming.blocked.discard(call.id)
             return
         before = self.calls.find(call.id)
         if before is not call and (call.id not in self._incoming.turned_away or call.state is CallState.ENDED):

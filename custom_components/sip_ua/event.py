@@ -11,7 +11,7 @@ from homeassistant.components.event import (
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import ATTR_CALL_ID, KEY_VOICE_MAIL, NEW_MESSAGE, CallEventType
+from .const import ATTR_CALL_ID, CALL_TURNED_AWAY, KEY_VOICE_MAIL, NEW_MESSAGE, CallEventType
 from .contact_entity import DOORBELL as DOORBELL_FEATURE, ContactEntity
 from .coordinator import SipUaConfigEntry
 from .entity import SipUaEntity
@@ -22,6 +22,7 @@ CALL = EventEntityDescription(
     key="call", translation_key="call", event_types=[event_type.value for event_type in CallEventType]
 )
 VOICE_MAIL = EventEntityDescription(key=KEY_VOICE_MAIL, translation_key=KEY_VOICE_MAIL, event_types=[NEW_MESSAGE])
+_BELL = frozenset({CallEventType.INCOMING, CALL_TURNED_AWAY})
 DOORBELL = EventEntityDescription(
     key=DOORBELL_FEATURE.key,
     translation_key=DOORBELL_FEATURE.key,
@@ -72,7 +73,7 @@ class SipUaEvents(SipUaEntity, EventEntity):
 
 
 class Doorbell(ContactEntity, EventEntity):
-    """The bell of a door station: it rings when the door station calls."""
+    """The bell of a door station: it rings when the door station calls, also where that may not ring the telephone."""
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -83,9 +84,6 @@ class Doorbell(ContactEntity, EventEntity):
     @callback
     def _handle_event(self, event_type: str, data: dict[str, Any]) -> None:
         """Ring where it is this door station that calls."""
-        if (
-            event_type == CallEventType.INCOMING
-            and self.coordinator.contacts.by_number(data["number"], data["uri"]) is self.contact
-        ):
+        if event_type in _BELL and self.coordinator.contacts.by_number(data["number"], data["uri"]) is self.contact:
             self._trigger_event(DoorbellEventType.RING, {ATTR_CALL_ID: data[ATTR_CALL_ID]})
             self.async_write_ha_state()

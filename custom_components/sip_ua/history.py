@@ -72,6 +72,7 @@ class CallHistory:
         self._records: deque[CallRecord] = deque(maxlen=CALLS_KEPT)
         self._steps: dict[str, list[Step]] = {}
         self._heard: set[str] = set()
+        self._blocked: set[str] = set()
         self._unsaved = False
         self._writable = True
 
@@ -126,6 +127,11 @@ class CallHistory:
                 self._note_end(call, event.at)
 
     @callback
+    def note_blocked(self, call_id: str) -> None:
+        """Mark a call that begins as one of which nobody is to hear."""
+        self._blocked.add(call_id)
+
+    @callback
     def _note_step(self, call_id: str, step: Step) -> None:
         if (steps := self._steps.get(call_id)) is not None:
             if len(steps) < STEPS_MAX:
@@ -141,7 +147,8 @@ class CallHistory:
         if call.id in self._heard and call.answered_at is not None:
             steps = voice_step(steps)
         self._heard.discard(call.id)
-        record = CallRecord.of(call, steps, now)
+        record = CallRecord.of(call, steps, now, blocked=call.id in self._blocked)
+        self._blocked.discard(call.id)
         self._records.append(record)
         self._changed(record)
 
@@ -179,6 +186,11 @@ class CallHistory:
     def last(self) -> CallRecord | None:
         """Return the call that ended last."""
         return self._records[-1] if self._records else None
+
+    @property
+    def heard_of(self) -> list[CallRecord]:
+        """Return the calls that people have heard of, the oldest first."""
+        return [record for record in self._records if not record.blocked]
 
     def select(
         self, *, missed: bool = False, since: datetime | None = None, limit: int = CALLS_KEPT

@@ -7,11 +7,15 @@ import logging
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 
+from .bulletin import Bulletin
 from .call_book import CallBook
-from .const import CONF_AUTO_ANSWER_DELAY, OPTIONS_CALLS
+from .call_view import call_data
+from .const import CALL_TURNED_AWAY, CONF_AUTO_ANSWER_DELAY, OPTIONS_CALLS
+from .history import CallHistory
 from .net.phone import Phone
 from .options import options_of
 from .reception import BUSY, Reception, Refusal
+from .settings import identity_of
 from .sip.errors import LocalProtocolError, SipError
 from .sip.events import CallSnapshot, CallState
 
@@ -19,25 +23,32 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class IncomingCalls:
-    """Receives the callers of one account; `turned_away` holds the calls that nobody but history hears of."""
+    """Receives the callers of one account.
+
+    `turned_away` holds the calls that are refused at once, `blocked` those of which nobody but the history hears.
+    """
 
     def __init__(
         self,
         hass: HomeAssistant,
         entry: ConfigEntry,
-        identity: str,
         phone: Phone,
         calls: CallBook,
         reception: Reception,
+        history: CallHistory,
+        bulletin: Bulletin,
     ) -> None:
         """Take the telephone that callers are refused and answered with."""
         self.turned_away: set[str] = set()
+        self.blocked: set[str] = set()
         self._hass = hass
         self._entry = entry
-        self._identity = identity
+        self._identity = identity_of(entry.data)
         self._phone = phone
         self._calls = calls
         self._reception = reception
+        self._history = history
+        self._bulletin = bulletin
         self._answer_delay: int = options_of(entry.options, OPTIONS_CALLS)[CONF_AUTO_ANSWER_DELAY]
 
     @callback
@@ -45,7 +56,12 @@ class IncomingCalls:
         """Refuse a call that may not ring, and return whether it was one."""
         if (refusal := self._reception.refusal(call, busy=bool(self._calls))) is None:
             return False
-        self.turned_away.add(call.id)
+        if refusal.blocked:
+            self.blocked.add(call.id)
+            self._history.note_blocked(call.id)
+        else:
+            self.turned_away.add(call.id)
+            self._bulletin.announce(CALL_TURNED_AWAY, call_data(call))
         self._refuse(call.id, refusal)
         return True
 

@@ -16,17 +16,19 @@ from .sip.events import CallSnapshot
 class Refusal:
     """The final answer to a caller for whom nothing rings, or no longer.
 
-    A call that the owner might have wanted is `missed`; a caller who is sent elsewhere learns the `target`.
+    A call that the owner might have wanted is `missed`, and of one that is `blocked` nobody is to hear; a caller who is
+    sent elsewhere learns the `target`.
     """
 
     code: int
     missed: bool
     target: str = ""
+    blocked: bool = False
 
 
 NOT_NOW: Final = Refusal(480, missed=True)
-BLOCKED: Final = Refusal(486, missed=False)
-ANONYMOUS: Final = Refusal(433, missed=False)
+BLOCKED: Final = Refusal(486, missed=False, blocked=True)
+ANONYMOUS: Final = Refusal(433, missed=False, blocked=True)
 BUSY: Final = Refusal(486, missed=True)
 
 

@@ -197,7 +197,8 @@ async def _answer(call: ServiceCall) -> ServiceResponse:
 
 async def _hangup(call: ServiceCall) -> ServiceResponse:
     """End a call, or refuse one that rings here; the other side has a moment to confirm it."""
-    coordinator, snapshot = find_call(call, lambda calls: calls.shown, "no_call")
+    find = CallBook.find_to_refuse if ATTR_CODE in call.data else CallBook.find_to_hang_up
+    coordinator, snapshot = find_call(call, find, "no_call")
     if ATTR_CODE in call.data and snapshot.state is not CallState.RINGING:
         raise validation_error("code_without_ringing", call_id=snapshot.id)
     with unless_stopped(coordinator), translated_errors():

@@ -6,7 +6,7 @@ the exchange are never dialed so, unless they belong to an exposed contact: they
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import Final
 
@@ -16,8 +16,9 @@ from homeassistant.util import dt as dt_util
 
 from .action_errors import translated_errors
 from .action_targets import every_coordinator
+from .call_book import CallBook
 from .call_record import CallRecord
-from .call_view import newest
+from .call_view import first_to_hang_up
 from .const import CONF_NUMBERS_BY_VOICE, OPTIONS_CALLS
 from .contacts import Contact, OnCall, fold
 from .coordinator import SipUaCoordinator
@@ -33,14 +34,6 @@ _elision = re.compile(r"^[dl]['\N{RIGHT SINGLE QUOTATION MARK}]\s*", re.IGNORECA
 _is_number = re.compile(r"\+?[0-9]{2,20}").fullmatch
 # Up to three digits, also behind the zeros and the digit that lead out of an exchange; and the longer ones known.
 _is_refused = re.compile(r"\+?(0*[0-9]{1,3}|[0-9]?(000|110|112|911|999)|1122|10111)").fullmatch
-# Which of several calls "hang up" means: the one that a person is in, one that rings last.
-_HANG_UP_RANK: Final = (
-    frozenset({CallState.TALKING}),
-    frozenset({CallState.DIALING, CallState.ALERTING, CallState.EARLY}),
-    frozenset({CallState.REMOTE_HELD}),
-    frozenset({CallState.HELD}),
-    frozenset({CallState.RINGING}),
-)
 
 type Line = tuple[SipUaCoordinator, CallSnapshot]
 
@@ -94,7 +87,7 @@ async def async_redial(hass: HomeAssistant, language: Language) -> str:
 
 async def async_answer(hass: HomeAssistant, language: Language) -> str:
     """Answer the call that rings, the newest where several do."""
-    ringing = _lines(hass, frozenset({CallState.RINGING}))
+    ringing = _lines(hass, CallBook.find_ringing)
     if not ringing:
         raise RefusedError("not_ringing")
     coordinator, call = _newest(ringing)
@@ -105,10 +98,9 @@ async def async_answer(hass: HomeAssistant, language: Language) -> str:
 
 async def async_hang_up(hass: HomeAssistant, language: Language) -> str:
     """End the call that a person is in; where there is none, refuse the one that rings."""
-    lines = next((found for states in _HANG_UP_RANK if (found := _lines(hass, states))), None)
-    if lines is None:
+    if not (lines := _lines(hass, CallBook.find_to_hang_up)):
         raise RefusedError("no_call")
-    coordinator, call = _newest(lines)
+    coordinator, call = max(lines, key=lambda line: first_to_hang_up(line[1]))
     with translated_errors():
         await coordinator.async_hangup(call.id)
     if call.state is CallState.RINGING:
@@ -236,17 +228,14 @@ def _ended(accounts: list[SipUaCoordinator], direction: CallDirection) -> tuple[
         (account, record)
         for account in accounts
         for record in account.history
-        if record.direction == direction and not _is_blocked(account, record.remote)
+        if record.direction == direction and not record.blocked and not _is_blocked(account, record.remote)
     ]
     return max(records, key=lambda line: line[1].started_at, default=None)
 
 
-def _lines(hass: HomeAssistant, states: frozenset[CallState]) -> list[Line]:
-    """Return the calls in these states, the newest of each account."""
-    found = (
-        (account, newest(call for call in account.calls.values() if call.state in states))
-        for account in _accounts(hass)
-    )
+def _lines(hass: HomeAssistant, find: Callable[[CallBook], CallSnapshot | None]) -> list[Line]:
+    """Return the call that is meant of each account that has one."""
+    found = ((account, find(account.calls)) for account in _accounts(hass))
     return [(account, call) for account, call in found if call is not None]
 
 

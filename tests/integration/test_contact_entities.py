@@ -139,6 +139,36 @@ async def test_the_bell_rings_when_the_door_station_calls(hass: HomeAssistant, p
     assert state(hass, BELL) == rung
 
 
+@pytest.mark.parametrize("why", ["do not disturb", "busy", "forwarded"])
+async def test_the_bell_rings_though_the_telephone_may_not(
+    hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry, why: str
+) -> None:
+    rules = {"call_waiting": why != "busy", "forward_always": "612" if why == "forwarded" else ""}
+    hass.config_entries.async_update_entry(entry, options={"incoming": rules})
+    await hass.async_block_till_done()
+    phones[-1].register()
+    if why == "busy":
+        phones[-1].enter(phones[-1].ring(GRANDMA), CallState.TALKING)
+    if why == "do not disturb":
+        switch = {"entity_id": "switch.620_fritz_box_do_not_disturb"}
+        await hass.services.async_call("switch", "turn_on", switch, blocking=True)
+    phones[-1].ring(Party("", "612", "sip:612@fritz.box"))
+    assert state(hass, BELL).state == STATE_UNKNOWN
+    call_id = phones[-1].ring(DOOR)
+    assert call_id not in phones[-1].calls
+    assert state(hass, BELL).attributes["call_id"] == call_id
+
+
+async def test_the_bell_of_a_door_station_that_is_blocked_is_silent(hass: HomeAssistant, phones: Phones) -> None:
+    entry = make_entry(subentries=[contact("Front door", "611", on_call="block", door={"door_station": True})])
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    phones[-1].register()
+    phones[-1].ring(DOOR)
+    assert state(hass, BELL).state == STATE_UNKNOWN
+
+
 async def test_the_door_code_is_in_no_state_and_no_diagnostics(
     hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
 ) -> None:

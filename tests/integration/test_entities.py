@@ -534,6 +534,19 @@ async def test_buttons_answer_and_hang_up(hass: HomeAssistant, phone: FakePhone,
     assert shown["hangup"] == STATE_UNAVAILABLE
 
 
+async def test_the_button_ends_the_talk_and_then_refuses_who_waits(
+    hass: HomeAssistant, phone: FakePhone, shown: Shown
+) -> None:
+    talk = phone.ring()
+    phone.enter(talk, CallState.TALKING)
+    waiting = phone.ring(NEIGHBOUR)
+    assert shown["call_state"] == "ringing"
+    await hass.services.async_call("button", "press", {"entity_id": shown.ids["hangup"]}, blocking=True)
+    assert phone.did == [("hangup", talk)]
+    await hass.services.async_call("button", "press", {"entity_id": shown.ids["hangup"]}, blocking=True)
+    assert phone.did[1:] == [("hangup", waiting)]
+
+
 async def test_a_button_that_fails_says_why(hass: HomeAssistant, phone: FakePhone, shown: Shown) -> None:
     phone.ring()
     phone.error = LocalProtocolError("the call is answered already", LocalFault.NOT_RINGING)

@@ -258,6 +258,16 @@ async def test_one_broken_call_does_not_take_the_others_with_it(
     assert calls == [second]
 
 
+async def test_a_call_that_was_kept_before_blocked_ones_were_marked_is_none(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, hass_storage: dict[str, Any]
+) -> None:
+    talk_for(phone)
+    await hass.config_entries.async_unload(entry.entry_id)
+    del hass_storage[key_of(entry)]["data"]["calls"][0]["blocked"]
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    assert [call["blocked"] for call in await history_of(hass)] == [False]
+
+
 async def test_the_file_of_a_newer_version_is_left_alone(
     hass: HomeAssistant,
     phones: Phones,
@@ -293,6 +303,7 @@ RECORD: Mapping[str, Any] = {
     "ring_duration": None,
     "talk_duration": 2.5,
     "outcome": "answered",
+    "blocked": False,
     "code": 200,
     "reason": "OK",
     "ended_by": "remote",

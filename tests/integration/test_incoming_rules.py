@@ -144,6 +144,20 @@ async def test_who_hides_the_number_has_to_show_it(hass: HomeAssistant, set_up: 
     assert ("turn_away", call_id, 433) in phone.did
 
 
+@pytest.mark.parametrize(
+    ("rules", "caller"), [({"blocked_numbers": ["0900*"]}, SALES), ({"block_anonymous": True}, ANONYMOUS)]
+)
+async def test_of_who_is_turned_away_only_the_history_tells(
+    hass: HomeAssistant, set_up: SetUp, call_events: list[Event], rules: dict[str, Any], caller: Party
+) -> None:
+    entries = async_capture_events(hass, EVENT_LOGBOOK)
+    phone = await set_up(**rules)
+    phone.ring(caller)
+    await rest(hass)
+    assert (call_events, entries) == ([], [])
+    assert [call["blocked"] for call in (await act(hass, "get_call_history"))["calls"]] == [True]
+
+
 async def test_every_call_goes_elsewhere_and_nothing_rings(
     hass: HomeAssistant, set_up: SetUp, call_events: list[Event]
 ) -> None:

@@ -6,12 +6,13 @@ import pytest
 from homeassistant.core import Event, HomeAssistant, State
 from homeassistant.helpers import condition, entity_registry as er
 from homeassistant.helpers.condition import async_validate_condition_config
-from pytest_homeassistant_custom_component.common import MockConfigEntry, mock_restore_cache
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events, mock_restore_cache
 
+from custom_components.sip_ua.logbook_lines import EVENT_LOGBOOK
 from custom_components.sip_ua.sip.errors import LocalProtocolError
-from custom_components.sip_ua.sip.events import CallState, Party, RegistrationFailure
+from custom_components.sip_ua.sip.events import CallOutcome, CallState, Party, RegistrationFailure
 
-from .conftest import contact, make_entry, settle
+from .conftest import act, contact, make_entry, settle
 from .phone import GRANDMA, NEIGHBOUR, FakePhone, Phones
 
 DO_NOT_DISTURB = "switch.620_fritz_box_do_not_disturb"
@@ -176,10 +177,32 @@ async def test_a_blocked_contact_hears_that_it_is_busy_and_nobody_misses_it(
 ) -> None:
     call_id = phone.ring(SALES)
     assert phone.did == [("turn_away", call_id, 486)]
-    assert (state(hass, CALL_STATE), state(hass, LAST_CALL)) == ("idle", "declined")
+    assert (state(hass, CALL_STATE), state(hass, LAST_CALL)) == ("idle", "unknown")
     await hass.async_block_till_done()
-    assert kinds(call_events) == ["ended"]
-    assert call_events[-1].data["name"] == "Sales"
+    assert call_events == []
+    (kept,) = (await act(hass, "get_call_history"))["calls"]
+    assert (kept["name"], kept["blocked"], kept["code"]) == ("Sales", True, 486)
+    assert [step["step"] for step in kept["steps"]] == ["invite", "rejected"]
+
+
+async def test_of_a_blocked_contact_only_the_history_tells(
+    hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry
+) -> None:
+    lines = async_capture_events(hass, EVENT_LOGBOOK)
+    told = async_capture_events(hass, "state_changed")
+    phone.end(phone.ring(GRANDMA), CallOutcome.MISSED)
+    await hass.async_block_till_done()
+    known = [line.data["message"] for line in lines]
+    told.clear()
+    phone.ring(SALES)
+    await hass.async_block_till_done()
+    assert [line.data["message"] for line in lines] == known
+    assert told == []
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    phones[-1].register()
+    assert state(hass, LAST_CALL) == "missed"
+    assert [call["blocked"] for call in (await act(hass, "get_call_history"))["calls"]] == [True, False]
 
 
 # Automatic answering

@@ -435,18 +435,20 @@ async def test_calls_of_several_accounts_have_to_be_named(
 # Hang up
 
 
-async def test_hangup_ends_the_call_that_is_shown(hass: HomeAssistant, phone: FakePhone) -> None:
+async def test_hangup_ends_the_talk_and_no_other_call(hass: HomeAssistant, phone: FakePhone) -> None:
     held = phone.ring()
     phone.enter(held, CallState.HELD)
     talking = phone.ring()
     phone.enter(talking, CallState.TALKING)
+    phone.ring(NEIGHBOUR)
     answer = await act(hass, "hangup")
     assert phone.did == [("hangup", talking)]
     assert (answer["outcome"], answer["ended_by"]) == ("answered", "local")
 
 
 async def test_hangup_with_a_code_refuses_a_ringing_call(hass: HomeAssistant, phone: FakePhone) -> None:
-    call_id = phone.ring()
+    phone.enter(phone.ring(), CallState.TALKING)
+    call_id = phone.ring(NEIGHBOUR)
     answer = await act(hass, "hangup", code=603)
     assert phone.did == [("reject", call_id, 603)]
     assert answer["outcome"] == "declined"

@@ -16,6 +16,7 @@ from custom_components.sip_ua.intent import COMMANDS
 from custom_components.sip_ua.sentences import parse, understand
 from custom_components.sip_ua.sip.errors import LocalFault, LocalProtocolError, SipError
 from custom_components.sip_ua.sip.events import CallOutcome, CallState, EndedBy, Party
+from custom_components.sip_ua.sip.party import ANONYMOUS
 from custom_components.sip_ua.voice_language import load_languages
 
 from .conftest import OTHER_TYPED, contact, make_entry
@@ -332,6 +333,17 @@ async def test_the_newest_call_is_answered_and_the_one_that_talks_is_ended(
     assert assist.calls == {}
 
 
+async def test_the_talk_of_one_account_is_ended_before_what_rings_at_another(
+    hass: HomeAssistant, assist: FakePhone, other_phone: FakePhone
+) -> None:
+    talk = assist.ring(GRANDMA)
+    assist.enter(talk, CallState.TALKING)
+    other_phone.now += 5
+    ringing = other_phone.ring(Party("Somebody", "0305555", "sip:0305555@pbx.example"))
+    assert await say(hass, "hang up") == "I hung up."
+    assert (assist.calls, set(other_phone.calls)) == ({}, {ringing})
+
+
 # Who called
 
 
@@ -370,6 +382,18 @@ async def test_a_contact_that_is_not_exposed_is_not_named(hass: HomeAssistant, a
 
 async def test_a_blocked_caller_is_not_told(hass: HomeAssistant, assist: FakePhone) -> None:
     assist.ring(Party("", "666", "sip:666@fritz.box"))
+    assert await say(hass, "who called") == "Nobody has called lately."
+
+
+@pytest.mark.parametrize("rules", [{"blocked_numbers": ["0900*"]}, {"block_anonymous": True}])
+async def test_who_is_turned_away_by_a_rule_has_not_called(
+    hass: HomeAssistant, assist: FakePhone, phones: Phones, entry: MockConfigEntry, rules: dict[str, Any]
+) -> None:
+    hass.config_entries.async_update_entry(entry, options={"incoming": rules})
+    await hass.async_block_till_done()
+    phones[-1].register()
+    phones[-1].ring(Party("", "0900123456", "sip:0900123456@fritz.box") if "blocked_numbers" in rules else ANONYMOUS)
+    assert phones[-1].calls == {}
     assert await say(hass, "who called") == "Nobody has called lately."
 
 

@@ -115,9 +115,9 @@ async def test_who_may_not_ring_is_refused(
     if switched:
         await switch_on(home, "do_not_disturb")
     await call_us(bob, kamailio)
-    ended = await home.until_event("ended")
-    assert (str(ended["code"]), ended["outcome"]) == (code, outcome)
     closed = await bob.until_event("CALL_CLOSED")
     assert code in closed.parameter
     assert not any(event.kind == "CALL_RINGING" for event in bob.events)
-    assert "incoming" not in home.kinds()
+    (kept,) = (await home.call("get_call_history"))["calls"]
+    assert (str(kept["code"]), kept["outcome"], kept["blocked"]) == (code, outcome, on_call == "block")
+    assert home.kinds() == ([] if on_call == "block" else ["missed", "ended"])
