@@ -8,7 +8,8 @@ from typing import Final
 _SEPARATORS = str.maketrans("", "", " -./()\N{NO-BREAK SPACE}")
 _TRUNK_IN_BRACKETS = re.compile(r"\(\s*0\s*\)")
 _is_number = re.compile(r"\+?[0-9]+").fullmatch
-_is_keys = re.compile(r"\+?[0-9*#]+").fullmatch
+# An international number may stand behind a feature code, as in #31#+4930.
+_is_keys = re.compile(r"([*#][0-9*#]*)?\+?[0-9*#]+").fullmatch
 
 SUBSCRIBER_MINIMUM: Final = 6
 """Digits behind a trunk or international prefix: what is shorter is an extension, or a number of the exchange."""
@@ -22,7 +23,7 @@ def plain_number(text: str) -> str:
 
     `+49 (0)30` has its zero for the eye only, too.
     """
-    if text.strip().startswith("+"):
+    if "+" in text:
         text = _TRUNK_IN_BRACKETS.sub("", text)
     return text.translate(_SEPARATORS)
 

@@ -50,7 +50,7 @@ from .const import (
     SECTIONS,
     TRANSPORT_AUTOMATIC,
 )
-from .numbering import plain_number
+from .numbering import is_keys, plain_number
 from .sip.account import (
     Account,
     CertificateCheck,
@@ -334,7 +334,6 @@ def _server(host: str, port: int | None) -> ServerAddress | None:
 
 
 def plain_target(text: str) -> str:
-    """Return what to dial: visual separators go from what is a telephone number, all else stays as it is."""
+    """Return what to dial: visual separators go from what the keys can dial, all else stays as it is."""
     text = text.strip()
-    digits = plain_number(text)
-    return digits if digits.removeprefix("+").isdigit() else text
+    return plain_number(text) if is_keys(text) else text

@@ -46,6 +46,8 @@ def book_fixture() -> ContactBook:
         ("#02", "#02"),
         ("#31#0301", "#31#0301"),
         ("*21#", "*21#"),
+        ("#31#030 123 45", "#31#03012345"),
+        ("*21* 030 123-45 #", "*21*03012345#"),
         ("112", "112"),
         ("0170 765 43 21", "01707654321"),
         ("+49 (0)30 1", "+49301"),
@@ -256,6 +258,17 @@ async def test_a_contact_is_added_and_removed(
     hass.config_entries.async_remove_subentry(entry, door.id)
     await hass.async_block_till_done()
     assert entry.runtime_data.contacts.find("bell") == ()
+
+
+async def test_a_feature_code_of_a_contact_is_dialed_without_its_spaces(
+    hass: HomeAssistant, phones: Phones, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    result = await submit(hass, entry, name="Hidden", number=" #31# 030 123 45", more_numbers=["*21* 030 123-45 #"])
+    assert (result["data"]["number"], result["data"]["more_numbers"]) == ("#31#03012345", ["*21*03012345#"])
+    await hass.async_block_till_done()
+    phones[-1].register()
+    await hass.services.async_call(DOMAIN, "dial", {"number": "hidden"}, blocking=True)
+    assert phones[-1].did == [("dial", "#31#03012345", None, None)]
 
 
 async def test_a_new_contact_cuts_no_call(

@@ -18,7 +18,7 @@ MAX_TARGET_LENGTH = 256
 MAX_SHOWN_LENGTH = 64
 URI_LIMIT = 256
 _SEPARATORS = str.maketrans("", "", " -.()/\u00a0")
-_NUMBER_CHARS = frozenset("0123456789+")
+_KEYS = frozenset("0123456789*#+")
 _SCHEMES = ("sip:", "sips:", "tel:")
 _TRANSPORTS_WITH_TLS = frozenset({None, Transport.TLS})
 _ANONYMOUS_DOMAIN = "anonymous.invalid"
@@ -73,10 +73,10 @@ def privacy_of(request: Request) -> frozenset[str]:
 
 
 def dial_number(text: str) -> str:
-    """Return what goes out for what was typed: separators dropped from numbers, feature codes unchanged."""
+    """Return what goes out for what was typed: separators dropped from numbers and from feature codes."""
     text = text.strip()
     bare = text.translate(_SEPARATORS)
-    return bare if bare and _NUMBER_CHARS.issuperset(bare) else text
+    return bare if bare and _KEYS.issuperset(bare) else text
 
 
 def target_uri(account: Account, target: str) -> SipUri | TelUri:
