@@ -8,12 +8,13 @@ from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from .const import OPTIONS_INCOMING
+from .const import CONF_FORWARD_ALWAYS, CONF_FORWARD_BUSY, CONF_FORWARD_NO_ANSWER, OPTIONS_INCOMING
 from .settings import NumberField, plain_target
 from .sip.events import Party
 
 CALL_WAITING_TIMEOUT: Final = NumberField(default=20, minimum=10, maximum=60, unit="s")
 FORWARD_AFTER: Final = NumberField(default=20, minimum=10, maximum=180, unit="s")
+FORWARDS: Final = (CONF_FORWARD_ALWAYS, CONF_FORWARD_BUSY, CONF_FORWARD_NO_ANSWER)
 _ANONYMOUS_DOMAIN: Final = "@anonymous.invalid"
 
 
@@ -21,7 +22,7 @@ _ANONYMOUS_DOMAIN: Final = "@anonymous.invalid"
 class IncomingRules:
     """The rules of one account; their names are those of the options.
 
-    `forward_*` are numbers or addresses, "" for nowhere; times are in seconds.
+    `forward_*` are numbers, addresses, contacts or speed dials, "" for nowhere; times are in seconds.
     """
 
     call_waiting: bool = True

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
+from homeassistant.exceptions import ServiceValidationError
+
 from .const import (
     CONF_ALLOWED_NUMBERS,
     CONF_AUTO_ANSWER_DELAY,
@@ -38,7 +40,8 @@ from .const import (
     OPTIONS_VOICE,
     RecordCalls,
 )
-from .incoming_rules import CALL_WAITING_TIMEOUT, FORWARD_AFTER, IncomingRules
+from .contacts import ContactBook
+from .incoming_rules import CALL_WAITING_TIMEOUT, FORWARD_AFTER, FORWARDS, IncomingRules
 from .net.phone import check_target
 from .net.recording_order import RecordedSides, RecordingFormat, RecordingTone
 from .settings import NumberField, account_of, plain_target
@@ -156,17 +159,16 @@ def with_options(account: Account, stored: Mapping[str, Any]) -> Account:
     )
 
 
-FORWARDS: Final = (CONF_FORWARD_ALWAYS, CONF_FORWARD_BUSY, CONF_FORWARD_NO_ANSWER)
-
-
-def find_forward_mistakes(data: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, str]:
+def find_forward_mistakes(data: Mapping[str, Any], rules: Mapping[str, Any], book: ContactBook) -> dict[str, str]:
     """Return the error text's key of every forwarding that the account with these settings cannot do."""
     account = account_of(data)
     mistakes: dict[str, str] = {}
     for key in FORWARDS:
         try:
             if rules[key]:
-                check_target(account, rules[key])
+                check_target(account, book.target(rules[key]))
+        except ServiceValidationError as error:
+            mistakes[key] = f"forward_{error.translation_key}"
         except LocalProtocolError:
             mistakes[key] = "forward_invalid"
     return mistakes

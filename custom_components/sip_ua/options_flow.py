@@ -49,10 +49,12 @@ from .const import (
     OPTIONS_VOICE,
     RecordCalls,
 )
+from .contacts import ContactBook, contacts_of
 from .form import TEXT, choice, number
 from .incoming_rules import CALL_WAITING_TIMEOUT, FORWARD_AFTER
 from .net.av_codecs import working_codecs
 from .net.recording_order import RecordedSides, RecordingFormat, RecordingTone
+from .numbering import plan_of
 from .options import (
     AUTO_ANSWER_DELAY,
     KEEP_DAYS,
@@ -63,7 +65,7 @@ from .options import (
     normalize_options,
     options_of,
 )
-from .settings import is_direct
+from .settings import account_of, is_direct
 from .sip.account import DtmfMethod, ReferPolicy, ReliableProvisional
 
 _MWI: dict[vol.Marker, Any] = {
@@ -174,6 +176,11 @@ class SipUaOptionsFlow(OptionsFlow):
         """Change what only an administrator of an exchange knows."""
         return self._take(OPTIONS_EXPERT, EXPERT_SCHEMA, user_input)
 
+    def _phone_book(self) -> ContactBook:
+        """Return the phone book of the account, which names of contacts and speed dials are looked up in."""
+        entry = self.config_entry
+        return ContactBook(contacts_of(entry), account_of(entry.data), plan_of(self.hass.config.country))
+
     def _take(self, step: str, schema: vol.Schema, user_input: dict[str, Any] | None) -> ConfigFlowResult:
         """Keep the options of a step, or show its form."""
         errors: dict[str, str] = {}
@@ -182,7 +189,7 @@ class SipUaOptionsFlow(OptionsFlow):
             shown = normalize_options(step, user_input)
             errors = find_option_mistakes(step, shown)
             if step == OPTIONS_INCOMING:
-                errors = find_forward_mistakes(self.config_entry.data, shown) | errors
+                errors = find_forward_mistakes(self.config_entry.data, shown, self._phone_book()) | errors
             conflicts = find_conflicts(self.config_entry.data, {**self.config_entry.options, step: shown}, step)
             errors = {mistake.place: mistake.key for mistake in conflicts} | errors
             if not errors:

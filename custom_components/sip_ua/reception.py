@@ -4,12 +4,17 @@ RFC 3261 sections 21.3.3 (302 sends a caller elsewhere), 21.4.18 (480 for "do no
 other telephones go on ringing), RFC 5079 (433 for callers who hide their number).
 """
 
-from dataclasses import dataclass
-from typing import Final
+import logging
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from homeassistant.exceptions import ServiceValidationError
 
 from .contacts import ContactBook, OnCall
-from .incoming_rules import IncomingRules, is_anonymous
+from .incoming_rules import FORWARDS, IncomingRules, is_anonymous
 from .sip.events import CallSnapshot
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,19 @@ def _elsewhere(target: str) -> Refusal:
     return Refusal(302, missed=False, target=target)
 
 
+def _resolved(rules: IncomingRules, contacts: ContactBook) -> IncomingRules:
+    """Return the rules with numbers in place of contacts and speed dials; nobody is sent to a contact that is gone."""
+    targets: dict[str, Any] = {}
+    for field in FORWARDS:
+        text: str = getattr(rules, field)
+        try:
+            targets[field] = contacts.target(text)
+        except ServiceValidationError as error:
+            targets[field] = ""
+            _LOGGER.warning("An account forwards no calls to %s: %s", text, error.translation_key)
+    return replace(rules, **targets)
+
+
 class Reception:
     """Decides about calls that come in; the switches are as their entities have restored them."""
 
@@ -44,7 +62,7 @@ class Reception:
         self.do_not_disturb = False
         self.auto_answer = False
         self._contacts = contacts
-        self._rules = rules
+        self._rules = _resolved(rules, contacts)
 
     def refusal(self, call: CallSnapshot, *, busy: bool) -> Refusal | None:
         """Return how to refuse a call, None where it may ring; `busy` tells whether there is another call."""

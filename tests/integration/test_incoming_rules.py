@@ -203,6 +203,40 @@ async def test_of_two_times_the_shorter_counts(
     assert (naps, phone.did[0][0]) == ([nap], did)
 
 
+@pytest.mark.parametrize(
+    ("rules", "number"),
+    [
+        ({"forward_always": "doctor"}, "701"),
+        ({"forward_always": "#07"}, "09001"),
+        ({"forward_busy": "My Aunt", "call_waiting": False}, "09001"),
+        ({"forward_no_answer": "Doctor"}, "701"),
+    ],
+)
+async def test_calls_are_forwarded_to_contacts_and_speed_dials(
+    hass: HomeAssistant, phones: Phones, rules: dict[str, Any], number: str
+) -> None:
+    book = [contact("Doctor", "701"), contact("My Aunt", "09001", speed_dial=7)]
+    entry = make_entry(subentries=book, options={"incoming": DEFAULTS | rules})
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    phone = phones[-1]
+    phone.register()
+    phone.place(NEIGHBOUR)
+    call_id = phone.ring()
+    await rest(hass)
+    assert phone.did == [("redirect", call_id, number)]
+
+
+async def test_where_a_contact_is_gone_calls_ring_here(
+    hass: HomeAssistant, set_up: SetUp, caplog: pytest.LogCaptureFixture
+) -> None:
+    phone = await set_up(forward_always="Uncle Bob")
+    call_id = phone.ring()
+    assert call_id in phone.calls
+    assert "forwards no calls to Uncle Bob" in caplog.text
+
+
 # The form
 
 
@@ -224,6 +258,36 @@ async def test_rules_apply_when_they_are_submitted(
     call_id = phones[-1].ring()
     await rest(hass)
     assert phones[-1].did == [("redirect", call_id, "+49301234")]
+
+
+@pytest.mark.parametrize(
+    ("typed", "key"),
+    [
+        ("Anna Schmidt", None),
+        ("#01", None),
+        ("Schmidt", "forward_contact_ambiguous"),
+        ("Uncle Bob", "forward_contact_unknown"),
+        ("Gate", "forward_invalid"),
+    ],
+)
+async def test_where_calls_go_may_be_somebody_in_the_phone_book(
+    hass: HomeAssistant, phones: Phones, typed: str, key: str | None
+) -> None:
+    book = [
+        contact("Anna Schmidt", "612", speed_dial=1),
+        contact("Paul Schmidt", "613"),
+        contact("Gate", "sips:gate@192.0.2.7"),
+    ]
+    entry = make_entry(subentries=book)
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await submit(hass, entry, forward_always=typed)
+    if key is None:
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        assert entry.options["incoming"]["forward_always"] == typed
+    else:
+        assert result["errors"] == {"forward_always": key}
+    await hass.async_block_till_done()
 
 
 @pytest.mark.parametrize(
