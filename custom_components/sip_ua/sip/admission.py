@@ -1,6 +1,7 @@
 """Who may reach us, and how much strangers may make us do (RFC 3261 sections 26.1 and 26.2).
 
-With a server, requests come from it, or belong to a dialog; from others only where the account takes direct calls.
+With a server, requests come from it, or belong to a dialog; from others only where the account takes direct calls, or
+where the owner has listed them as reached directly.
 What a stranger gets from us stays a small multiple of what he sent, for a datagram may name anybody as its sender.
 """
 
@@ -52,6 +53,7 @@ class Admission:
         self.counters = Counters()
         account = core.account
         self.takes_all = account.allow_direct_calls or not account.registers
+        self._direct_hosts = account.direct_hosts
         self._core = core
         self._calls = calls
         self._subscriptions = subscriptions
@@ -63,11 +65,12 @@ class Admission:
 
     def expects(self, host: str) -> bool:
         """Whether anything that a numeric host may send would be read."""
-        return bool(self._calls.dialogs) or self.takes_all or host in self._core.server_hosts
+        listed = host in self._core.server_hosts or host in self._direct_hosts
+        return bool(self._calls.dialogs) or self.takes_all or listed
 
     def knows(self, source: Address) -> bool:
         """Whether an address may send us what belongs to nothing yet."""
-        return self.takes_all or self._core.is_server(source)
+        return self.takes_all or self._core.is_server(source) or source.host in self._direct_hosts
 
     def reads(self, data: bytes, source: Address) -> bool:
         """Whether to look at a message at all."""
@@ -99,7 +102,7 @@ class Admission:
             return is_server or self._is_moderate(dialog, now)
         if dialog is None and is_server:
             return True
-        if dialog is not None or not self.takes_all:
+        if dialog is not None or not (self.takes_all or source.host in self._direct_hosts):
             # What was said by TLS alone is known to nobody else: in such a dialog it gets no answer, whoever may call.
             self.counters.strangers += 1
             return False

@@ -98,7 +98,7 @@ class UserAgent:
     def first_hop(self, target: str) -> NextHop:
         """Return where an INVITE to `target` goes first; raises LocalProtocolError where it cannot be dialled."""
         uri = target_uri(self._core.account, target)
-        server = self._core.server_hop(secure=isinstance(uri, SipUri) and uri.secure)
+        server = self._core.server_for(uri, secure=isinstance(uri, SipUri) and uri.secure)
         if server is not None:
             return server
         if not isinstance(uri, SipUri):

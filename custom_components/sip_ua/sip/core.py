@@ -176,6 +176,18 @@ class Core:
                 return replace(hop, transport=transport) if secure else hop
         return NextHop(server.host, server.port, transport, srv, ours=True)
 
+    def goes_directly(self, uri: Uri) -> bool:
+        """Whether requests to a URI go straight to its host although there is a server: the owner says so."""
+        return isinstance(uri, SipUri) and uri.host in self.account.direct_hosts
+
+    def server_for(self, uri: Uri, *, secure: bool = False) -> NextHop | None:
+        """Return the first hop of a request to a URI at our server, None where the URI itself leads there."""
+        return None if self.goes_directly(uri) else self.server_hop(secure=secure)
+
+    def route_to(self, uri: Uri) -> tuple[NameAddr, ...]:
+        """Return the preloaded route of a request outside a dialog to a URI."""
+        return () if self.goes_directly(uri) else self.preloaded_route
+
     def note_servers(self, server: NextHop, hops: tuple[Hop, ...]) -> None:
         """Note the addresses of one of our servers: only they may reach us."""
         known = self._hosts_of | {server: frozenset(hop.remote.host for hop in hops)}

@@ -214,7 +214,7 @@ class Subscription:
                 self._client = None
                 self._finish(now)
                 return
-            if (server := self._core.server_hop()) is not None:
+            if (server := self._core.server_for(self._target)) is not None:
                 self._core.note_servers(server, outcome)
             else:
                 self._core.note_chosen(outcome)

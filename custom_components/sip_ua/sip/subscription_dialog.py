@@ -44,7 +44,7 @@ class SubscriptionDialog:
         uri: Uri = self._target
         if self._dialog is not None:
             uri = self._dialog.next_hop_uri
-        elif (server := core.server_hop()) is not None:
+        elif (server := core.server_for(uri)) is not None:
             return server
         return core.uri_hop(uri) if isinstance(uri, SipUri) else None
 
@@ -70,6 +70,7 @@ class SubscriptionDialog:
             from_=core.identity().with_tag(self.id[1]),
             to=NameAddr("", self._target),
             call_id=self.id[0],
+            route=core.route_to(self._target),
         )
 
     def accepted(self, request: Request, response: Response) -> None:
