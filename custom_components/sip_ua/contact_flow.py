@@ -20,14 +20,15 @@ from .const import (
     CONF_ON_CALL,
     CONF_SPEED_DIAL,
     CONF_WATCHED,
+    CONF_WAY,
     DTMF_KEYS,
     SECTION_DOOR,
 )
-from .contacts import MAX_CONTACTS, SPEED_DIALS, Contact, ContactBook, OnCall, contacts_of, fold
+from .contacts import MAX_CONTACTS, SPEED_DIALS, Contact, ContactBook, OnCall, Way, contacts_of, device_host, fold
 from .form import TEXT, choice, number
 from .net.phone import check_target
 from .numbering import is_keys, plan_of
-from .settings import NumberField, account_of, plain_target
+from .settings import NumberField, account_of, is_direct, plain_target
 from .sip.errors import LocalProtocolError
 from .subentry_flow import Listed, ListingFlow
 
@@ -43,6 +44,7 @@ CONTACT_SCHEMA = vol.Schema(
     {
         vol.Required(CONF_NAME): TEXT,
         vol.Required(CONF_NUMBER): TEXT,
+        vol.Required(CONF_WAY, default=Way.SERVER.value): choice(CONF_WAY, Way),
         vol.Optional(CONF_MORE_NUMBERS, default=[]): _TEXTS,
         vol.Optional(CONF_SPEED_DIAL): number(_SPEED_DIAL),
         vol.Optional(CONF_ALIASES, default=[]): _TEXTS,
@@ -59,6 +61,10 @@ CONTACT_SCHEMA = vol.Schema(
             {"collapsed": True},
         ),
     }
+)
+
+_WITHOUT_SERVER: Final = vol.Schema(
+    {marker: field for marker, field in CONTACT_SCHEMA.schema.items() if marker != CONF_WAY}
 )
 
 
@@ -89,6 +95,12 @@ class Draft:
         numbers: Sequence[str] = self.data[CONF_MORE_NUMBERS]
         return numbers
 
+    @property
+    def has_way(self) -> bool:
+        """Return whether the contact can be called the way that was chosen."""
+        number: str = self.data[CONF_NUMBER]
+        return self.data[CONF_WAY] == Way.SERVER or bool(device_host(number) and not self.book.is_at_server(number))
+
     def is_name(self, name: str) -> bool:
         """Return whether this can be a name: what keys or addresses are made of would hide what it says."""
         return name.isprintable() and not is_keys(name) and "@" not in name and ":" not in name
@@ -110,6 +122,7 @@ RULES: Final[tuple[tuple[str, str, Callable[[Draft], bool]], ...]] = (
     ("contact_name_invalid", CONF_NAME, lambda draft: not draft.is_name(draft.name)),
     ("contact_name_known", CONF_NAME, lambda draft: draft.is_taken_name(draft.name)),
     ("contact_number_invalid", CONF_NUMBER, lambda draft: not draft.is_target(draft.data[CONF_NUMBER])),
+    ("contact_way_needs_device", CONF_WAY, lambda draft: not draft.has_way),
     ("contact_number_known", CONF_NUMBER, lambda draft: draft.is_taken_number(draft.data[CONF_NUMBER])),
     ("more_numbers_too_many", CONF_MORE_NUMBERS, lambda draft: len(draft.more_numbers) > MORE_NUMBERS_MAX),
     (
@@ -159,6 +172,11 @@ class ContactFlow(ListingFlow):
     schema = CONTACT_SCHEMA
 
     @override
+    def form(self) -> vol.Schema:
+        """Return the form, without a choice of ways where there is no server."""
+        return _WITHOUT_SERVER if is_direct(self._get_entry().data) else CONTACT_SCHEMA
+
+    @override
     def full(self) -> str | None:
         """Return why the phone book takes no more contacts."""
         return "phone_book_full" if len(contacts_of(self._get_entry())) >= MAX_CONTACTS else None
@@ -200,6 +218,7 @@ def normalize_contact(user_input: Mapping[str, Any]) -> dict[str, Any]:
     door = user_input.get(SECTION_DOOR, {})
     return {
         CONF_NUMBER: main,
+        CONF_WAY: user_input.get(CONF_WAY, Way.SERVER.value),
         CONF_MORE_NUMBERS: [
             other for other in _unique(map(plain_target, user_input.get(CONF_MORE_NUMBERS, ()))) if other != main
         ],

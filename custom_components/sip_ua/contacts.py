@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
@@ -23,6 +24,7 @@ from .const import (
     CONF_ON_CALL,
     CONF_SPEED_DIAL,
     CONF_WATCHED,
+    CONF_WAY,
     SECTION_DOOR,
     SUBENTRY_CONTACT,
 )
@@ -52,6 +54,13 @@ class OnCall(StrEnum):
     BLOCK = "block"
 
 
+class Way(StrEnum):
+    """How a contact is called: through the account's server, or straight at the address of its own device."""
+
+    SERVER = "server"
+    DIRECT = "direct"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
     """Somebody in the phone book.
@@ -63,6 +72,7 @@ class Contact:
     id: str
     name: str
     number: str
+    way: Way = Way.SERVER
     more_numbers: tuple[str, ...] = ()
     speed_dial: int | None = None
     aliases: tuple[str, ...] = ()
@@ -91,6 +101,7 @@ def contact_of(subentry: ConfigSubentry) -> Contact:
         id=subentry.subentry_id,
         name=subentry.title,
         number=data[CONF_NUMBER],
+        way=Way(data.get(CONF_WAY, Way.SERVER)),
         more_numbers=tuple(data.get(CONF_MORE_NUMBERS, ())),
         speed_dial=data.get(CONF_SPEED_DIAL),
         aliases=tuple(data.get(CONF_ALIASES, ())),
@@ -108,6 +119,21 @@ def contacts_of(entry: ConfigEntry) -> tuple[Contact, ...]:
         contact_of(subentry) for subentry in entry.subentries.values() if subentry.subentry_type == SUBENTRY_CONTACT
     )
     return tuple(sorted(contacts, key=lambda contact: fold(contact.name)))
+
+
+def direct_hosts(contacts: Iterable[Contact]) -> frozenset[str]:
+    """Return the hosts of the contacts that are called past the server, and may call past it."""
+    hosts = (device_host(contact.number) for contact in contacts if contact.way is Way.DIRECT)
+    return frozenset(host for host in hosts if host)
+
+
+def device_host(number: str) -> str:
+    """Return the numeric host of a SIP address, as SIP writes it; "" for a number, and for a name of a host."""
+    host = _split(number)[1]
+    try:
+        return host if str(ip_address(host)) == host else ""
+    except ValueError:
+        return ""
 
 
 def fold(name: str) -> str:
@@ -222,6 +248,10 @@ class ContactBook:
         """Return what is the same for every way to write a number or an address."""
         user, host = _split(number)
         return self._plan.canonical(user) if self._is_own(host) else f"{user}@{host}"
+
+    def is_at_server(self, address: str) -> bool:
+        """Return whether an address is one at our server, or names no host at all."""
+        return self._is_own(_split(address)[1])
 
     def _keys(self, number: str, uri: str) -> Iterator[str]:
         """Yield what the other side may stand under: its address, its number, its host."""

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,7 +46,7 @@ from .const import (
     CallEventType,
     WaitFor,
 )
-from .contacts import ContactBook, contacts_of
+from .contacts import ContactBook, contacts_of, direct_hosts
 from .engine import async_acquire_engine, async_release_engine
 from .guesses import Guesses
 from .history import CallHistory
@@ -119,7 +119,9 @@ class SipUaCoordinator:
         """Make the phone; `async_start` switches it on, and `async_stop` must follow in any case."""
         self.hass = hass
         self.config_entry = entry
-        self.account = with_options(account_of(entry.data), entry.options)
+        contacts = contacts_of(entry)
+        account = with_options(account_of(entry.data), entry.options)
+        self.account = replace(account, direct_hosts=direct_hosts(contacts))
         self.identity = identity_of(entry.data)
         self._media = async_acquire_engine(hass)
         self.phone = Phone(self.account, self._media, self._handle_event)
@@ -135,7 +137,7 @@ class SipUaCoordinator:
         self.recordings = CallRecordings(hass, entry, self.phone, self.calls, self.bulletin)
         self.sounds = SoundBook(self.phone, self.bulletin.update_entities)
         self.lines = LineBook(entry)
-        self.contacts = ContactBook(contacts_of(entry), self.account, plan_of(hass.config.country))
+        self.contacts = ContactBook(contacts, self.account, plan_of(hass.config.country))
         self.reception = Reception(self.contacts, rules_of(entry.options))
         self._incoming = IncomingCalls(hass, entry, self.phone, self.calls, self.reception, self.history, self.bulletin)
         self.number_to_dial = ""

@@ -54,10 +54,14 @@ class ListingFlow(ConfigSubentryFlow):
     def _show(self, step: str, shown: Mapping[str, Any] | None, errors: dict[str, str]) -> SubentryFlowResult:
         return self.async_show_form(
             step_id=step,
-            data_schema=self.add_suggested_values_to_schema(self.schema, shown),
+            data_schema=self.add_suggested_values_to_schema(self.form(), shown),
             errors=errors,
             description_placeholders=self.placeholders,
         )
+
+    def form(self) -> vol.Schema:
+        """Return the form of this account."""
+        return self.schema
 
     def full(self) -> str | None:
         """Return why nothing more can be added, None where it can."""

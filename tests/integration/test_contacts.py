@@ -241,6 +241,7 @@ async def test_a_contact_is_added_and_removed(
     assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "Front door")
     assert result["data"] == {
         "number": "612",
+        "way": "server",
         "more_numbers": ["613"],
         "speed_dial": 12,
         "aliases": ["Bell"],
@@ -258,6 +259,47 @@ async def test_a_contact_is_added_and_removed(
     hass.config_entries.async_remove_subentry(entry, door.id)
     await hass.async_block_till_done()
     assert entry.runtime_data.contacts.find("bell") == ()
+
+
+async def test_a_device_is_reached_directly_beside_a_server(
+    hass: HomeAssistant, phones: Phones, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    assert phone.account.direct_hosts == frozenset()
+    await submit(hass, entry, name="Gate", number="sip:611@192.168.1.30:5062", way="direct")
+    await hass.async_block_till_done()
+    await submit(hass, entry, name="Cellar", number="sip:[2001:db8::7]", way="direct")
+    await hass.async_block_till_done()
+    await submit(hass, entry, name="Attic", number="sip:611@192.168.1.31", way="server")
+    await hass.async_block_till_done()
+    assert phones[-1].account.direct_hosts == {"192.168.1.30", "2001:db8::7"}
+    phones[-1].ring(Party("Door", "611", "sip:611@192.168.1.30:5062"))
+    assert next(iter(entry.runtime_data.calls.values())).remote.name == "Gate"
+
+
+@pytest.mark.parametrize(
+    "number", ["612", "sip:611@gate.local", "sip:611@fritz.box", "sip:611@192.168.178.1", "sip:fritz.box"]
+)
+async def test_directly_only_a_device_is_reached(hass: HomeAssistant, phones: Phones, number: str) -> None:
+    typed = {"template": "generic", "number": "620", "server": "192.168.178.1", "sip_domain": "fritz.box"}
+    entry = make_entry(typed)
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await submit(hass, entry, name="Gate", number=number, way="direct")
+    assert result["errors"] == {"way": "contact_way_needs_device"}
+
+
+async def test_an_account_without_a_server_has_one_way_only(hass: HomeAssistant, phones: Phones) -> None:
+    entry = make_entry({"template": "direct", "number": "home"})
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    form = await hass.config_entries.subentries.async_init((entry.entry_id, "contact"), context={"source": SOURCE_USER})
+    assert form["data_schema"] is not None
+    assert "way" not in form["data_schema"].schema
+    result = await hass.config_entries.subentries.async_configure(
+        form["flow_id"], {"name": "Gate", "number": "sip:611@192.168.1.30", "door": {}}
+    )
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
 
 
 async def test_a_feature_code_of_a_contact_is_dialed_without_its_spaces(

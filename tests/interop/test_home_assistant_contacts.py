@@ -37,6 +37,12 @@ async def switch_on(home: Home, key: str) -> None:
     await home.hass.services.async_call("switch", "turn_on", {"entity_id": entity_id}, blocking=True)
 
 
+def port_of(home: Home) -> int:
+    """Return where the telephone of Home Assistant listens."""
+    port: int = home.entry.runtime_data.phone._driver.transports.port  # noqa: SLF001 - people choose it, a test does not
+    return port
+
+
 async def call_us(bob: Baresip, kamailio: Kamailio) -> None:
     await bob.dial(f"sip:ha@{kamailio.address}")
 
@@ -101,6 +107,40 @@ async def test_the_door_station_rings_is_answered_by_itself_and_opened(hass: Hom
     await bob.until(lambda: bob.digits == "*9#", "the door station hears the code")
     await bob.hangup()
     await home.until_event("ended")
+
+
+async def test_a_door_station_is_called_and_calls_directly_beside_the_server(
+    hass: HomeAssistant, peers: Peers, tmp_path: Path
+) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio)
+    gate = await peers.start(Baresip(tmp_path / "gate", user="gate", host="127.0.0.2"))
+    home = await registered(hass, kamailio, number=gate.uri, way="direct", door={"door_station": True})
+    await home.call("dial", number="Uncle Robert")
+    await gate.until_event("CALL_ESTABLISHED")
+    assert not any(event.kind == "CALL_INCOMING" for event in bob.events)
+    await home.call("hangup")
+    await gate.until_event("CALL_CLOSED")
+    await gate.dial(f"sip:ha@127.0.0.1:{port_of(home)}")
+    assert (await home.until_event("incoming"))["name"] == "Uncle Robert"
+    assert home.state("doorbell").attributes["event_type"] == "ring"
+    await home.call("answer")
+    await home.until_state("call_state", "talking")
+    await home.call("dial", number="bob")
+    await bob.until_event("CALL_ESTABLISHED")
+
+
+async def test_a_device_that_is_not_listed_may_not_call_past_the_server(
+    hass: HomeAssistant, peers: Peers, tmp_path: Path
+) -> None:
+    kamailio = await peers.kamailio()
+    bob = await peers.baresip(kamailio)
+    stranger = await peers.start(Baresip(tmp_path / "stranger", user="gate", host="127.0.0.2"))
+    home = await registered(hass, kamailio, number="sip:gate@127.0.0.3", way="direct")
+    await stranger.dial(f"sip:ha@127.0.0.1:{port_of(home)}")
+    await call_us(bob, kamailio)
+    assert (await home.until_event("incoming"))["number"] == "bob"
+    assert home.kinds().count("incoming") == 1
 
 
 @pytest.mark.parametrize(

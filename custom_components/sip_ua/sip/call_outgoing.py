@@ -115,7 +115,7 @@ class OutgoingCall(DialogCall):
 
     def start(self) -> None:
         """Send the INVITE."""
-        hop = self.core.server_for(self._targets.uri, secure=self._targets.secure) or self._direct_hop()
+        hop = self.core.server_for(self._targets.present, secure=self._targets.secure) or self._direct_hop()
         handlers = Handlers(
             final=self._final,
             failed=self._failed,
@@ -138,7 +138,7 @@ class OutgoingCall(DialogCall):
         if isinstance(outcome, Failure):
             self._failed(outcome, now)
             return
-        server = self.core.server_for(self._targets.uri, secure=self._targets.secure)
+        server = self.core.server_for(self._targets.present, secure=self._targets.secure)
         if server is not None:
             self.core.note_servers(server, outcome)
         elif self._transfer is None:
@@ -181,7 +181,7 @@ class OutgoingCall(DialogCall):
             from_=self._from,
             to=self._to,
             call_id=self.snapshot.sip_call_id,
-            route=core.route_to(self._targets.uri),
+            route=core.route_to(self._targets.present),
         )
         headers = request.headers
         headers.add("Contact", str(core.contact(hop, secure=self._targets.secure)))
