@@ -6,9 +6,18 @@ from typing import Any, Final, override
 
 from homeassistant.util import dt as dt_util
 
-from .call_view import can_be_played_to, first_to_hang_up, is_audible, is_connected, most_relevant, newest, outcome_data
+from .call_view import (
+    Voice,
+    can_be_played_to,
+    first_to_hang_up,
+    is_audible,
+    is_connected,
+    most_relevant,
+    newest,
+    outcome_data,
+)
 from .const import ATTR_PLAYBACK_ERROR
-from .sip.events import CallSnapshot, CallState
+from .sip.events import CallDirection, CallSnapshot, CallState
 
 ENDED_CALLS_KEPT: Final = 32
 
@@ -23,11 +32,13 @@ class CallBook(Mapping[str, CallSnapshot]):
         """Begin without any call."""
         self.shown: CallSnapshot | None = None
         self.last: CallSnapshot | None = None
+        self._last_of: dict[CallDirection, CallSnapshot] = {}
         self._alive: dict[str, CallSnapshot] = {}
         self._ended: dict[str, CallSnapshot] = {}
         self._playback_errors: dict[str, str] = {}
         self._answered_at: dict[str, datetime] = {}
         self._joined: dict[str, tuple[str, ...]] = {}
+        self._voices: dict[str, Voice] = {}
 
     @override
     def __getitem__(self, call_id: str) -> CallSnapshot:
@@ -54,7 +65,8 @@ class CallBook(Mapping[str, CallSnapshot]):
         else:
             self._alive.pop(call.id, None)
             self._answered_at.pop(call.id, None)
-            self.last = self._ended[call.id] = call
+            self._voices.pop(call.id, None)
+            self.last = self._ended[call.id] = self._last_of[call.direction] = call
             if len(self._ended) > ENDED_CALLS_KEPT:
                 oldest = next(iter(self._ended))
                 del self._ended[oldest]
@@ -72,7 +84,13 @@ class CallBook(Mapping[str, CallSnapshot]):
     def recall(self, ended: Iterable[CallSnapshot]) -> None:
         """Begin with calls of before that are over, the oldest first."""
         for call in tuple(ended)[-ENDED_CALLS_KEPT:]:
-            self.last = self._ended[call.id] = call
+            self.last = self._ended[call.id] = self._last_of[call.direction] = call
+
+    def note_voice(self, call_id: str, voice: Voice | None) -> None:
+        """Keep what the voice of a call is from now on, None where it stopped."""
+        self._voices.pop(call_id, None)
+        if voice is not None and call_id in self._alive:
+            self._voices[call_id] = voice
 
     def note_playback_error(self, call_id: str, error: str) -> None:
         """Remember why a sound of a call was not heard."""
@@ -128,6 +146,15 @@ class CallBook(Mapping[str, CallSnapshot]):
     def find_held(self) -> CallSnapshot | None:
         """Return the newest call that is on hold by us."""
         return newest(call for call in self._alive.values() if call.state is CallState.HELD)
+
+    def last_of(self, direction: CallDirection) -> CallSnapshot | None:
+        """Return the call of a direction that ended last."""
+        return self._last_of.get(direction)
+
+    @property
+    def voice(self) -> Voice | None:
+        """Return what the voice of the call is that a person wants to see."""
+        return self._voices.get(self.shown.id) if self.shown is not None else None
 
     @property
     def talking_since(self) -> datetime | None:

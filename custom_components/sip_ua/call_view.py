@@ -1,6 +1,7 @@
 """How calls are shown to Home Assistant: which of several, and what is told of one in events and answers."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -172,6 +173,22 @@ def step_data(event: CallStep) -> dict[str, Any]:
         "time": dt_util.utcnow().isoformat(timespec="milliseconds"),
         "elapsed": round(event.at - event.call.started_at, 4),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How the voice of a call is coded, and the address and port that it goes to."""
+
+    codec: str
+    clock_rate: int
+    peer: str
+
+
+def voice_of(event: MediaChanged) -> Voice | None:
+    """Return what the voice of a call is from now on, None where it stopped."""
+    if (media := event.media) is None:
+        return None
+    return Voice(media.codec.name, media.codec.clock_rate, f"{media.remote_address} {media.remote_port}")
 
 
 def media_data(event: MediaChanged) -> dict[str, Any]:

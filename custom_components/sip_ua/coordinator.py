@@ -30,6 +30,7 @@ from .call_view import (
     step_data,
     transfer_data,
     transition,
+    voice_of,
     wall_clock,
 )
 from .const import (
@@ -128,6 +129,7 @@ class SipUaCoordinator:
         self.registration: RegistrationChanged = self.phone.registration
         self.registered_until: datetime | None = None
         self.next_attempt: datetime | None = None
+        self.last_problem: tuple[RegistrationChanged, datetime] | None = None
         self.bulletin = Bulletin(hass, entry.entry_id, self.identity)
         self.calls = CallBook()
         self.history = CallHistory(hass, entry.entry_id)
@@ -299,6 +301,8 @@ class SipUaCoordinator:
                 self.keys.press(call.id, event.digit)
                 self.bulletin.tell(CallEventType.DTMF, call, **digit_data(event))
             case MediaChanged():
+                self.calls.note_voice(call.id, voice_of(event))
+                self.bulletin.update_entities()
                 self.bulletin.fire(EVENT_CALL, CALL_MEDIA, call_data(call) | media_data(event))
             case CallReplaced():
                 self.bulletin.tell(
@@ -435,6 +439,8 @@ class SipUaCoordinator:
     def _handle_registration(self, status: RegistrationChanged) -> None:
         """Keep the registration's state; log its loss and its return once each."""
         self.registration = status
+        if status.failure is not None:
+            self.last_problem = status, dt_util.utcnow()
         self._remind(status)
         self.registered_until = wall_clock(status.expires_at, status.at)
         self.next_attempt = wall_clock(status.next_attempt_at, status.at)

@@ -79,7 +79,15 @@ def _problem(coordinator: SipUaCoordinator) -> str:
 
 def _problem_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
     status = coordinator.registration
-    return {"detail": status.detail, "failures": status.failures, "next_attempt_at": coordinator.next_attempt}
+    last, at = coordinator.last_problem or (None, None)
+    return {
+        "detail": status.detail,
+        "failures": status.failures,
+        "next_attempt_at": coordinator.next_attempt,
+        "last_problem": last.failure.value if last and last.failure else None,
+        "last_problem_answer": f"{last.code} {last.reason}".strip() if last and last.code else None,
+        "last_problem_at": at,
+    }
 
 
 _CALL_ATTRIBUTES = ("call_id", "direction", "name", "number", "uri", "called", "encrypted")
@@ -126,6 +134,38 @@ def _last_call_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
     data = call_data(call) | outcome_data(call)
     kept = ("direction", "name", "number", "code", "reason", "ended_by", "ring_duration", "talk_duration", "encrypted")
     return {key: data[key] for key in kept}
+
+
+def _last_number(direction: CallDirection, key: str) -> SipUaSensorDescription:
+    """Return the sensor of the other side's number in the last call of a direction."""
+
+    def call(coordinator: SipUaCoordinator) -> CallSnapshot | None:
+        return coordinator.calls.last_of(direction)
+
+    def attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
+        if (last := call(coordinator)) is None:
+            return {}
+        return {"name": last.remote.name, "uri": last.remote.uri, "outcome": str(last.outcome)}
+
+    def value(coordinator: SipUaCoordinator) -> str | None:
+        last = call(coordinator)
+        return (last.remote.number or None) if last is not None else None
+
+    return SipUaSensorDescription(
+        key=key, translation_key=key, source=call, value=value, attributes=attributes, always=True
+    )
+
+
+def _codec(coordinator: SipUaCoordinator) -> str | None:
+    voice = coordinator.calls.voice
+    return voice.codec if voice is not None else None
+
+
+def _codec_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
+    """Return how the voice is sampled, and where it goes."""
+    if (voice := coordinator.calls.voice) is None:
+        return {}
+    return {"clock_rate": voice.clock_rate, "peer": voice.peer}
 
 
 def _messages(coordinator: SipUaCoordinator) -> MessagesWaiting | None:
@@ -216,6 +256,16 @@ SENSORS: tuple[SipUaSensorDescription, ...] = (
         source=_last_call,
         value=_last_call_duration,
         always=True,
+    ),
+    _last_number(CallDirection.INCOMING, "last_incoming_number"),
+    _last_number(CallDirection.OUTGOING, "last_outgoing_number"),
+    SipUaSensorDescription(
+        key="codec",
+        translation_key="codec",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        source=lambda coordinator: coordinator.calls.voice,
+        value=_codec,
+        attributes=_codec_attributes,
     ),
 )
 

@@ -249,6 +249,51 @@ async def test_the_number_of_calls_has_no_unit_and_is_kept_as_statistics(
     assert (kept["statistics_unit_of_measurement"], kept["display_unit_of_measurement"]) == (None, None)
 
 
+async def test_the_last_numbers_of_each_direction_stay(
+    hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry, shown: Shown
+) -> None:
+    assert shown["last_incoming_number"] == shown["last_outgoing_number"] == STATE_UNKNOWN
+    phone.end(phone.ring(GRANDMA), CallOutcome.MISSED)
+    phone.end(phone.place(NEIGHBOUR), CallOutcome.BUSY)
+    for _ in range(2):
+        assert (shown["last_incoming_number"], shown["last_outgoing_number"]) == ("+49301234", "612")
+        attributes = shown.state("last_incoming_number").attributes
+        assert (attributes["name"], attributes["outcome"]) == ("Grandma", "missed")
+        assert shown.state("last_outgoing_number").attributes["outcome"] == "busy"
+        assert await hass.config_entries.async_reload(entry.entry_id)
+        await hass.async_block_till_done()
+
+
+async def test_codec_and_other_side_of_the_voice_are_shown_while_it_goes_on(phone: FakePhone, shown: Shown) -> None:
+    call_id = phone.ring()
+    phone.enter(call_id, CallState.TALKING)
+    assert shown["codec"] == STATE_UNKNOWN
+    codec = Codec("PCMA", 8000, 8)
+    receive, rtcp = ((8, codec),), ("192.0.2.1", 4001)
+    media = NegotiatedMedia("192.0.2.1", 4000, rtcp, codec, receive, None, None, 8000, MediaDirection.SENDRECV)
+    phone.agree_on(call_id, media)
+    assert shown["codec"] == "PCMA"
+    attributes = shown.state("codec").attributes
+    assert (attributes["clock_rate"], attributes["peer"]) == (8000, "192.0.2.1 4000")
+    phone.agree_on(call_id, None)
+    assert shown["codec"] == STATE_UNKNOWN
+    phone.agree_on(call_id, media)
+    phone.end(call_id)
+    assert shown["codec"] == STATE_UNKNOWN
+
+
+@pytest.mark.freeze_time("2026-11-22 12:00:00+00:00")
+async def test_the_last_problem_of_the_registration_stays_after_it(phone: FakePhone, shown: Shown) -> None:
+    assert shown.state("registration_problem").attributes["last_problem"] is None
+    phone.fail(RegistrationFailure.SERVER_BUSY, 503, "Service Unavailable")
+    phone.register()
+    assert shown["registration_problem"] == "none"
+    attributes = shown.state("registration_problem").attributes
+    assert attributes["last_problem"] == "server_busy"
+    assert attributes["last_problem_answer"] == "503 Service Unavailable"
+    assert attributes["last_problem_at"].isoformat() == "2026-11-22T12:00:00+00:00"
+
+
 async def test_last_call_says_how_it_went(phone: FakePhone, shown: Shown) -> None:
     call_id = phone.place(NEIGHBOUR)
     phone.now += 1
