@@ -18,6 +18,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from .action_errors import validation_error
+from .call_tones import KINDS, call_tone, tone_source
 from .net.audio import AudioSource, FileSource, StreamSource
 from .net.errors import AudioError, AudioFault
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from homeassistant.components.tts import ResultStream
 
 TTS = "tts"
+TONE_MEDIA = "tone:"
 TTS_MEDIA = f"{URI_SCHEME}{TTS}/"
 CHUNK_SIZE = 16384
 FIND_TIMEOUT = 15.0
@@ -90,6 +92,8 @@ async def _find_media(hass: HomeAssistant, media: str, player: str | None) -> Au
     """Return the sound that a media source, an address or a local path names."""
     if media.startswith(TTS_MEDIA) and (spoken := _spoken_media(hass, media)) is not None:
         return spoken
+    if media.startswith(TONE_MEDIA):
+        return await _tone(hass, media.removeprefix(TONE_MEDIA))
     if media_source.is_media_source_id(media):
         return await _resolved_source(hass, media, player)
     if media.startswith(("http://", "https://")):
@@ -99,6 +103,13 @@ async def _find_media(hass: HomeAssistant, media: str, player: str | None) -> Au
     if not await hass.async_add_executor_job(_is_readable, hass, media):
         raise validation_error("path_not_allowed", path=media)
     return FileSource(Path(media))
+
+
+async def _tone(hass: HomeAssistant, kind: str) -> AudioSource:
+    """Return a tone of the exchange as it sounds in the country of the home."""
+    if kind not in KINDS:
+        raise validation_error("tone_unknown", tone=kind, tones=", ".join(KINDS))
+    return await hass.async_add_executor_job(tone_source, call_tone(kind, hass.config.country))
 
 
 def _spoken_media(hass: HomeAssistant, media: str) -> AudioSource | None:
