@@ -319,7 +319,6 @@ MAIL_BOX_SENSORS: tuple[SipUaSensorDescription, ...] = (
         source=_messages,
         value=_messages_waiting,
         attributes=_messages_attributes,
-        always=True,
     ),
 )
 

@@ -144,7 +144,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
         (SERVICE_START_RECORDING, async_start_recording, START_RECORDING_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_STOP_RECORDING, async_stop_recording, STOP_RECORDING_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_GET_CALL_HISTORY, async_get_call_history, CALL_HISTORY_SCHEMA, SupportsResponse.ONLY),
-        (SERVICE_SEND_DTMF, _send_dtmf, SEND_DTMF_SCHEMA, SupportsResponse.NONE),
+        (SERVICE_SEND_DTMF, _send_dtmf, SEND_DTMF_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_SPEAK, async_play, SPEAK_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_PLAY, async_play, PLAY_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_STOP, async_stop, STOP_SCHEMA, SupportsResponse.OPTIONAL),
@@ -248,10 +248,11 @@ async def _transfer(call: ServiceCall) -> ServiceResponse:
     return response
 
 
-async def _send_dtmf(call: ServiceCall) -> None:
-    """Press keys."""
+async def _send_dtmf(call: ServiceCall) -> ServiceResponse:
+    """Press keys, and say in which call."""
     coordinator, snapshot = find_call(call, CallBook.find_audible, "no_audible_call")
     with translated_errors():
         await coordinator.async_send_digits(
             snapshot.id, call.data[ATTR_DIGITS].upper(), duration=call.data[ATTR_DURATION], gap=call.data[ATTR_GAP]
         )
+    return response_of(call, coordinator, snapshot.id, coordinator.calls.find(snapshot.id))

@@ -142,6 +142,11 @@ async def menu(scene: Scene) -> dict[str, Any]:
     return await task
 
 
+async def send_dtmf(scene: Scene) -> dict[str, Any]:
+    scene.talk()
+    return await scene.act("send_dtmf", digits="47#")
+
+
 async def wait_for_dtmf(scene: Scene) -> dict[str, Any]:
     call_id = scene.talk()
     task = scene.begin("wait_for_dtmf")
@@ -198,7 +203,17 @@ RESPONSES: dict[str, Callable[[Scene], Awaitable[dict[str, Any]]]] = {
     scene.__name__: scene
     for scene in (
         *(dial, answer, hangup, redirect, hold, resume, transfer, swap, conference, bridge, split, call_out, menu),
-        *(wait_for_dtmf, start_recording, stop_recording, get_call_history, get_sip_trace, play, speak, stop),
+        *(
+            send_dtmf,
+            wait_for_dtmf,
+            start_recording,
+            stop_recording,
+            get_call_history,
+            get_sip_trace,
+            play,
+            speak,
+            stop,
+        ),
     )
 }
 
@@ -228,9 +243,8 @@ async def test_an_action_returns_what_its_page_says(
     assert normal(await RESPONSES[action](scene), str(tmp_path)) == snapshot
 
 
-async def test_every_action_that_returns_something_has_its_snapshot(hass: HomeAssistant, phone: FakePhone) -> None:
+async def test_every_action_returns_something_and_has_its_snapshot(hass: HomeAssistant, phone: FakePhone) -> None:
     assert phone.running
     actions = hass.services.async_services_for_domain(DOMAIN)
-    assert set(ACTIONS) == set(actions)
-    returning = {name for name, action in actions.items() if action.supports_response is not SupportsResponse.NONE}
-    assert set(RESPONSES) == returning
+    assert set(RESPONSES) == set(ACTIONS) == set(actions)
+    assert SupportsResponse.NONE not in {action.supports_response for action in actions.values()}

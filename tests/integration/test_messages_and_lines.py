@@ -111,9 +111,13 @@ async def test_a_mail_box_that_does_not_count_has_one_or_none(hass: HomeAssistan
     assert state(hass, VOICE_MAIL).attributes["waiting"] is True
 
 
-async def test_messages_stay_known_without_registration(hass: HomeAssistant, phone: FakePhone) -> None:
+async def test_nobody_is_told_of_messages_that_the_server_may_know_better(
+    hass: HomeAssistant, phone: FakePhone
+) -> None:
     phone.leave_messages(new=3, old=0)
     phone.fail(RegistrationFailure.NO_ANSWER)
+    assert state(hass, MESSAGES).state == STATE_UNAVAILABLE
+    phone.register()
     assert state(hass, MESSAGES).state == "3"
 
 

@@ -475,6 +475,13 @@ async def test_digits_are_sent_to_the_call_that_hears(hass: HomeAssistant, phone
     assert phone.did == [("send_digits", call_id, "12A#,*", 80, 60)]
 
 
+async def test_who_sends_digits_is_told_to_which_call(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, talk: str
+) -> None:
+    answer = await act(hass, "send_dtmf", digits="1")
+    assert (answer["config_entry_id"], answer["call_id"], answer["state"]) == (entry.entry_id, talk, "talking")
+
+
 @pytest.mark.parametrize("digits", ["", "12E", "1" * 65, "one"])
 async def test_what_is_no_key_is_refused(hass: HomeAssistant, phone: FakePhone, digits: str) -> None:
     with pytest.raises(vol.Invalid):
