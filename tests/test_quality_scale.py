@@ -81,6 +81,7 @@ FUNCTIONS = {
     "reconfiguration-flow": ("config_flow.py", "async_step_reconfigure"),
 }
 CALLS = {
+    "discovery-update-info": ("config_flow.py", "async_follow"),
     "entity-event-setup": ("entity.py", "async_on_remove"),
     "inject-websession": ("sound.py", "async_get_clientsession"),
     "unique-config-entry": ("config_flow.py", "_abort_if_unique_id_configured"),

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any, override
-from urllib.parse import urlsplit
 
 import voluptuous as vol
 from homeassistant.components import network
@@ -18,13 +17,14 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers.service_info.ssdp import ATTR_UPNP_FRIENDLY_NAME, ATTR_UPNP_UDN, SsdpServiceInfo
+from homeassistant.helpers.service_info.ssdp import ATTR_UPNP_FRIENDLY_NAME, SsdpServiceInfo
 
 from .conflicts import find_conflicts
 from .const import (
     BIND_ANY,
     CONF_AUTH_USER,
     CONF_BIND_ADDRESS,
+    CONF_DISCOVERED,
     CONF_LOCAL_PORT,
     CONF_NUMBER,
     CONF_OUTBOUND_PROXY,
@@ -44,6 +44,7 @@ from .const import (
 )
 from .contact_flow import ContactFlow
 from .coordinator import SipUaConfigEntry
+from .discovery import accounts_of, async_follow, device_of, has_lost, is_at, place_of, unscoped_host
 from .form import REAUTH_SCHEMA, account_schema, reconfigure_schema
 from .line_flow import LineFlow
 from .menu_flow import MenuFlow
@@ -61,6 +62,9 @@ _LOGGER = logging.getLogger(__name__)
 
 BASE = "base"
 UNKNOWN = "unknown"
+
+KEPT = (CONF_TEMPLATE, CONF_NUMBER, CONF_DISCOVERED)
+"""What an account stays, whatever else of it is changed."""
 
 # Where a failure of the test REGISTER is to be put right; a section opens by itself.
 _FAILURE_PLACES: Mapping[RegistrationFailure, str] = {
@@ -90,21 +94,6 @@ async def _machine_addresses(hass: HomeAssistant) -> dict[str, str]:
     }
 
 
-def _unscoped_host(discovery_info: SsdpServiceInfo) -> str | None:
-    """Return the numeric address that a device was found at, None where it holds for one link only."""
-    try:
-        address = ip_address(urlsplit(discovery_info.ssdp_location or "").hostname or "")
-    except ValueError:
-        return None
-    return None if address.is_link_local else str(address)
-
-
-def _is_at(entry: ConfigEntry, host: str) -> bool:
-    """Return whether an account is one of the FRITZ!Box at an address, by that or by the name it has at home."""
-    server = entry.data[CONF_SERVER].lower()
-    return bool(server == host or server == facts_of(Template.FRITZBOX).server)
-
-
 def _mistake_of(result: RegistrationChanged, data: Mapping[str, Any]) -> Mistake:
     """Return the error text of a failed test REGISTER, and the place where it is to be put right."""
     if (failure := result.failure) is None:
@@ -127,6 +116,7 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
         self._mistakes: list[Mistake] = []
         self._placeholders: dict[str, str] = {}
         self._discovered: dict[str, Any] = {}
+        self._place: dict[str, Any] = {}
 
     @staticmethod
     @callback
@@ -147,7 +137,7 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
         """Take a new account, register with it for real, and keep it."""
         addresses = await _machine_addresses(self.hass)
         if user_input is not None:
-            data = normalize(user_input)
+            data = normalize(user_input | self._place)
             if self._keeps_the_rules(data, addresses):
                 await self.async_set_unique_id(unique_id_of(data))
                 self._abort_if_unique_id_configured()
@@ -158,16 +148,24 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
     @override
     async def async_step_ssdp(self, discovery_info: SsdpServiceInfo) -> ConfigFlowResult:
         """Offer an account of a FRITZ!Box that announces itself, where it is a telephone system."""
-        host = _unscoped_host(discovery_info)
+        host = unscoped_host(discovery_info)
         if host is None:
             return self.async_abort(reason="no_address")
-        await self.async_set_unique_id(discovery_info.upnp.get(ATTR_UPNP_UDN) or discovery_info.ssdp_usn)
+        udn = device_of(discovery_info)
+        await self.async_set_unique_id(udn)
         self._abort_if_unique_id_configured()
-        if any(_is_at(entry, host) for entry in self._async_current_entries(include_ignore=False)):
+        entries = self._async_current_entries(include_ignore=False)
+        accounts = accounts_of(entries, udn)
+        moved = [entry for entry in accounts if has_lost(entry, host)]
+        if moved and await speaks_sip(host) and not await speaks_sip(moved[0].data[CONF_SERVER]):
+            for entry in moved:
+                async_follow(self.hass, entry, udn, host)
+        if accounts or any(is_at(entry, host) for entry in entries):
             return self.async_abort(reason="already_configured")
         if not await speaks_sip(host):
             return self.async_abort(reason="no_telephony")
         self._discovered = {CONF_TEMPLATE: Template.FRITZBOX.value, CONF_SERVER: host}
+        self._place = {CONF_DISCOVERED: place_of(udn, host)}
         self.context["title_placeholders"] = {"name": discovery_info.upnp.get(ATTR_UPNP_FRIENDLY_NAME) or host}
         return await self.async_step_user()
 
@@ -176,7 +174,7 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
         entry: SipUaConfigEntry = self._get_reconfigure_entry()
         addresses = await _machine_addresses(self.hass)
         if user_input is not None:
-            kept = {CONF_TEMPLATE: entry.data[CONF_TEMPLATE], CONF_NUMBER: entry.data[CONF_NUMBER]}
+            kept = {key: entry.data[key] for key in KEPT if key in entry.data}
             data = normalize(user_input | kept)
             data[CONF_PASSWORD] = data[CONF_PASSWORD] or entry.data[CONF_PASSWORD]
             if self._keeps_the_rules(data, addresses, entry.options):

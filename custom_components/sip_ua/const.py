@@ -6,6 +6,7 @@ from typing import Final
 DOMAIN: Final = "sip_ua"
 
 CONF_AUTH_USER: Final = "auth_user"
+CONF_DISCOVERED: Final = "discovered"
 CONF_NUMBER: Final = "number"
 CONF_SERVER: Final = "server"
 CONF_SIP_DOMAIN: Final = "sip_domain"

@@ -36,6 +36,7 @@ TO_REDACT = {
     CONF_PASSWORD,
     CONF_PUBLIC_ADDRESS,
     "mail_box",
+    "udn",
 }
 
 

@@ -17,6 +17,7 @@ from .const import (
     CONF_CERTIFICATE_AUTHORITY,
     CONF_CERTIFICATE_CHECK,
     CONF_CERTIFICATE_FINGERPRINT,
+    CONF_DISCOVERED,
     CONF_EXPIRATION,
     CONF_KEEP_ALIVE,
     CONF_LOCAL_PORT,
@@ -138,7 +139,7 @@ def split_identity(text: str) -> tuple[str, str]:
 def normalize(user_input: Mapping[str, Any]) -> dict[str, Any]:
     """Return the form's values as entry data: trimmed, typing slips put right, numbers whole, defaults filled in.
 
-    What contradicts itself stays as it was typed, which the rules refuse.
+    What contradicts itself stays as it was typed, which the rules refuse. What is known of a discovered server stays.
     """
     template = Template(user_input.get(CONF_TEMPLATE, Template.GENERIC))
     number, typed_domain = split_identity(user_input.get(CONF_NUMBER, ""))
@@ -168,6 +169,7 @@ def normalize(user_input: Mapping[str, Any]) -> dict[str, Any]:
         CONF_SIP_DOMAIN: sip_domain or number_domain,
         CONF_AUTH_USER: user_input.get(CONF_AUTH_USER, "").strip(),
         **sections,
+        **{key: user_input[key] for key in (CONF_DISCOVERED,) if key in user_input},
     }
 
 
