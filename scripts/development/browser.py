@@ -208,6 +208,15 @@ class Browser:
         element: Element = await self.until(script, f"a field {label!r}", selector, label)
         return element
 
+    async def shows_field(self, label: str) -> bool:
+        """Return whether the text field with a label is to be seen now."""
+        return bool(await self.run("return labelled(arguments[0], arguments[1]) !== null", TEXT_FIELD, label))
+
+    async def field_gone(self, label: str) -> None:
+        """Wait until no text field with a label is to be seen."""
+        script = "return labelled(arguments[0], arguments[1]) === null"
+        await self.until(script, f"no field {label!r}", TEXT_FIELD, label)
+
     async def click_field(self, selector: str, label: str) -> None:
         """Wait for an element of the field with a label, and click it."""
         await self._act(lambda: self.field(selector, label), self._click, f"a click on the field {label!r}")

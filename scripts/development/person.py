@@ -4,7 +4,7 @@ import json
 import time
 from typing import Final
 
-from .browser import Browser
+from .browser import TEXT_FIELD, Browser
 from .client import Client
 
 NAME: Final = "SIP Phone"
@@ -66,6 +66,16 @@ class Person:
         """Type into a field of a form."""
         self.typed += 1
         await self.browser.type(label, text)
+
+    async def unfold(self, section: str, label: str) -> None:
+        """Open a section of a form, up to one of its fields."""
+        await self.browser.click("[role=heading]", section)
+        await self.browser.field(TEXT_FIELD, label)
+
+    async def fold(self, section: str, label: str) -> None:
+        """Close a section of a form that has this field."""
+        await self.browser.click("[role=heading]", section)
+        await self.browser.field_gone(label)
 
     async def submit(self) -> None:
         """Submit the form."""

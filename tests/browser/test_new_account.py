@@ -2,11 +2,12 @@
 
 import pytest
 
+from scripts.development.browser import TEXT_FIELD
 from scripts.development.calls import Calls
 from scripts.development.dashboard import make_dashboard
 from scripts.development.person import DASHBOARD, DESKTOP, TALL, TALL_DEVICE
 from tests.interop.conftest import Peers
-from tests.interop.peers import REALM, Baresip, Kamailio
+from tests.interop.peers import LOOPBACK, REALM, Baresip, Kamailio, free_ports
 
 from .conftest import House
 
@@ -36,6 +37,7 @@ AUTOMATION = {
 async def test_an_account_is_typed_a_contact_is_called_and_an_automation_rings(house: House, peers: Peers) -> None:
     kamailio = await peers.kamailio(users=USERS)
     grandma = await peers.baresip(kamailio, THEM)
+    await type_a_wrong_port(house, kamailio)
     await type_a_wrong_password(house, kamailio)
     await type_the_right_one(house, kamailio)
     calls = await add_a_contact(house)
@@ -45,17 +47,37 @@ async def test_an_account_is_typed_a_contact_is_called_and_an_automation_rings(h
     await read_the_logbook(house)
 
 
-async def type_a_wrong_password(house: House, kamailio: Kamailio) -> None:
-    """Add an account: what is wrong is told beside the field, and nothing is made."""
-    person = house.person
+async def type_a_wrong_port(house: House, kamailio: Kamailio) -> None:
+    """Add an account whose server is at another port: the section that has the port opens, and says what to do."""
+    person, browser = house.person, house.browser
     await person.add_integration()
-    await house.browser.resize(*TALL)
+    await browser.resize(*TALL)
     await house.picture("account-setup")
     await person.type("SIP number", US)
-    await person.type("SIP server address", kamailio.address)
+    await person.type("SIP server address", LOOPBACK)
     await person.type("SIP service domain", REALM)
     await person.type("Password", "wrong")
+    await person.unfold("Servers", "SIP server port")
+    wrong = free_ports()
+    await person.type("SIP server port", str(wrong))
+    await person.fold("Servers", "SIP server port")
     await person.submit()
+    await browser.field(TEXT_FIELD, "SIP server port")
+    error = await browser.text_of("ha-alert")
+    assert error.startswith("Nothing accepts SIP there")
+    assert f"port {wrong} over UDP" in error
+    assert not await browser.shows_field("SIP local port"), "a section with nothing to put right stays folded"
+    await house.picture("account-wrong-port")
+    await person.type("SIP server port", str(kamailio.port))
+    await person.fold("Servers", "SIP server port")
+
+
+async def type_a_wrong_password(house: House, kamailio: Kamailio) -> None:
+    """Submit what is right but for the password: what is wrong is told beside the field, and nothing is made."""
+    person = house.person
+    await person.type("Password", "wrong")
+    await person.submit()
+    await house.browser.find("ha-alert", "The server refused the login")
     error = await house.browser.text_of("ha-alert")
     assert f"refused the login of {ACCOUNT} with: 40" in error
     await house.picture("account-refused")
