@@ -92,6 +92,14 @@ async def test_options_are_told_without_whom_they_name(
     assert "49301234" not in text
 
 
+async def test_without_a_trace_there_is_none_to_tell_of(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    phone.kept = None
+    diagnostics = await async_get_config_entry_diagnostics(hass, entry)
+    assert (diagnostics["trace"], diagnostics["last_call"]) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("reason", "told"),
     [
