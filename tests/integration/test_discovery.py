@@ -87,6 +87,14 @@ async def test_a_box_that_has_an_account_is_not_offered(hass: HomeAssistant, pro
     probe.assert_not_awaited()
 
 
+async def test_a_box_that_is_found_again_where_it_was_changes_nothing(hass: HomeAssistant, probe: AsyncMock) -> None:
+    entry = found()
+    entry.add_to_hass(hass)
+    assert (await discover(hass))["reason"] == "already_configured"
+    assert entry.data["server"] == HOST
+    probe.assert_not_awaited()
+
+
 async def test_an_account_elsewhere_does_not_hide_it(hass: HomeAssistant) -> None:
     make_entry({"template": "generic", "number": "100", "server": "pbx.example", "password": "x"}).add_to_hass(hass)
     assert (await discover(hass))["type"] is FlowResultType.FORM
