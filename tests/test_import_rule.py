@@ -13,8 +13,8 @@ PACKAGE = "custom_components.sip_ua"
 SANS_IO = sys.stdlib_module_names - {"asyncio", "logging", "random", "secrets", "select", "selectors", "socket", "ssl"}
 SANS_IO -= {"socketserver", "subprocess", "threading", "time"}
 NET = sys.stdlib_module_names | {"aiodns", "audioop", "av", "pylibsrtp", f"{PACKAGE}.sip", f"{PACKAGE}.rtp"}
-SIP_TYPES = {f"{PACKAGE}.sip.{module}" for module in ("account", "errors", "events")}
-"""All that Home Assistant's layer knows of signalling."""
+SIP_TYPES = {f"{PACKAGE}.sip.{module}" for module in ("account", "emergency", "errors", "events", "number_pattern")}
+"""All that Home Assistant's layer knows of signalling: its types, and what numbers mean to it."""
 PLATFORMS = {*Platform, "condition", "diagnostics", "entity", "intent", "logbook", "trigger"}
 
 

@@ -75,7 +75,7 @@ ENTITIES = {
 }
 OPTION_FORMS = {
     "calls": options_flow.calls_schema(),
-    "incoming": options_flow.INCOMING_SCHEMA,
+    "incoming": options_flow.incoming_schema(direct=False),
     "voice": options_flow.voice_schema(working_codecs()),
     "recording": options_flow.recording_schema(working_codecs()),
     "expert": options_flow.EXPERT_SCHEMA,
@@ -201,7 +201,7 @@ def test_every_mistake_in_the_options_has_a_text(english: dict[str, Any]) -> Non
     keys = {key for rules in options.OPTION_RULES.values() for key, _, _ in rules}
     keys |= {key for form, texts in CONFLICT_KEYS.items() if form in OPTION_FORMS for key in texts}
     forwarding = {f"forward_{what}" for what in ("invalid", "contact_ambiguous", "contact_unknown")}
-    assert set(english["options"]["error"]) == keys | forwarding
+    assert set(english["options"]["error"]) == keys | forwarding | {"direct_calls_need_port"}
 
 
 def test_a_watched_line_has_its_texts(english: dict[str, Any]) -> None:

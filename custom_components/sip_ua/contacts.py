@@ -129,7 +129,7 @@ def direct_hosts(contacts: Iterable[Contact]) -> frozenset[str]:
 
 def device_host(number: str) -> str:
     """Return the numeric host of a SIP address, as SIP writes it; "" for a number, and for a name of a host."""
-    host = _split(number)[1]
+    host = split_address(number)[1]
     try:
         return host if str(ip_address(host)) == host else ""
     except ValueError:
@@ -246,16 +246,16 @@ class ContactBook:
 
     def key(self, number: str) -> str:
         """Return what is the same for every way to write a number or an address."""
-        user, host = _split(number)
+        user, host = split_address(number)
         return self._plan.canonical(user) if self._is_own(host) else f"{user}@{host}"
 
     def is_at_server(self, address: str) -> bool:
         """Return whether an address is one at our server, or names no host at all."""
-        return self._is_own(_split(address)[1])
+        return self._is_own(split_address(address)[1])
 
     def _keys(self, number: str, uri: str) -> Iterator[str]:
         """Yield what the other side may stand under: its address, its number, its host."""
-        user, host = _split(uri) if uri else ("", "")
+        user, host = split_address(uri) if uri else ("", "")
         if host:
             yield f"{user}@{host}"
         if number and (self._account.registers or not host):
@@ -282,7 +282,7 @@ def _is_address(text: str) -> bool:
     return "@" in text or text.lower().startswith(_SCHEMES)
 
 
-def _split(address: str) -> tuple[str, str]:
+def split_address(address: str) -> tuple[str, str]:
     """Return user and host of an address as they are compared, without port and parameters; "" where not named."""
     text = address.strip()
     scheme = next((scheme for scheme in _SCHEMES if text.lower().startswith(scheme)), "")

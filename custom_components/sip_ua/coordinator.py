@@ -16,6 +16,7 @@ from homeassistant.config_entries import ConfigEntry, ConfigEntryChange
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
+from .action_errors import validation_error
 from .bulletin import Bulletin
 from .call_book import CallBook
 from .call_view import (
@@ -71,7 +72,7 @@ from .net.phone import (
 )
 from .net.play_order import PlayOrder
 from .numbering import plan_of
-from .options import with_options
+from .options import dial_plan_of, with_options
 from .reception import Reception
 from .recordings import CallRecordings
 from .settings import account_of, identity_of
@@ -140,6 +141,7 @@ class SipUaCoordinator:
         self.sounds = SoundBook(self.phone, self.bulletin.update_entities)
         self.lines = LineBook(entry)
         self.contacts = ContactBook(contacts, self.account, plan_of(hass.config.country))
+        self.dial_plan = dial_plan_of(entry.options)
         self.reception = Reception(self.contacts, rules_of(entry.options))
         self._incoming = IncomingCalls(hass, entry, self.phone, self.calls, self.reception, self.history, self.bulletin)
         self.number_to_dial = ""
@@ -473,6 +475,14 @@ class SipUaCoordinator:
 
     # What is asked of the phone
 
+    @callback
+    def dialed(self, target: str) -> str:
+        """Return what goes out for a number or address; raises an error where the dial plan lets nobody dial it."""
+        dialed = self.dial_plan.apply(target)
+        if dialed.blocked:
+            raise validation_error("number_blocked", number=target, rule=dialed.rule)
+        return dialed.number
+
     async def async_dial(
         self,
         target: str,
@@ -480,9 +490,16 @@ class SipUaCoordinator:
         source: AudioSource | None = None,
         ring_timeout: int | None = None,
         hangup_after: bool = False,
+        caller_id: bool | None = None,
+        as_it_is: bool = False,
     ) -> str:
-        """Place a call and return its id; `source` plays at the answer, and ends the call with `hangup_after`."""
-        call_id = await self.phone.dial(target, source=source, ring_timeout=ring_timeout)
+        """Place a call and return its id; `source` plays at the answer, and ends the call with `hangup_after`.
+
+        `caller_id` says whether the other side learns who calls, None as the options do. With `as_it_is` the number is
+        one that went out before.
+        """
+        number = target if as_it_is else self.dialed(target)
+        call_id = await self.phone.dial(number, source=source, ring_timeout=ring_timeout, caller_id=caller_id)
         if hangup_after and source is not None and call_id in self.calls:
             self._hangup_after.add(call_id)
         return call_id
@@ -526,6 +543,7 @@ class SipUaCoordinator:
         self, call_id: str, target: str, *, join: bool = False, wait: bool = False
     ) -> TransferProgress | None:
         """Let the far end talk to `target`, with `join` the id of another call; `wait` for the last news of it."""
+        target = target if join else self.dialed(target)
         transfer = self.phone.transfer_to if join else self.phone.transfer
         result = self._transferring.expect(call_id)
         try:

@@ -10,10 +10,12 @@ from homeassistant.core import HomeAssistant
 
 from .call_view import messages_data, outcome_data
 from .const import (
+    CONF_ALLOWED_CALLERS,
     CONF_ALLOWED_NUMBERS,
     CONF_AUTH_USER,
     CONF_BLOCKED_NUMBERS,
     CONF_CERTIFICATE_AUTHORITY,
+    CONF_DIAL_PLAN,
     CONF_DISPLAY_NAME,
     CONF_FORWARD_ALWAYS,
     CONF_FORWARD_BUSY,
@@ -24,10 +26,12 @@ from .const import (
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 
 TO_REDACT = {
+    CONF_ALLOWED_CALLERS,
     CONF_ALLOWED_NUMBERS,
     CONF_AUTH_USER,
     CONF_BLOCKED_NUMBERS,
     CONF_CERTIFICATE_AUTHORITY,
+    CONF_DIAL_PLAN,
     CONF_DISPLAY_NAME,
     CONF_FORWARD_ALWAYS,
     CONF_FORWARD_BUSY,

@@ -36,6 +36,7 @@ from .const import (
     ATTR_RESULT,
     ATTR_RING_TIMEOUT,
     ATTR_ROUNDS,
+    ATTR_SEND_CALLER_ID,
     WaitFor,
 )
 from .coordinator import SipUaCoordinator
@@ -89,6 +90,7 @@ CALL_OUT_SCHEMA = vol.Schema(
         vol.Optional(ATTR_ROUNDS, default=1): vol.All(vol.Coerce(int), vol.Range(min=1, max=MAX_ROUNDS)),
         vol.Optional(ATTR_PAUSE, default=10): vol.All(vol.Coerce(float), vol.Range(min=0, max=MAX_PAUSE)),
         vol.Optional(ATTR_RING_TIMEOUT): RING_TIMEOUT,
+        vol.Optional(ATTR_SEND_CALLER_ID): cv.boolean,
         vol.Optional(ATTR_CONFIRM, default=CONFIRM_ANY): vol.Any(CONFIRM_ANY, CONFIRM_NONE, ONE_KEY),
         vol.Optional(ATTR_CONFIRM_TIMEOUT, default=30): vol.All(vol.Coerce(float), vol.Range(min=1, max=600)),
         vol.Optional(ATTR_KEEP_CALL, default=False): cv.boolean,
@@ -98,13 +100,14 @@ CALL_OUT_SCHEMA = vol.Schema(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Who is called, how often, and what accepts; times in seconds."""
+    """Who is called, how often, and what accepts; times in seconds. `caller_id` None shows it as the options say."""
 
     numbers: tuple[str, ...]
     mode: Mode
     rounds: int
     pause: float
     ring_timeout: int | None
+    caller_id: bool | None
     confirm: str
     confirm_timeout: float
     keep_call: bool
@@ -187,7 +190,7 @@ class Escalation:
         coordinator, plan = self._coordinator, self._plan
         source = await self._make_sound()
         call_id = attempt.call_id = await coordinator.async_dial(
-            attempt.number, source=source, ring_timeout=plan.ring_timeout
+            attempt.number, source=source, ring_timeout=plan.ring_timeout, caller_id=plan.caller_id
         )
         if source is not None:
             attempt.played = coordinator.async_next_played(call_id)
@@ -300,6 +303,7 @@ async def async_call_out(call: ServiceCall) -> ServiceResponse:
         rounds=data[ATTR_ROUNDS],
         pause=data[ATTR_PAUSE],
         ring_timeout=data.get(ATTR_RING_TIMEOUT),
+        caller_id=data.get(ATTR_SEND_CALLER_ID),
         confirm=data[ATTR_CONFIRM],
         confirm_timeout=data[ATTR_CONFIRM_TIMEOUT],
         keep_call=data[ATTR_KEEP_CALL],

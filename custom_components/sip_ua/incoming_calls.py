@@ -68,7 +68,7 @@ class IncomingCalls:
     @callback
     def attend(self, call: CallSnapshot) -> None:
         """Let a call that rings be refused or answered when its time has come."""
-        if patience := self._reception.patience(busy=len(self._calls) > 1):
+        if patience := self._reception.patience(call, busy=len(self._calls) > 1):
             _ = self._entry.async_create_background_task(
                 self._hass, self._async_refuse_later(call.id, *patience), f"sip_ua refuse {self._identity}"
             )

@@ -5,12 +5,13 @@ RFC 5079 (433 for callers who hide their number), RFC 3261 section 21.3.3 (302 s
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from .const import CONF_FORWARD_ALWAYS, CONF_FORWARD_BUSY, CONF_FORWARD_NO_ANSWER, OPTIONS_INCOMING
+from .contacts import split_address
 from .settings import NumberField, plain_target
 from .sip.events import Party
+from .sip.number_pattern import fits
 
 CALL_WAITING_TIMEOUT: Final = NumberField(default=20, minimum=10, maximum=60, unit="s")
 FORWARD_AFTER: Final = NumberField(default=20, minimum=10, maximum=180, unit="s")
@@ -22,12 +23,15 @@ _ANONYMOUS_DOMAIN: Final = "@anonymous.invalid"
 class IncomingRules:
     """The rules of one account; their names are those of the options.
 
+    `server_only` is for accounts that have a server. Where there are `allowed_callers`, nobody else may ring.
     `forward_*` are numbers, addresses, contacts or speed dials, "" for nowhere; times are in seconds.
     """
 
     call_waiting: bool = True
     call_waiting_timeout: int = CALL_WAITING_TIMEOUT.default or 0
     block_anonymous: bool = False
+    server_only: bool = True
+    allowed_callers: tuple[str, ...] = ()
     blocked_numbers: tuple[str, ...] = ()
     forward_always: str = ""
     forward_busy: str = ""
@@ -35,18 +39,25 @@ class IncomingRules:
     forward_after: int = FORWARD_AFTER.default or 0
 
     def blocks(self, caller: Party) -> bool:
-        """Return whether a number is one of those that are blocked."""
-        number = plain_target(caller.number).casefold()
-        return any(fnmatchcase(number, pattern.casefold()) for pattern in self.blocked_numbers)
+        """Return whether a caller is blocked, or not among those who alone may ring."""
+        names = _names(caller)
+        if any(fits(self.blocked_numbers, name) for name in names):
+            return True
+        return bool(self.allowed_callers) and not any(fits(self.allowed_callers, name) for name in names)
 
 
 def rules_of(stored: Mapping[str, Any]) -> IncomingRules:
     """Return the rules that the options of an account hold."""
     options = stored.get(OPTIONS_INCOMING, {})
     chosen = {field.name: options[field.name] for field in fields(IncomingRules) if field.name in options}
-    if "blocked_numbers" in chosen:
-        chosen["blocked_numbers"] = tuple(chosen["blocked_numbers"])
+    chosen |= {key: tuple(value) for key, value in chosen.items() if isinstance(value, list)}
     return IncomingRules(**chosen)
+
+
+def _names(caller: Party) -> tuple[str, str]:
+    """Return what a pattern may mean: the number, and the address."""
+    user, host = split_address(caller.uri)
+    return plain_target(caller.number), f"{user}@{host}"
 
 
 def is_anonymous(caller: Party) -> bool:

@@ -8,12 +8,14 @@ from typing import Any, Final
 from homeassistant.exceptions import ServiceValidationError
 
 from .const import (
+    CONF_ALLOWED_CALLERS,
     CONF_ALLOWED_NUMBERS,
     CONF_AUTO_ANSWER_DELAY,
     CONF_BLOCKED_NUMBERS,
     CONF_CALL_WAITING,
     CONF_CALL_WAITING_TIMEOUT,
     CONF_CODECS,
+    CONF_DIAL_PLAN,
     CONF_DISPLAY_NAME,
     CONF_DTMF,
     CONF_FORWARD_AFTER,
@@ -31,6 +33,8 @@ from .const import (
     CONF_RECORDING_TONE,
     CONF_REFER_POLICY,
     CONF_RELIABLE_PROVISIONAL,
+    CONF_SEND_CALLER_ID,
+    CONF_SERVER_ONLY,
     CONF_TRACE,
     CONF_USER_AGENT,
     OPTIONS_CALLS,
@@ -41,6 +45,7 @@ from .const import (
     RecordCalls,
 )
 from .contacts import ContactBook
+from .dial_plan import MAX_RULES, DialPlan, faulty_rule, split_rules
 from .incoming_rules import CALL_WAITING_TIMEOUT, FORWARD_AFTER, FORWARDS, IncomingRules
 from .net.phone import check_target
 from .net.recording_order import RecordedSides, RecordingFormat, RecordingTone
@@ -59,6 +64,7 @@ KEEP_RECORDINGS: Final = NumberField(default=0, minimum=0, maximum=10_000)
 _ACCOUNT: Final = Account(number="", domain="")
 _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     OPTIONS_CALLS: {
+        CONF_SEND_CALLER_ID: _ACCOUNT.send_caller_id,
         CONF_DISPLAY_NAME: _ACCOUNT.display_name,
         CONF_REFER_POLICY: _ACCOUNT.refer_policy.value,
         CONF_ALLOWED_NUMBERS: list(_ACCOUNT.allowed_numbers),
@@ -71,7 +77,7 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
         CONF_CODECS: [name.lower() for name in _ACCOUNT.codecs],
         CONF_DTMF: _ACCOUNT.dtmf.value,
     },
-    OPTIONS_INCOMING: asdict(IncomingRules()) | {CONF_BLOCKED_NUMBERS: []},
+    OPTIONS_INCOMING: asdict(IncomingRules()) | {CONF_BLOCKED_NUMBERS: [], CONF_ALLOWED_CALLERS: []},
     OPTIONS_RECORDING: {
         CONF_RECORD_CALLS: RecordCalls.NONE.value,
         CONF_RECORDING_FORMAT: RecordingFormat.WAV.value,
@@ -84,11 +90,13 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
         CONF_RELIABLE_PROVISIONAL: _ACCOUNT.reliable_provisional.value,
         CONF_USER_AGENT: _ACCOUNT.user_agent,
         CONF_TRACE: _ACCOUNT.trace,
+        CONF_DIAL_PLAN: [],
     },
 }
 
 # The characters of a user part, and the two wildcards.
 _PATTERN = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,?#%]{1,127}")
+_CALLER = re.compile(r"(?=.{1,127}$)[A-Za-z0-9\-_.!~*'()&=+$,?#%]*(@([A-Za-z0-9\-_.*?]+|\[[0-9A-Fa-f:.*?]+\]))?")
 _NUMBERS = re.compile(r"\+?[0-9*?#]+")
 _SEPARATORS = re.compile(r"[ \-./()\N{NO-BREAK SPACE}]")
 # Visible ASCII and single spaces: products and comments (RFC 3261 section 20.41).
@@ -114,10 +122,11 @@ def normalize_options(step: str, user_input: Mapping[str, Any]) -> dict[str, Any
             values[key] = value.strip()
         elif isinstance(value, float):
             values[key] = int(value)
-    if CONF_ALLOWED_NUMBERS in values:
-        values[CONF_ALLOWED_NUMBERS] = _patterns(values[CONF_ALLOWED_NUMBERS])
-    if CONF_BLOCKED_NUMBERS in values:
-        values[CONF_BLOCKED_NUMBERS] = _patterns(values[CONF_BLOCKED_NUMBERS])
+    for key in (CONF_ALLOWED_NUMBERS, CONF_ALLOWED_CALLERS, CONF_BLOCKED_NUMBERS):
+        if key in values:
+            values[key] = _patterns(values[key])
+    if CONF_DIAL_PLAN in values:
+        values[CONF_DIAL_PLAN] = split_rules(values[CONF_DIAL_PLAN])
     for key in FORWARDS:
         if key in values:
             values[key] = plain_target(values[key])
@@ -141,11 +150,14 @@ def _plain(pattern: str) -> str:
 def with_options(account: Account, stored: Mapping[str, Any]) -> Account:
     """Return the account with the options that are stored of it."""
     direct = not account.registers
-    calls, voice, expert = (
-        options_of(stored, step, direct=direct) for step in (OPTIONS_CALLS, OPTIONS_VOICE, OPTIONS_EXPERT)
+    calls, incoming, voice, expert = (
+        options_of(stored, step, direct=direct)
+        for step in (OPTIONS_CALLS, OPTIONS_INCOMING, OPTIONS_VOICE, OPTIONS_EXPERT)
     )
     return replace(
         account,
+        allow_direct_calls=account.allow_direct_calls or not incoming[CONF_SERVER_ONLY],
+        send_caller_id=calls[CONF_SEND_CALLER_ID],
         display_name=calls[CONF_DISPLAY_NAME],
         refer_policy=ReferPolicy(calls[CONF_REFER_POLICY]),
         allowed_numbers=tuple(calls[CONF_ALLOWED_NUMBERS]),
@@ -159,10 +171,17 @@ def with_options(account: Account, stored: Mapping[str, Any]) -> Account:
     )
 
 
-def find_forward_mistakes(data: Mapping[str, Any], rules: Mapping[str, Any], book: ContactBook) -> dict[str, str]:
-    """Return the error text's key of every forwarding that the account with these settings cannot do."""
+def dial_plan_of(stored: Mapping[str, Any]) -> DialPlan:
+    """Return what the options of an account say of numbers that are dialled."""
+    return DialPlan(options_of(stored, OPTIONS_EXPERT)[CONF_DIAL_PLAN])
+
+
+def find_incoming_mistakes(data: Mapping[str, Any], rules: Mapping[str, Any], book: ContactBook) -> dict[str, str]:
+    """Return the error text's key of what the account with these settings cannot do with calls that come in."""
     account = account_of(data)
     mistakes: dict[str, str] = {}
+    if account.registers and not rules[CONF_SERVER_ONLY] and not account.network.local_port:
+        mistakes[CONF_SERVER_ONLY] = "direct_calls_need_port"
     for key in FORWARDS:
         try:
             if rules[key]:
@@ -222,7 +241,17 @@ OPTION_RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
         (
             "blocked_number_invalid",
             CONF_BLOCKED_NUMBERS,
-            lambda rules, _: not all(_PATTERN.fullmatch(pattern) for pattern in rules[CONF_BLOCKED_NUMBERS]),
+            lambda rules, _: not all(_CALLER.fullmatch(pattern) for pattern in rules[CONF_BLOCKED_NUMBERS]),
+        ),
+        (
+            "allowed_callers_too_many",
+            CONF_ALLOWED_CALLERS,
+            lambda rules, _: len(rules[CONF_ALLOWED_CALLERS]) > ALLOWED_NUMBERS_MAX,
+        ),
+        (
+            "allowed_caller_invalid",
+            CONF_ALLOWED_CALLERS,
+            lambda rules, _: not all(_CALLER.fullmatch(pattern) for pattern in rules[CONF_ALLOWED_CALLERS]),
         ),
         (
             "forward_overridden",
@@ -258,6 +287,8 @@ OPTION_RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
             CONF_USER_AGENT,
             lambda expert, _: not _USER_AGENT.fullmatch(expert[CONF_USER_AGENT]),
         ),
+        ("dial_plan_too_long", CONF_DIAL_PLAN, lambda expert, _: len(expert[CONF_DIAL_PLAN]) > MAX_RULES),
+        ("dial_rule_invalid", CONF_DIAL_PLAN, lambda expert, _: faulty_rule(expert[CONF_DIAL_PLAN]) is not None),
     ),
 }
 
@@ -269,3 +300,9 @@ def find_option_mistakes(step: str, options: Mapping[str, Any]) -> dict[str, str
         if field not in mistakes and broken(options, options):
             mistakes[field] = key
     return mistakes
+
+
+def named_in_mistakes(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the error texts of a step name: the first rule of the dial plan that cannot be read, and where."""
+    fault = faulty_rule(options.get(CONF_DIAL_PLAN, ()))
+    return {} if fault is None else {"rule": fault.rule, "rest": fault.rest}

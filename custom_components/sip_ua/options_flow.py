@@ -16,6 +16,7 @@ from homeassistant.helpers.selector import (
 
 from .conflicts import find_conflicts
 from .const import (
+    CONF_ALLOWED_CALLERS,
     CONF_ALLOWED_NUMBERS,
     CONF_AUTO_ANSWER_DELAY,
     CONF_BLOCK_ANONYMOUS,
@@ -23,6 +24,7 @@ from .const import (
     CONF_CALL_WAITING,
     CONF_CALL_WAITING_TIMEOUT,
     CONF_CODECS,
+    CONF_DIAL_PLAN,
     CONF_DISPLAY_NAME,
     CONF_DTMF,
     CONF_FORWARD_AFTER,
@@ -40,6 +42,8 @@ from .const import (
     CONF_RECORDING_TONE,
     CONF_REFER_POLICY,
     CONF_RELIABLE_PROVISIONAL,
+    CONF_SEND_CALLER_ID,
+    CONF_SERVER_ONLY,
     CONF_TRACE,
     CONF_USER_AGENT,
     OPTIONS_CALLS,
@@ -60,8 +64,9 @@ from .options import (
     KEEP_DAYS,
     KEEP_RECORDINGS,
     MWI_EXPIRATION,
-    find_forward_mistakes,
+    find_incoming_mistakes,
     find_option_mistakes,
+    named_in_mistakes,
     normalize_options,
     options_of,
 )
@@ -79,6 +84,7 @@ def calls_schema(*, direct: bool = False) -> vol.Schema:
     policies = [policy for policy in ReferPolicy if not (direct and policy is ReferPolicy.SERVER)]
     return vol.Schema(
         {
+            vol.Required(CONF_SEND_CALLER_ID, default=True): BooleanSelector(),
             vol.Optional(CONF_DISPLAY_NAME): TEXT,
             vol.Required(CONF_REFER_POLICY): choice(CONF_REFER_POLICY, policies),
             vol.Optional(CONF_ALLOWED_NUMBERS, default=[]): TextSelector(TextSelectorConfig(multiple=True)),
@@ -122,24 +128,31 @@ def recording_schema(working: Collection[str]) -> vol.Schema:
     )
 
 
-INCOMING_SCHEMA = vol.Schema(
-    {
-        vol.Required(CONF_CALL_WAITING): BooleanSelector(),
-        vol.Required(CONF_CALL_WAITING_TIMEOUT): number(CALL_WAITING_TIMEOUT),
-        vol.Required(CONF_BLOCK_ANONYMOUS): BooleanSelector(),
-        vol.Optional(CONF_BLOCKED_NUMBERS, default=[]): TextSelector(TextSelectorConfig(multiple=True)),
-        vol.Optional(CONF_FORWARD_ALWAYS): TEXT,
-        vol.Optional(CONF_FORWARD_BUSY): TEXT,
-        vol.Optional(CONF_FORWARD_NO_ANSWER): TEXT,
-        vol.Required(CONF_FORWARD_AFTER): number(FORWARD_AFTER),
-    }
-)
+_SERVER_ONLY: dict[vol.Marker, Any] = {vol.Required(CONF_SERVER_ONLY, default=True): BooleanSelector()}
+_INCOMING: dict[vol.Marker, Any] = {
+    vol.Required(CONF_CALL_WAITING): BooleanSelector(),
+    vol.Required(CONF_CALL_WAITING_TIMEOUT): number(CALL_WAITING_TIMEOUT),
+    vol.Required(CONF_BLOCK_ANONYMOUS): BooleanSelector(),
+    vol.Optional(CONF_ALLOWED_CALLERS, default=[]): TextSelector(TextSelectorConfig(multiple=True)),
+    vol.Optional(CONF_BLOCKED_NUMBERS, default=[]): TextSelector(TextSelectorConfig(multiple=True)),
+    vol.Optional(CONF_FORWARD_ALWAYS): TEXT,
+    vol.Optional(CONF_FORWARD_BUSY): TEXT,
+    vol.Optional(CONF_FORWARD_NO_ANSWER): TEXT,
+    vol.Required(CONF_FORWARD_AFTER): number(FORWARD_AFTER),
+}
+
+
+def incoming_schema(*, direct: bool) -> vol.Schema:
+    """Return the form about incoming calls; an account without a server takes calls from anybody in any case."""
+    return vol.Schema(_INCOMING if direct else _SERVER_ONLY | _INCOMING)
+
 
 EXPERT_SCHEMA = vol.Schema(
     {
         vol.Required(CONF_RELIABLE_PROVISIONAL): choice(CONF_RELIABLE_PROVISIONAL, ReliableProvisional),
         vol.Optional(CONF_USER_AGENT): TEXT,
         vol.Required(CONF_TRACE, default=True): BooleanSelector(),
+        vol.Optional(CONF_DIAL_PLAN, default=[]): TextSelector(TextSelectorConfig(multiple=True)),
     }
 )
 
@@ -160,7 +173,8 @@ class SipUaOptionsFlow(OptionsFlow):
 
     async def async_step_incoming(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change who is turned away, when a second call rings, and where calls go instead."""
-        return self._take(OPTIONS_INCOMING, INCOMING_SCHEMA, user_input)
+        schema = incoming_schema(direct=is_direct(self.config_entry.data))
+        return self._take(OPTIONS_INCOMING, schema, user_input)
 
     async def async_step_voice(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change how voice is coded and how keys are pressed."""
@@ -189,11 +203,14 @@ class SipUaOptionsFlow(OptionsFlow):
             shown = normalize_options(step, user_input)
             errors = find_option_mistakes(step, shown)
             if step == OPTIONS_INCOMING:
-                errors = find_forward_mistakes(self.config_entry.data, shown, self._phone_book()) | errors
+                errors = find_incoming_mistakes(self.config_entry.data, shown, self._phone_book()) | errors
             conflicts = find_conflicts(self.config_entry.data, {**self.config_entry.options, step: shown}, step)
             errors = {mistake.place: mistake.key for mistake in conflicts} | errors
             if not errors:
                 return self.async_create_entry(data={**self.config_entry.options, step: shown})
         return self.async_show_form(
-            step_id=step, data_schema=self.add_suggested_values_to_schema(schema, shown), errors=errors
+            step_id=step,
+            data_schema=self.add_suggested_values_to_schema(schema, shown),
+            errors=errors,
+            description_placeholders=named_in_mistakes(shown) if errors else None,
         )

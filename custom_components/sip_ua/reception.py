@@ -37,8 +37,9 @@ ANONYMOUS: Final = Refusal(433, missed=False, blocked=True)
 BUSY: Final = Refusal(486, missed=True)
 
 
-def _elsewhere(target: str) -> Refusal:
-    return Refusal(302, missed=False, target=target)
+def _elsewhere(target: str, call: CallSnapshot) -> Refusal:
+    """Send a caller elsewhere; who came past the server neither learns that number nor has the server for it."""
+    return BUSY if call.past_server else Refusal(302, missed=False, target=target)
 
 
 def _resolved(rules: IncomingRules, contacts: ContactBook) -> IncomingRules:
@@ -76,17 +77,18 @@ class Reception:
         elif contact.on_call is OnCall.BLOCK:
             return BLOCKED
         if rules.forward_always:
-            return _elsewhere(rules.forward_always)
+            return _elsewhere(rules.forward_always, call)
         if self.do_not_disturb and (contact is None or contact.on_call is not OnCall.ALWAYS_RING):
             return NOT_NOW
         if busy and not rules.call_waiting:
-            return _elsewhere(rules.forward_busy) if rules.forward_busy else BUSY
+            return _elsewhere(rules.forward_busy, call) if rules.forward_busy else BUSY
         return None
 
-    def patience(self, *, busy: bool) -> tuple[int, Refusal] | None:
+    def patience(self, call: CallSnapshot, *, busy: bool) -> tuple[int, Refusal] | None:
         """Return after how many seconds of ringing a call is refused, and how; None where it rings to its end."""
         rules = self._rules
-        forwarded = (rules.forward_after, _elsewhere(rules.forward_no_answer)) if rules.forward_no_answer else None
+        forwards = rules.forward_no_answer and not call.past_server
+        forwarded = (rules.forward_after, _elsewhere(rules.forward_no_answer, call)) if forwards else None
         if busy and (forwarded is None or rules.call_waiting_timeout < rules.forward_after):
             return rules.call_waiting_timeout, BUSY
         return forwarded

@@ -16,5 +16,5 @@ async def async_redirect(call: ServiceCall) -> ServiceResponse:
     coordinator, snapshot = find_call(call, CallBook.find_ringing, "no_ringing_call")
     target = target_of(coordinator, call.data[ATTR_NUMBER])
     with unless_stopped(coordinator), translated_errors():
-        coordinator.phone.redirect(snapshot.id, target)
+        coordinator.phone.redirect(snapshot.id, coordinator.dialed(target))
     return response_of(call, coordinator, snapshot.id, coordinator.calls.find(snapshot.id))

@@ -31,6 +31,7 @@ from .conference_actions import (
 )
 from .const import (
     ATTR_CODE,
+    ATTR_DIAL_RULE,
     ATTR_DIGITS,
     ATTR_DURATION,
     ATTR_GAP,
@@ -39,6 +40,7 @@ from .const import (
     ATTR_RECORD,
     ATTR_RECORDING,
     ATTR_RING_TIMEOUT,
+    ATTR_SEND_CALLER_ID,
     ATTR_TO_CALL_ID,
     ATTR_TRANSFER,
     ATTR_WAIT,
@@ -92,6 +94,7 @@ DIAL_SCHEMA = vol.Schema(
         **SOUND_FIELDS,
         vol.Required(ATTR_NUMBER): TARGET,
         vol.Optional(ATTR_RING_TIMEOUT): RING_TIMEOUT,
+        vol.Optional(ATTR_SEND_CALLER_ID): cv.boolean,
         vol.Optional(ATTR_HANGUP_AFTER, default=False): cv.boolean,
         vol.Optional(ATTR_RECORD): cv.boolean,
         vol.Optional(ATTR_WAIT, default=WaitFor.NO.value): vol.Coerce(WaitFor),
@@ -168,16 +171,20 @@ async def _dial(call: ServiceCall) -> ServiceResponse:
             source=source,
             ring_timeout=call.data.get(ATTR_RING_TIMEOUT),
             hangup_after=call.data[ATTR_HANGUP_AFTER],
+            caller_id=call.data.get(ATTR_SEND_CALLER_ID),
         )
     if ATTR_RECORD in call.data:
         coordinator.recordings.wish(call_id, record=call.data[ATTR_RECORD])
     until: WaitFor = call.data[ATTR_WAIT]
-    if until is WaitFor.NO:
-        return response_of(call, coordinator, call_id, coordinator.calls.find(call_id))
-    with unless_stopped(coordinator):
-        snapshot = await coordinator.async_wait(call_id, until)
+    snapshot = coordinator.calls.find(call_id)
+    if until is not WaitFor.NO:
+        with unless_stopped(coordinator):
+            snapshot = await coordinator.async_wait(call_id, until)
     response = response_of(call, coordinator, call_id, snapshot)
-    if response is not None and until is WaitFor.ENDED:
+    if response is None:
+        return None
+    response[ATTR_DIAL_RULE] = coordinator.dial_plan.apply(target).rule or None
+    if snapshot is not None and until is WaitFor.ENDED:
         response[CALL_STATISTICS] = await coordinator.async_statistics(snapshot)
         if (recording := coordinator.recordings.result(call_id)) is not None:
             response[ATTR_RECORDING] = recording

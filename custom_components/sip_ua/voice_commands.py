@@ -24,6 +24,7 @@ from .contacts import Contact, OnCall, fold
 from .coordinator import SipUaCoordinator
 from .numbering import is_keys, plain_number
 from .options import options_of
+from .sip.emergency import must_not_be_misheard
 from .sip.events import CallDirection, CallSnapshot, CallState, Party
 from .voice_language import NAMES_SPOKEN, Language
 
@@ -32,8 +33,6 @@ NAME_LENGTH_MAX: Final = 64
 _NEAR: Final = 0.6
 _elision = re.compile(r"^[dl]['\N{RIGHT SINGLE QUOTATION MARK}]\s*", re.IGNORECASE)
 _is_number = re.compile(r"\+?[0-9]{2,20}").fullmatch
-# Up to three digits, also behind the zeros and the digit that lead out of an exchange; and the longer ones known.
-_is_refused = re.compile(r"\+?(0*[0-9]{1,3}|[0-9]?(000|110|112|911|999)|1122|10111)").fullmatch
 
 type Line = tuple[SipUaCoordinator, CallSnapshot]
 
@@ -82,7 +81,7 @@ async def async_redial(hass: HomeAssistant, language: Language) -> str:
     number = contact.number if contact else remote.number
     if contact is None and not (_may_be_spoken(number) and numbers_allowed(coordinator)):
         raise RefusedError("redial_refused")
-    return await _dial(language, coordinator, contact, number)
+    return await _dial(language, coordinator, contact, number, as_it_is=contact is None)
 
 
 async def async_answer(hass: HomeAssistant, language: Language) -> str:
@@ -146,7 +145,7 @@ def _exposed(contact: Contact | None) -> Contact | None:
 
 def _may_be_spoken(number: str) -> bool:
     """Return whether a number may be dialed by voice at all."""
-    return _is_number(number) is not None and _is_refused(number) is None
+    return _is_number(number) is not None and not must_not_be_misheard(number)
 
 
 def _is_blocked(coordinator: SipUaCoordinator, remote: Party) -> bool:
@@ -242,12 +241,14 @@ def _lines(hass: HomeAssistant, find: Callable[[CallBook], CallSnapshot | None])
 # What is done and said
 
 
-async def _dial(language: Language, coordinator: SipUaCoordinator, contact: Contact | None, number: str) -> str:
-    """Place a call, and say to whom."""
+async def _dial(
+    language: Language, coordinator: SipUaCoordinator, contact: Contact | None, number: str, *, as_it_is: bool = False
+) -> str:
+    """Place a call, and say to whom; `as_it_is` is a number that went out before."""
     if not coordinator.reachable:
         raise RefusedError("not_registered", IntentResponseErrorCode.FAILED_TO_HANDLE)
     with translated_errors():
-        await coordinator.async_dial(number)
+        await coordinator.async_dial(number, as_it_is=as_it_is)
     return language.say("calling", name=contact.name if contact else _spelled(number))
 
 

@@ -104,8 +104,15 @@ class FakePhone:
     def send_now(self) -> None:
         self.on_send()
 
-    async def dial(self, target: str, *, source: AudioSource | None = None, ring_timeout: float | None = None) -> str:
-        self._ask("dial", target, source, ring_timeout)
+    async def dial(
+        self,
+        target: str,
+        *,
+        source: AudioSource | None = None,
+        ring_timeout: float | None = None,
+        caller_id: bool | None = None,
+    ) -> str:
+        self._ask("dial", target, source, ring_timeout, *(() if caller_id is None else (caller_id,)))
         call_id = self.place(Party("", target, f"sip:{target}@fritz.box"))
         if self.answers_at_once:
             self.enter(call_id, CallState.TALKING)
@@ -241,8 +248,10 @@ class FakePhone:
         self.registration = RegistrationChanged(at=self.now, **status)
         self.listener(self.registration)
 
-    def ring(self, party: Party = GRANDMA, headers: tuple[tuple[str, str], ...] = ()) -> str:
-        call = self._new(CallDirection.INCOMING, CallState.RINGING, party, ringing_at=self.now)
+    def ring(
+        self, party: Party = GRANDMA, headers: tuple[tuple[str, str], ...] = (), *, past_server: bool = False
+    ) -> str:
+        call = self._new(CallDirection.INCOMING, CallState.RINGING, party, ringing_at=self.now, past_server=past_server)
         self.listener(IncomingCall(at=self.now, call=call, headers=headers))
         if call.id not in self.calls:
             return call.id
@@ -354,7 +363,13 @@ class FakePhone:
         self.listener(CallStatistics(call_id, statistics))
 
     def _new(
-        self, direction: CallDirection, state: CallState, party: Party, ringing_at: float | None = None
+        self,
+        direction: CallDirection,
+        state: CallState,
+        party: Party,
+        ringing_at: float | None = None,
+        *,
+        past_server: bool = False,
     ) -> CallSnapshot:
         number = next(self._numbers)
         call = CallSnapshot(
@@ -366,6 +381,7 @@ class FakePhone:
             called="620",
             started_at=self.now,
             ringing_at=ringing_at,
+            past_server=past_server,
         )
         self.calls[call.id] = call
         return call

@@ -90,6 +90,13 @@ async def test_one_after_the_other_is_called_until_somebody_presses_the_key(
     assert phone.calls == {}
 
 
+async def test_the_called_need_not_see_who_calls(phone: FakePhone, call_out: CallsOut) -> None:
+    task = call_out(confirm="none", send_caller_id=False)
+    await answered(phone, "611")
+    await task
+    assert phone.did[0] == ("dial", "611", None, None, False)
+
+
 async def test_all_are_called_at_once_and_the_first_to_accept_wins(phone: FakePhone, call_out: CallsOut) -> None:
     task = call_out(mode="at_once")
     first, second = await answered(phone, "611"), await answered(phone, "612")

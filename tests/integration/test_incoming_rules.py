@@ -136,6 +136,56 @@ async def test_blocked_numbers_hear_that_it_is_busy_and_contacts_do_not(
     assert phone.did == ([] if did is None else [(did, call_id, 486)])
 
 
+@pytest.mark.parametrize(("number", "blocked"), [("**611", True), ("99611", False)])
+async def test_a_blocked_code_of_the_exchange_stands_for_itself(
+    hass: HomeAssistant, set_up: SetUp, number: str, blocked: bool
+) -> None:
+    phone = await set_up(blocked_numbers=["**611"])
+    phone.ring(Party("", number, f"sip:{number}@fritz.box"))
+    await rest(hass)
+    assert bool(phone.did) is blocked
+
+
+DOOR = Party("", "door@192.0.2.50", "sip:door@192.0.2.50")
+
+
+@pytest.mark.parametrize(
+    ("caller", "rings"),
+    [
+        (GRANDMA, True),
+        (Party("", "612", "sip:612@fritz.box"), True),
+        (Party("", "701", "sip:701@fritz.box"), True),
+        (DOOR, True),
+        (Party("", "door@192.0.2.51", "sip:door@192.0.2.51"), False),
+        (Party("", "713", "sip:713@fritz.box"), False),
+        (SALES, False),
+        (ANONYMOUS, False),
+    ],
+)
+async def test_where_some_are_allowed_nobody_rings_but_them_and_contacts(
+    hass: HomeAssistant, set_up: SetUp, caller: Party, rings: bool
+) -> None:
+    phone = await set_up(allowed_callers=["+4930*", "6??", "0900*", "*@192.0.2.50"], blocked_numbers=["0900*"])
+    call_id = phone.ring(caller)
+    await rest(hass)
+    assert phone.did == ([] if rings else [("turn_away", call_id, 486)])
+
+
+@pytest.mark.parametrize(
+    "rules", [{"forward_always": "612"}, {"call_waiting": False, "forward_busy": "612"}, {"forward_no_answer": "612"}]
+)
+async def test_who_calls_past_the_server_does_not_learn_where_calls_are_forwarded_to(
+    hass: HomeAssistant, set_up: SetUp, naps: list[float], rules: dict[str, Any]
+) -> None:
+    phone = await set_up(**rules)
+    if "forward_busy" in rules:
+        phone.enter(phone.ring(), CallState.TALKING)
+    phone.ring(DOOR, past_server=True)
+    await rest(hass)
+    assert [did[0] for did in phone.did] == ([] if "forward_no_answer" in rules else ["turn_away"])
+    assert naps == []
+
+
 async def test_who_hides_the_number_has_to_show_it(hass: HomeAssistant, set_up: SetUp) -> None:
     phone = await set_up(block_anonymous=True)
     phone.ring(GRANDMA)
@@ -295,6 +345,11 @@ async def test_where_calls_go_may_be_somebody_in_the_phone_book(
     [
         ({"blocked_numbers": [str(number) for number in range(65)]}, {"blocked_numbers": "blocked_numbers_too_many"}),
         ({"blocked_numbers": ["[0-9]"]}, {"blocked_numbers": "blocked_number_invalid"}),
+        ({"blocked_numbers": ["6*@["]}, {"blocked_numbers": "blocked_number_invalid"}),
+        ({"allowed_callers": [str(number) for number in range(65)]}, {"allowed_callers": "allowed_callers_too_many"}),
+        ({"allowed_callers": ["6??", "a b"]}, {"allowed_callers": "allowed_caller_invalid"}),
+        ({"allowed_callers": ["x" * 128]}, {"allowed_callers": "allowed_caller_invalid"}),
+        ({"server_only": False}, {"server_only": "direct_calls_need_port"}),
         ({"forward_always": "611", "forward_no_answer": "612"}, {"forward_always": "forward_overridden"}),
         ({"forward_busy": "612"}, {"forward_busy": "forward_busy_not_used"}),
         ({"forward_after": 30}, {"forward_after": "forward_after_not_used"}),
@@ -374,3 +429,29 @@ async def test_an_action_sends_a_ringing_caller_elsewhere(hass: HomeAssistant, s
     with pytest.raises(ServiceValidationError) as error:
         await act(hass, "redirect", number="612")
     assert error.value.translation_key == "no_ringing_call"
+
+
+async def test_calls_past_the_server_are_taken_where_the_owner_wants_so(hass: HomeAssistant, phones: Phones) -> None:
+    entry = make_entry({**TYPED, "network": {"local_port": 5070}})
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    before = phones[-1].account
+    result = await submit(hass, entry, server_only=False, allowed_callers=["*@192.168.1.5", "door@[fe80::1]", "6 ??"])
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    assert (before.allow_direct_calls, phones[-1].account.allow_direct_calls) == (False, True)
+    assert entry.options["incoming"]["allowed_callers"] == ["*@192.168.1.5", "door@[fe80::1]", "6??"]
+
+
+async def test_an_account_without_a_server_is_not_asked_for_calls_past_it(hass: HomeAssistant, phones: Phones) -> None:
+    entry = make_entry({"template": "direct", "number": "home"})
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    menu = await hass.config_entries.options.async_init(entry.entry_id)
+    form = await hass.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": "incoming"})
+    assert form["data_schema"] is not None
+    assert "server_only" not in [str(marker) for marker in form["data_schema"].schema]
+    result = await hass.config_entries.options.async_configure(form["flow_id"], DEFAULTS)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    assert phones[-1].account.allow_direct_calls

@@ -59,6 +59,7 @@ def test_every_option_reaches_the_account() -> None:
         "calls": normalize_options(
             "calls",
             {
+                "send_caller_id": False,
                 "display_name": " Home ",
                 "refer_policy": "server",
                 "allowed_numbers": [" +49 30 12-34* ", "6??", "door.*", "6 ? ?", " "],
@@ -74,6 +75,7 @@ def test_every_option_reaches_the_account() -> None:
         number="620",
         domain="fritz.box",
         server=ServerAddress("fritz.box"),
+        send_caller_id=False,
         display_name="Home",
         refer_policy=ReferPolicy.SERVER,
         allowed_numbers=("+49301234*", "6??", "door.*"),
@@ -262,6 +264,7 @@ async def test_an_account_without_a_server_has_no_voice_mail_box_and_no_domain(
     assert form["data_schema"] is not None
     schema = form["data_schema"].schema
     assert [str(marker) for marker in schema] == [
+        "send_caller_id",
         "display_name",
         "refer_policy",
         "allowed_numbers",

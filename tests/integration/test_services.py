@@ -61,6 +61,12 @@ async def test_dial_needs_no_response(hass: HomeAssistant, phone: FakePhone) -> 
     assert phone.did == [("dial", "110", None, None)]
 
 
+async def test_dial_may_say_whether_the_other_side_sees_who_calls(hass: HomeAssistant, phone: FakePhone) -> None:
+    await act(hass, "dial", number="612", send_caller_id=False)
+    await act(hass, "dial", number="613", send_caller_id=True)
+    assert phone.did == [("dial", "612", None, None, False), ("dial", "613", None, None, True)]
+
+
 async def test_dial_waits_for_the_answer(hass: HomeAssistant, phone: FakePhone) -> None:
     task = hass.async_create_task(act(hass, "dial", number="612", wait="answered", ring_timeout=20))
     await asyncio.sleep(0)

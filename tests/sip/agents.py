@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from custom_components.sip_ua.sip.account import Account, NatMode, NetworkSettings, Timing, Transport
 from custom_components.sip_ua.sip.address import Address, Hop, HostPort
@@ -87,9 +88,9 @@ class AgentEnd:
 
     # Commands at the link's present time
 
-    def dial(self, target: str, *, ring_timeout: float | None = None, late_offer: bool = False) -> str:
+    def dial(self, target: str, **options: Any) -> str:
         """Place a call."""
-        call_id = self.agent.dial(target, self.media, self.link.now, ring_timeout=ring_timeout, late_offer=late_offer)
+        call_id = self.agent.dial(target, self.media, self.link.now, **options)
         self.react(self.link.now)
         return call_id
 

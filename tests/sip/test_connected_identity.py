@@ -90,7 +90,7 @@ def test_who_is_there_already_is_no_news() -> None:
 def test_nobody_but_our_server_says_who_is_there(source: Address | None, *, registered: bool) -> None:
     talking = Talking(registered=registered, source=source)
     talking.send("UPDATE", 2, CAROL)
-    assert talking.remote.number == "alice"
+    assert talking.remote.number == (f"alice@{ALICE.host}" if registered else "alice")
     assert not talking.bob.events(CallReplaced)
 
 

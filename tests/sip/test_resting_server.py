@@ -3,7 +3,6 @@
 import pytest
 
 from custom_components.sip_ua.sip.account import Account
-from custom_components.sip_ua.sip.emergency import is_emergency
 from custom_components.sip_ua.sip.events import CallEnded, CallOutcome, EndedBy
 from custom_components.sip_ua.sip.message import Request
 
@@ -93,13 +92,3 @@ def test_a_server_that_takes_a_registration_may_be_called() -> None:
     home.link.run_for(1)
     home.dial("201")
     assert home.asked("201")
-
-
-@pytest.mark.parametrize("number", ["112", " 911", "tel:999", "tel:112;phone-context=+49", "9911", "000"])
-def test_numbers_of_emergency_services_are_known(number: str) -> None:
-    assert is_emergency(number)
-
-
-@pytest.mark.parametrize("number", ["", "0", "200", "1120", "0303911", "+49112", "sip:bob@112"])
-def test_other_numbers_are_none(number: str) -> None:
-    assert not is_emergency(number)

@@ -179,9 +179,17 @@ class Phone:
 
     # Calls
 
-    async def dial(self, target: str, *, source: AudioSource | None = None, ring_timeout: float | None = None) -> str:
+    async def dial(
+        self,
+        target: str,
+        *,
+        source: AudioSource | None = None,
+        ring_timeout: float | None = None,
+        caller_id: bool | None = None,
+    ) -> str:
         """Call a number or SIP address and return the call's id; `source` is made ready now and plays at the answer.
 
+        `caller_id` says whether the far end learns who calls, None as the account does.
         A call whose server cannot be found, or to which no network leads, has ended as unreachable on return.
         Raises LocalProtocolError for what cannot be dialled, NoPortError where no port is free for the voice, and
         LocalAddressError where the bound address is not one of this machine any more.
@@ -193,7 +201,9 @@ class Phone:
         return await self._place(
             located[0],
             source,
-            lambda media: self._agent.dial(target, media, self._driver.now, ring_timeout=ring_timeout),
+            lambda media: self._agent.dial(
+                target, media, self._driver.now, ring_timeout=ring_timeout, caller_id=caller_id
+            ),
         )
 
     async def _place(self, hop: Hop, source: AudioSource | None, dial: Callable[[LocalMedia], str]) -> str:

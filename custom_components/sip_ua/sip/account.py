@@ -154,11 +154,12 @@ class Account:
     """One SIP account; `server` None means peer to peer, with no server at all.
 
     `transport` None means automatic (RFC 3263). `direct_hosts` are numeric hosts that are called past the server, and
-    may call us past it, as the owner has listed them. `mwi` asks for the messages waiting in the voice mail box (RFC
-    3842), for `mwi_expiration` seconds at a time. `srtp` names keys over TLS only, unless `srtp_without_tls` lets
-    everybody on the way read them; `srtp_suites` are the crypto suites, best first. `allowed_numbers` are patterns:
-    where `refer_policy` lets a far end transfer us at all, it may do so to numbers that one of them matches. Their
-    wildcards are `*` and `?`, but the stars of a feature code like `**610` are keys, except for one at the end.
+    may call us past it, as the owner has listed them; `allow_direct_calls` lets anybody else call us so, too. `mwi`
+    asks for the messages waiting in the voice mail box (RFC 3842), for `mwi_expiration` seconds at a time. `srtp` names
+    keys over TLS only, unless `srtp_without_tls` lets everybody on the way read them; `srtp_suites` are the crypto
+    suites, best first. `allowed_numbers` are patterns: where `refer_policy` lets a far end transfer us at all, it may
+    do so to numbers that one of them means. `send_caller_id` lets those whom we call know who calls; each call may say
+    otherwise.
     """
 
     number: str
@@ -173,6 +174,7 @@ class Account:
     use_srv: bool = False
     uri_type: UriType = UriType.SIP
     user_agent: str = "SIP Phone"
+    send_caller_id: bool = True
     allow_direct_calls: bool = False
     direct_hosts: frozenset[str] = frozenset()
     codecs: tuple[str, ...] = ("G722", "PCMA", "PCMU")

@@ -65,12 +65,20 @@ class Admission:
 
     def expects(self, host: str) -> bool:
         """Whether anything that a numeric host may send would be read."""
-        listed = host in self._core.server_hosts or host in self._direct_hosts
-        return bool(self._calls.dialogs) or self.takes_all or listed
+        return bool(self._calls.dialogs) or self._may_call(host) or host in self._core.server_hosts
 
     def knows(self, source: Address) -> bool:
         """Whether an address may send us what belongs to nothing yet."""
-        return self.takes_all or self._core.is_server(source) or source.host in self._direct_hosts
+        return self._may_call(source.host) or self._core.is_server(source)
+
+    def _may_call(self, host: str) -> bool:
+        """Whether calls of a numeric host are taken although they come by no server.
+
+        What claims to come from a server without being its, as a datagram may where that is spoken to by TLS, is none.
+        """
+        if host in self._core.server_hosts:
+            return False
+        return self.takes_all or host in self._direct_hosts
 
     def reads(self, data: bytes, source: Address) -> bool:
         """Whether to look at a message at all."""
@@ -102,7 +110,7 @@ class Admission:
             return is_server or self._is_moderate(dialog, now)
         if dialog is None and is_server:
             return True
-        if dialog is not None or not (self.takes_all or source.host in self._direct_hosts):
+        if dialog is not None or not self._may_call(source.host):
             # What was said by TLS alone is known to nobody else: in such a dialog it gets no answer, whoever may call.
             self.counters.strangers += 1
             return False

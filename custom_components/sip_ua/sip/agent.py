@@ -267,14 +267,16 @@ class UserAgent:
         *,
         ring_timeout: float | None = None,
         late_offer: bool = False,
+        caller_id: bool | None = None,
         failure: Failure | None = None,
     ) -> str:
         """Call a number or URI and return the call's id; raises LocalProtocolError where it cannot be dialled.
 
+        `caller_id` says whether the far end learns who calls, None as the account does.
         With `late_offer` the far end says first what it can speak (RFC 3261 section 13.2.1). With the `failure` of a
         driver that has looked for `first_hop` in vain, the call ends as unreachable at once.
         """
-        call = OutgoingCall(self._core, target, media, now, ring_timeout, late_offer=late_offer)
+        call = OutgoingCall(self._core, target, media, now, ring_timeout, late_offer=late_offer, caller_id=caller_id)
         return self._place(call, now, failure)
 
     def _place(self, call: OutgoingCall, now: float, failure: Failure | None = None) -> str:
@@ -385,7 +387,8 @@ class UserAgent:
             # The target hangs up by itself, as soon as the new call has taken the place of ours.
             self._core.alarms.set(later + self._core.timers.t2, other.hangup)
 
-        call.transfer(target, now, shown=other.snapshot.remote.number or other.snapshot.remote.uri, done=joined)
+        shown = other.snapshot.remote.number or other.snapshot.remote.uri
+        call.transfer(target, now, shown=shown, done=joined, private=other.private)
         self._work(now)
 
     def follow_transfer(self, transfer_id: str, media: LocalMedia, now: float) -> str:
@@ -394,7 +397,8 @@ class UserAgent:
         transfer.followed()
         target = str(transfer.target.uri)
         try:
-            return self._place(OutgoingCall(self._core, target, media, now, None, transfer), now)
+            caller_id = False if transfer.private else None
+            return self._place(OutgoingCall(self._core, target, media, now, None, transfer, caller_id=caller_id), now)
         except LocalProtocolError:
             transfer.report(503, "", now)
             self._work(now)

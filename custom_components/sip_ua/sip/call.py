@@ -31,6 +31,9 @@ _FAR_END_HOLDS = frozenset({MediaDirection.RECVONLY, MediaDirection.INACTIVE})
 class Call:
     """State and events of one call, from the first message to the last."""
 
+    private = False
+    """Whether the far end must not learn who we are (RFC 3323)."""
+
     def __init__(
         self, core: Core, *, sip_call_id: str, direction: CallDirection, remote: Party, called: str, now: float
     ) -> None:

@@ -11,7 +11,7 @@ from typing import ClassVar, override
 from .account import Transport
 from .alarm import Alarm
 from .core import Core
-from .dialog import Dialog, wants_sips
+from .dialog import Dialog
 from .dialog_call import DialogCall
 from .dialog_media import description_of
 from .dialog_peer import DialogPeer
@@ -21,7 +21,7 @@ from .headers import NameAddr
 from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer
 from .outcome import ANSWERED_ELSEWHERE, reason_of
-from .party import ANONYMOUS, caller_of
+from .party import ANONYMOUS, at_address, caller_of
 from .reliable import ReliableAnswers, parse_rack
 from .shown_headers import shown_headers
 from .text import clean_text
@@ -45,14 +45,18 @@ class ReceivedCall(DialogCall):
         request = transaction.request
         uri = request.request_uri
         called = uri.user or "" if isinstance(uri, SipUri) else ""
+        remote = caller_of(request, trusted=core.from_server)
+        past_server = core.account.registers and not core.from_server
         super().__init__(
             core,
             sip_call_id=request.call_id,
             direction=CallDirection.INCOMING,
-            remote=caller_of(request, trusted=core.from_server),
+            remote=at_address(remote, core.arrival.remote.host) if past_server else remote,
             called=clean_text(called),
             now=now,
         )
+        if past_server:
+            self.snapshot = replace(self.snapshot, past_server=True)
         self._invite = transaction
         transaction.context = self
         self.hop = core.arrival
@@ -104,7 +108,9 @@ class ReceivedCall(DialogCall):
     def _open(self, status: int) -> Response:
         """Begin the dialog by an answer, and return that."""
         response = self._create(status)
-        self.peer = DialogPeer(self.core, Dialog.called(self._invite.request, response), self.hop)
+        dialog = Dialog.called(self._invite.request, response)
+        dialog.private = self.private
+        self.peer = DialogPeer(self.core, dialog, self.hop)
         self.peer.note_allowed(self._invite.request)
         return response
 
@@ -114,6 +120,7 @@ class ReceivedCall(DialogCall):
         Raises RemoteProtocolError where the offer does not fit; then the other call goes on.
         """
         self._agree(old.local_media)
+        self.private = old.private
         self._open(200)
         before, remote = old.snapshot, self.snapshot.remote
         answered_by = before.answered_by
@@ -128,7 +135,7 @@ class ReceivedCall(DialogCall):
 
     def _create(self, status: int, body: bytes = b"", headers: tuple[tuple[str, str], ...] = ()) -> Response:
         common = (
-            ("Contact", str(self.core.contact(self.hop, secure=wants_sips(self._invite.request)))),
+            *self.contact_headers(self._invite.request, self.hop),
             ("Allow", self.core.allow),
             ("Supported", self.core.supported),
         )

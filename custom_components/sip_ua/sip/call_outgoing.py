@@ -15,7 +15,7 @@ from .core import RELIABLE_TAG, SDP_TYPE, Core, Failure, NextHop
 from .dialog import DialogKey
 from .dialog_call import DialogCall
 from .dialog_peer import DialogPeer
-from .emergency import is_emergency
+from .emergency import must_get_through
 from .errors import AuthenticationFailure, LocalFault, LocalProtocolError, RemoteProtocolError
 from .events import CallDirection, CallOutcome, CallState, EndedBy, LadderStep, RegistrationFailure
 from .forks import Fork, Forks, LatePhones
@@ -24,7 +24,7 @@ from .key_rules import NEEDS_TLS, may_want_secure_profile
 from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer
 from .outcome import NO_ANSWER_REASON, outcome_of, reason_of, sip_reason
-from .party import asserted_party, dial_number, party_of, target_uri
+from .party import HIDDEN_HEADERS, HIDDEN_IDENTITY, asserted_party, dial_number, party_of, target_uri
 from .redirection import Targets, places_of
 from .refer import ReferTarget, may_be_called
 from .reliable import rseq_of
@@ -63,10 +63,12 @@ class OutgoingCall(DialogCall):
         transfer: ReceivedTransfer | None = None,
         *,
         late_offer: bool = False,
+        caller_id: bool | None = None,
     ) -> None:
         """Prepare a call to a number or URI; raises LocalProtocolError where it cannot be dialled.
 
-        With `late_offer` the far end makes the offer (RFC 3261 section 13.2.1).
+        With `late_offer` the far end makes the offer (RFC 3261 section 13.2.1). `caller_id` says whether it learns who
+        calls, None as the account does; who is called for help always does.
         """
         uri = for_request_uri(target_uri(core.account, target))
         remote, called = party_of(NameAddr("", uri)), dial_number(target)
@@ -76,7 +78,10 @@ class OutgoingCall(DialogCall):
         )
         self._transfer = transfer
         self._targets = Targets(uri)
-        self._from = core.identity(media.address).with_tag(core.token())
+        shows = core.account.send_caller_id if caller_id is None else caller_id
+        self.private = not (shows or must_get_through(called))
+        self._identity = core.identity(media.address)
+        self._from = (HIDDEN_IDENTITY if self.private else self._identity).with_tag(core.token())
         self._to = NameAddr("", uri)
         self._cseq = 0
         self._session_expires = core.account.timing.session_expires
@@ -144,7 +149,7 @@ class OutgoingCall(DialogCall):
         elif self._transfer is None:
             self.core.note_chosen(outcome)
         ways = self.core.ways_for(outcome, keys=self.core.account.srtp is Srtp.REQUIRED)
-        rest = 0 if server is None or is_emergency(self.snapshot.called) else self.core.rest_of(ways, now)
+        rest = 0 if server is None or must_get_through(self.snapshot.called) else self.core.rest_of(ways, now)
         if rest:
             reason = f"the server wants no calls for another {rest} s"
             self._finish(CallOutcome.UNREACHABLE, now, by=EndedBy.LOCAL, code=STATUS_UNAVAILABLE, reason=reason)
@@ -184,7 +189,9 @@ class OutgoingCall(DialogCall):
             route=core.route_to(self._targets.present),
         )
         headers = request.headers
-        headers.add("Contact", str(core.contact(hop, secure=self._targets.secure)))
+        headers.add("Contact", str(core.contact(hop, secure=self._targets.secure, private=self.private)))
+        for name, value in self._hidden_headers() if self.private else ():
+            headers.add(name, value)
         headers.add("Allow", core.allow)
         headers.add("Supported", core.supported)
         if core.account.reliable_provisional is ReliableProvisional.REQUIRED:
@@ -197,6 +204,12 @@ class OutgoingCall(DialogCall):
             headers.add("Content-Type", SDP_TYPE)
             request.body = self._body
         return request
+
+    def _hidden_headers(self) -> tuple[tuple[str, str], ...]:
+        """Return what asks for privacy, and tells our server alone whom to bill (RFC 3325 section 9.2)."""
+        if self.core.server_for(self._targets.present) is None:
+            return HIDDEN_HEADERS
+        return (*HIDDEN_HEADERS, ("P-Preferred-Identity", str(NameAddr("", self._identity.uri))))
 
     def _challenged(self, response: Response, now: float) -> None:
         self.step(LadderStep.CHALLENGE, now, sent=False, code=response.status, reason=response.reason)

@@ -13,6 +13,7 @@ from .core import NOWHERE, Core, Failure
 from .errors import AuthenticationError
 from .events import RegistrationFailure
 from .message import Request, Response
+from .party import is_private
 from .transaction import ClientTransaction
 
 MAX_LOGIN_ROUNDS = 3
@@ -58,6 +59,7 @@ class ClientRequest:
         self._stopped = False
         self.transaction: ClientTransaction | None = None
         self.login_error: AuthenticationError | None = None
+        self._asked_past_proxies = False
 
     @property
     def hops(self) -> tuple[Hop, ...]:
@@ -99,7 +101,8 @@ class ClientRequest:
         hop = self.hop
         request = self._build(hop)
         if self._core.may_log_in(hop):
-            self._core.digest.authorize(request)
+            # A proxy takes out what answers it; what answers a server behind it would tell the far end our name.
+            self._core.digest.authorize(request, proxies_only=is_private(request) and not self._asked_past_proxies)
         self._core.complete(request, hop)
         self._way = self._core.large_requests.way(request, hop, now)
         self._heard = self._rang = False
@@ -175,6 +178,7 @@ class ClientRequest:
         if not self._core.may_log_in(self.hop):
             return False
         self._logins += 1
+        self._asked_past_proxies = self._asked_past_proxies or "WWW-Authenticate" in response.headers
         try:
             self._core.digest.challenged(
                 response,

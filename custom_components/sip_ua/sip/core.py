@@ -23,6 +23,7 @@ from .large_requests import LargeRequests
 from .message import Request, Response
 from .overload import Overload
 from .params import NO_PARAMS, Params
+from .party import HIDDEN_USER
 from .realms import Realms
 from .transaction import ServerTransaction, Timers, TransactionLayer
 from .uri import SipUri, Uri
@@ -270,8 +271,11 @@ class Core:
         """Return the URI of our service domain, as REGISTER and OPTIONS name it."""
         return SipUri(scheme=self.scheme, user=None, password=None, host=self.account.domain)
 
-    def contact(self, hop: Hop, *, secure: bool = False) -> NameAddr:
-        """Return where requests to us are to be sent, as the peer behind `hop` reaches us; `secure` by TLS only."""
+    def contact(self, hop: Hop, *, secure: bool = False, private: bool = False) -> NameAddr:
+        """Return where requests to us are to be sent, as the peer behind `hop` reaches us; `secure` by TLS only.
+
+        With `private` it does not tell our number.
+        """
         if hop.remote.transport is Transport.TCP and not self.account.accepts_connections:
             # A request took a connection for its size; who wants to reach us finds no way to make one.
             hop = replace(hop, remote=replace(hop.remote, transport=Transport.UDP))
@@ -281,9 +285,8 @@ class Core:
         # What goes by TLS at every hop names no transport (section 26.2.2).
         named = transport is not Transport.UDP and scheme == "sip"
         params = Params({"transport": transport.value}) if named else NO_PARAMS
-        uri = SipUri(
-            scheme=scheme, user=self.account.number, password=None, host=here.host, port=here.port, params=params
-        )
+        user = HIDDEN_USER if private else self.account.number
+        uri = SipUri(scheme=scheme, user=user, password=None, host=here.host, port=here.port, params=params)
         return NameAddr("", uri)
 
     def via(self, hop: Hop) -> Via:

@@ -10,6 +10,7 @@ from .errors import LocalProtocolError, RemoteProtocolError
 from .grammar import MAX_CSEQ, MAX_FORWARDS
 from .headers import CSeq, Headers, NameAddr, Via
 from .message import Request, Response
+from .party import HIDDEN_HEADERS, is_private
 from .uri import SipUri, Uri, for_request_uri
 
 # RFC 3261 section 12.2, RFC 3311 section 5.1, RFC 5057 section 5.3.
@@ -44,6 +45,7 @@ class DialogKey(NamedTuple):
 class Dialog:
     """One dialog, as the side that sent the first request (`caller`) or the side that answered it (`called`).
 
+    `private` tells that the far end must not learn who we are.
     `local` and `remote` are From and To of our requests, tags and all. `remote_target` is where our requests end,
     `route_set` what they pass on the way. `secure` tells that every hop must use TLS. `remote_sequence` is None until
     the peer has sent a request.
@@ -53,6 +55,7 @@ class Dialog:
         "key",
         "local",
         "local_sequence",
+        "private",
         "remote",
         "remote_sequence",
         "remote_target",
@@ -71,6 +74,7 @@ class Dialog:
         self.remote_target = target
         self.route_set = route_set
         self.secure = secure
+        self.private = False
         self.local_sequence = 0
         self.remote_sequence: int | None = None
         self.state = DialogState.EARLY
@@ -83,13 +87,14 @@ class Dialog:
         """
         dialog = cls(
             DialogKey.of_response(response),
-            response.from_,
+            request.from_,
             response.to,
             _contact(response) or request.request_uri,
             _routes(reversed(response.record_route)),
             secure=_is_secure(request),
         )
         dialog.local_sequence = request.cseq.number
+        dialog.private = is_private(request)
         dialog._note_status(response)
         return dialog
 
@@ -155,6 +160,8 @@ class Dialog:
         headers.add("To", str(self.remote))
         headers.add("Call-ID", self.key.call_id)
         headers.add("CSeq", str(CSeq(cseq, method)))
+        for name, value in HIDDEN_HEADERS if self.private else ():
+            headers.add(name, value)
         return Request(method, str(for_request_uri(target)), headers)
 
     def _path(self) -> tuple[Uri, list[NameAddr]]:

@@ -13,7 +13,7 @@ from .alarm import Alarm
 from .call import nobody
 from .client import Handlers
 from .core import Failure
-from .dialog import DialogKey, wants_sips
+from .dialog import DialogKey
 from .dialog_media import MediaCall
 from .dialog_peer import DialogPeer
 from .errors import LocalFault, LocalProtocolError, RemoteProtocolError
@@ -179,9 +179,18 @@ class DialogCall(MediaCall, ABC):
     # Transfers
 
     def transfer(
-        self, target: ReferTarget, now: float, *, shown: str, done: Callable[[float], None] | None = None
+        self,
+        target: ReferTarget,
+        now: float,
+        *,
+        shown: str,
+        done: Callable[[float], None] | None = None,
+        private: bool = False,
     ) -> None:
-        """Ask the far end to call somebody else; `done(now)` hears of the success, before we hang up."""
+        """Ask the far end to call somebody else; `done(now)` hears of the success, before we hang up.
+
+        With `private` nobody may learn by it who we are, as in a call that hides that anyway.
+        """
         peer = self.far_end
         if not self.established or self.bye_sent:
             raise LocalProtocolError("the call is not connected", LocalFault.NOT_CONNECTED)
@@ -202,7 +211,7 @@ class DialogCall(MediaCall, ABC):
             self._let_go()
 
         self._sent_transfer = SentTransfer(self.core, peer, tell)
-        self._sent_transfer.start(str(target), now)
+        self._sent_transfer.start(str(target), now, private=private or self.private)
 
     def _on_notify(self, transaction: ServerTransaction, request: Request, now: float) -> None:
         transfer = self._sent_transfer
@@ -215,7 +224,10 @@ class DialogCall(MediaCall, ABC):
             transfer.notified(request, now)
 
     def _on_refer(self, transaction: ServerTransaction, request: Request, now: float) -> None:
-        """Follow a transfer where the owner's rule says so; 603 where it does not (RFC 3515 section 2.4.2)."""
+        """Follow a transfer where the owner's rule says so; 603 where it does not (RFC 3515 section 2.4.2).
+
+        Who called past the server has proved nothing to it, and does not place calls at its expense.
+        """
         core = self.core
         number, self._refers = self._refers, self._refers + 1
         pending = self._received_transfer
@@ -224,7 +236,8 @@ class DialogCall(MediaCall, ABC):
         except RemoteProtocolError as error:
             core.respond(transaction, error.status, now)
             return
-        if not self.established or self.asked is None or not may_be_called(core.account, core.server_hosts, target):
+        allowed = not self.snapshot.past_server and may_be_called(core.account, core.server_hosts, target)
+        if not self.established or self.asked is None or not allowed:
             core.respond(transaction, 603, now)
             if self.established and self._may_tell(now):
                 self.tell(TransferRefused(at=now, call=self.snapshot, target=str(target.uri)))
@@ -234,7 +247,7 @@ class DialogCall(MediaCall, ABC):
             return
         silent = (request.headers.get("Refer-Sub") or "").strip().lower() == "false"
         headers = (
-            ("Contact", str(core.contact(core.arrival, secure=wants_sips(request)))),
+            *self.contact_headers(request),
             *((("Refer-Sub", "false"),) if silent else ()),
         )
         core.respond(transaction, 202, now, headers=headers)

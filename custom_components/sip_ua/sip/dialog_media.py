@@ -17,7 +17,7 @@ from .dialog_peer import DialogPeer
 from .errors import LocalFault, LocalProtocolError, NegotiationError, RemoteProtocolError
 from .message import Request, Response
 from .offer_answer import MediaDirection, OfferAnswer
-from .party import asserted_identity
+from .party import HIDDEN_HEADERS, asserted_identity
 from .session_timer import (
     LONGEST_SESSION,
     SHORTEST_MIN_SE,
@@ -310,6 +310,15 @@ class MediaCall(Call, ABC):
 
     # Offers of theirs
 
+    def contact_headers(self, request: Request, came_by: Hop | None = None) -> tuple[tuple[str, str], ...]:
+        """Return what an answer says of where we are, and whether that is all that may be said of us.
+
+        `came_by` is how the request came, None for the message dealt with.
+        """
+        hop = came_by or self.core.arrival
+        contact = self.core.contact(hop, secure=wants_sips(request), private=self.private)
+        return (("Contact", str(contact)), *(HIDDEN_HEADERS if self.private else ()))
+
     def on_offer(self, transaction: ServerTransaction, request: Request, now: float) -> None:
         """Answer a re-INVITE or UPDATE (RFC 3261 section 14.2, RFC 3311 section 5.2)."""
         if self._must_wait(transaction, request, now) or self.session_too_short(transaction, now):
@@ -328,7 +337,7 @@ class MediaCall(Call, ABC):
             return
         self.far_end.note_allowed(request)
         headers = (
-            ("Contact", str(self.core.contact(self.core.arrival, secure=wants_sips(request)))),
+            *self.contact_headers(request),
             ("Allow", self.core.allow),
             ("Supported", self.core.supported),
             *self.accept_session_timer(request),

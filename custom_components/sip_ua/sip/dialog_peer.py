@@ -76,7 +76,8 @@ class DialogPeer:
             self._note_way(hop)
             request = self.dialog.create_request(method)
             if method in _TARGET_REFRESH:
-                request.headers.add("Contact", str(core.contact(hop, secure=wants_sips(request))))
+                contact = core.contact(hop, secure=wants_sips(request), private=self.dialog.private)
+                request.headers.add("Contact", str(contact))
                 request.headers.add("Allow", core.allow)
                 request.headers.add("Supported", core.supported)
             for name, value in headers:

@@ -144,11 +144,11 @@ class DigestClient:
                 if (space := self._spaces.get((proxy, login.get("realm")))) is not None:
                     space.proven = True
 
-    def authorize(self, request: Request) -> None:
+    def authorize(self, request: Request, *, proxies_only: bool = False) -> None:
         """Add the header fields of every protection space that this request enters, replacing older ones.
 
         ACK and CANCEL cannot be challenged and get none: an ACK to a 2xx copies those of its INVITE (RFC 3261
-        sections 13.2.2.4 and 22.1).
+        sections 13.2.2.4 and 22.1). With `proxies_only` those are left out that go on to whoever is behind the proxies.
         """
         if request.method in _UNCHALLENGEABLE:
             return
@@ -156,7 +156,7 @@ class DigestClient:
             request.headers.remove(answers)
         host = _host(request)
         for (proxy, _realm), space in self._spaces.items():
-            if host in space.hosts and space.count < MAX_NONCE_COUNT:
+            if host in space.hosts and space.count < MAX_NONCE_COUNT and (proxy or not proxies_only):
                 request.headers.add(_HEADERS[proxy][1], self._answer(space, request))
 
     def _choose(self, response: Response, may_ask: MayAsk | None) -> dict[tuple[bool, str], _Challenge]:

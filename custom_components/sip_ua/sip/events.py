@@ -88,7 +88,10 @@ class EndedBy(StrEnum):
 # the telephone to ring, and a frozen one takes four times as long to make.
 @dataclass(slots=True, unsafe_hash=True)
 class Party:
-    """A person at the other end: display name, number (user part of the URI) and URI."""
+    """A person at the other end: display name, number (user part of the URI) and URI.
+
+    The number of who calls past the server that an account has is an address: it is no number of that server.
+    """
 
     name: Final[str]
     number: Final[str]
@@ -100,7 +103,8 @@ class CallSnapshot:
     """All that is known of a call at one moment.
 
     `id` is ours and lives as long as the call; `sip_call_id` is the Call-ID header field (RFC 3261 section 8.1.1.4).
-    `encrypted` tells whether the voice is, or was when the call ended (RFC 3711).
+    `encrypted` tells whether the voice is, or was when the call ended (RFC 3711). `past_server` is a call that did
+    not come by the server that the account has: nobody but the network says where it comes from.
     """
 
     id: Final[str]
@@ -119,6 +123,7 @@ class CallSnapshot:
     ended_by: Final[EndedBy | None] = None
     answered_by: Final[Party | None] = None
     encrypted: Final[bool] = False
+    past_server: Final[bool] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

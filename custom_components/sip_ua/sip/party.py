@@ -25,6 +25,16 @@ _ANONYMOUS_DOMAIN = "anonymous.invalid"
 _PRIVATE = frozenset({"id", "user", "header"})
 ANONYMOUS = Party("Anonymous", "", f"sip:anonymous@{_ANONYMOUS_DOMAIN}")
 """A caller whom nobody may know (RFC 3323 section 4.1.1.3)."""
+HIDDEN_IDENTITY = NameAddr("Anonymous", SipUri("sip", "anonymous", None, _ANONYMOUS_DOMAIN))
+"""The From of a call of ours whose far end must not learn who we are."""
+HIDDEN_USER = "anonymous"
+HIDDEN_HEADERS = (("Privacy", "id"),)
+"""What asks every server on the way to keep quiet on who we are (RFC 3325 section 9.3)."""
+
+
+def is_private(request: Request) -> bool:
+    """Return whether a request of ours is one of a call that hides who we are."""
+    return "Privacy" in request.headers
 
 
 def party_of(address: NameAddr) -> Party:
@@ -64,6 +74,14 @@ def caller_of(request: Request, *, trusted: bool) -> Party:
         return asserted
     hidden = "Privacy" in headers and not privacy_of(request).isdisjoint(_PRIVATE)
     return ANONYMOUS if hidden else party_of(request.from_)
+
+
+def at_address(caller: Party, host: str) -> Party:
+    """Return a caller under the numeric address that the call came from, whatever domain it claims to belong to."""
+    if caller.uri == ANONYMOUS.uri or caller.number.casefold() == HIDDEN_USER:
+        return Party(caller.name, ANONYMOUS.number, ANONYMOUS.uri)
+    uri = SipUri("sip", caller.number or None, None, host)
+    return Party(caller.name, clean_text(str(uri).removeprefix("sip:")), clean_text(str(uri), URI_LIMIT))
 
 
 def privacy_of(request: Request) -> frozenset[str]:

@@ -1,7 +1,6 @@
 """What transfers are written with: Refer-To, Replaces, sipfrag (RFC 3515, RFC 3891, RFC 3420), and the owner's rule."""
 
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import override
 
 from .account import Account, ReferPolicy
@@ -9,6 +8,7 @@ from .errors import MessageError, RemoteProtocolError
 from .grammar import SIP_VERSION, is_digits, is_token
 from .headers import parse_name_addr
 from .message import Request
+from .number_pattern import fits
 from .reasons import reason_phrase
 from .text import clean_text
 from .uri import SipUri, TelUri, escape
@@ -92,23 +92,12 @@ def parse_refer_to(request: Request) -> ReferTarget:
 def may_be_called(account: Account, server_hosts: frozenset[str], target: ReferTarget) -> bool:
     """Whether the owner's rule lets a far end transfer us to this target."""
     policy, uri = account.refer_policy, target.uri
-    if policy is ReferPolicy.OFF or not any(fnmatchcase(target.number, _glob(it)) for it in account.allowed_numbers):
+    if policy is ReferPolicy.OFF or not fits(account.allowed_numbers, target.number):
         return False
     if isinstance(uri, TelUri):
         return account.registers
     named = {address.host.lower() for address in (account.server, account.registrar) if address is not None}
     return policy is ReferPolicy.ANYWHERE or uri.host in {account.domain.lower(), *named, *server_hosts}
-
-
-def _glob(pattern: str) -> str:
-    """Return what fnmatch takes for a pattern of numbers.
-
-    The stars of a feature code, which begins with * or #, are keys, except for one at the end.
-    """
-    literal = pattern.replace("[", "[[]")
-    if len(pattern) > 1 and pattern.startswith(("*", "#")):
-        return literal[:-1].replace("*", "[*]") + literal[-1]
-    return literal
 
 
 def sipfrag(status: int, reason: str = "") -> bytes:

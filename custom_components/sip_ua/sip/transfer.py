@@ -48,10 +48,10 @@ class SentTransfer:
         self._ids: set[str] = set()
         self._alarm: Alarm | None = None
 
-    def start(self, refer_to: str, now: float) -> None:
-        """Send the REFER."""
-        referred_by = f"<{self._peer.dialog.local.uri}>"
-        headers = (("Refer-To", refer_to), ("Referred-By", referred_by))
+    def start(self, refer_to: str, now: float, *, private: bool = False) -> None:
+        """Send the REFER; with `private` it does not say by whom (RFC 3892 section 2.1)."""
+        referred_by = () if private else (("Referred-By", f"<{self._peer.dialog.local.uri}>"),)
+        headers = (("Refer-To", refer_to), *referred_by)
         handlers = Handlers(final=self._answered, failed=self._failed, sent=self._left)
         self._peer.request("REFER", handlers, now, headers=headers)
 
@@ -143,6 +143,11 @@ class ReceivedTransfer:
         self._in_flight = False
         self._lifetime = core.account.timing.ring_timeout + int(core.timers.timeout)
         self._alarm: Alarm | None = None
+
+    @property
+    def private(self) -> bool:
+        """Whether who transfers us does not know who we are, so that whom we call must not learn it either."""
+        return self._peer.dialog.private
 
     def start(self, request: Request, now: float) -> None:
         """Tell that it is tried, and wait for somebody to place the call."""
