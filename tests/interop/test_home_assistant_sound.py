@@ -225,3 +225,14 @@ async def test_what_is_known_before_the_answer_is_the_first_that_is_heard(talk: 
     samples, rate = talk.bob.heard()
     silent = next(n for n, sample in enumerate(samples) if abs(sample) > 500) / rate
     assert silent < 0.02
+
+
+async def test_a_tone_of_the_exchange_has_pitch_and_rhythm_of_the_country(talk: Talk) -> None:
+    talk.hass.config.country = "DE"
+    await call(talk)
+    await talk.home.call("play", media="tone:busy", wait=True)
+    await talk.bob.until(lambda: len(parts(*talk.bob.heard(), (425.0, HIGH))) >= 5, "five sounds of the tone")
+    found = parts(*talk.bob.heard(), (425.0, HIGH))
+    assert {frequency for frequency, _, _ in found} == {425.0}
+    for _, seconds, _ in found[:5]:
+        assert seconds == pytest.approx(0.48, abs=0.06)
