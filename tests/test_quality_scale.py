@@ -8,10 +8,11 @@ import pytest
 from homeassistant.const import Platform
 from homeassistant.util.yaml import load_yaml_dict
 
-from custom_components.sip_ua import PLATFORMS
+from custom_components.sip_ua import ASSIST_PLATFORMS, PLATFORMS
 from tests.documents import DOCS, REPO, text_of
 from tests.test_packaging import read_json
 
+EVERY_PLATFORM = (*PLATFORMS, *ASSIST_PLATFORMS)
 INTEGRATION = REPO / "custom_components" / "sip_ua"
 BRONZE = {
     "action-setup",
@@ -154,11 +155,11 @@ def test_every_rule_about_the_pages_is_looked_at() -> None:
 
 def test_every_platform_says_how_many_updates_it_makes_at_once() -> None:
     missing = [
-        name for name in PLATFORMS if "PARALLEL_UPDATES = 0" not in platform_file(name).read_text(encoding="utf-8")
+        name for name in EVERY_PLATFORM if "PARALLEL_UPDATES = 0" not in platform_file(name).read_text(encoding="utf-8")
     ]
     assert missing == []
     there = {path.stem for path in INTEGRATION.glob("*.py")} & {*Platform}
-    assert there - set(PLATFORMS) <= {"tts"}
+    assert there - set(EVERY_PLATFORM) <= {"tts"}
 
 
 def platform_file(platform: Platform) -> Path:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from homeassistant.components.assist_pipeline import OPTION_PREFERRED, VadSensitivity
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import load_yaml_dict
 
 from custom_components.sip_ua import (
@@ -37,6 +39,7 @@ from custom_components.sip_ua import (
     trace_access,
     validation,
 )
+from custom_components.sip_ua.assist_satellite import ASSIST
 from custom_components.sip_ua.audio_quality import AUDIO_QUALITY
 from custom_components.sip_ua.binary_sensor import LINE, RECORDING
 from custom_components.sip_ua.button import BUTTONS, CALL_CONTACT, DIAL, OPEN_THE_DOOR
@@ -48,6 +51,7 @@ from custom_components.sip_ua.logbook_lines import LINES
 from custom_components.sip_ua.media_player import PLAYER
 from custom_components.sip_ua.net.av_codecs import working_codecs
 from custom_components.sip_ua.notify import SPEAK_MESSAGE
+from custom_components.sip_ua.select import SELECTS
 from custom_components.sip_ua.sensor import MAIL_BOX_SENSORS, REGISTRATION_SENSORS, SENSORS
 from custom_components.sip_ua.sip.events import (
     CallDirection,
@@ -58,24 +62,27 @@ from custom_components.sip_ua.sip.events import (
 )
 from custom_components.sip_ua.switch import SWITCHES
 from custom_components.sip_ua.templates import FACTS
-from custom_components.sip_ua.text import NUMBER_TO_DIAL
+from custom_components.sip_ua.text import ASSIST_NUMBER, NUMBER_TO_DIAL
 from custom_components.sip_ua.trigger import TRIGGERS
 
 ROOT = Path(__file__).parents[1] / "custom_components" / "sip_ua"
 LANGUAGES = sorted(path.stem for path in (ROOT / "translations").glob("*.json"))
-ENTITIES = {
+ENTITIES: dict[str, tuple[EntityDescription, ...]] = {
+    "assist_satellite": (ASSIST,),
     "binary_sensor": (RECORDING, LINE),
     "button": (*BUTTONS, DIAL, CALL_CONTACT, OPEN_THE_DOOR),
     "event": (CALL, VOICE_MAIL, DOORBELL),
     "media_player": (PLAYER,),
     "notify": (SPEAK_MESSAGE,),
+    "select": SELECTS,
     "sensor": (*SENSORS, *REGISTRATION_SENSORS, *MAIL_BOX_SENSORS, AUDIO_QUALITY),
     "switch": SWITCHES,
-    "text": (NUMBER_TO_DIAL,),
+    "text": (NUMBER_TO_DIAL, ASSIST_NUMBER),
 }
 OPTION_FORMS = {
     "calls": options_flow.calls_schema(),
     "incoming": options_flow.incoming_schema(direct=False),
+    "answering": options_flow.answering_schema(()),
     "voice": options_flow.voice_schema(working_codecs()),
     "recording": options_flow.recording_schema(working_codecs()),
     "expert": options_flow.EXPERT_SCHEMA,
@@ -253,13 +260,10 @@ def test_every_choice_of_a_form_or_action_has_a_text(english: dict[str, Any]) ->
         "mode": set(escalation.Mode),
         "confirm": {escalation.CONFIRM_ANY, escalation.CONFIRM_NONE},
     }
-    markers = dict(form.account_schema({}).schema) | contact_flow.CONTACT_SCHEMA.schema
-    for schema in OPTION_FORMS.values():
-        markers |= schema.schema
-    for field in list(markers.values()):
-        if isinstance(field, section):
-            markers |= field.schema.schema
-    for field in markers.values():
+    schemas = [form.account_schema({}), contact_flow.CONTACT_SCHEMA, *OPTION_FORMS.values()]
+    fields = [field for schema in schemas for field in schema.schema.values()]
+    fields += [inner for field in fields if isinstance(field, section) for inner in field.schema.schema.values()]
+    for field in fields:
         if (config := getattr(field, "config", {})) and "translation_key" in config:
             options = [option["value"] if isinstance(option, dict) else option for option in config["options"]]
             wanted[config["translation_key"]] = set(options)
@@ -277,6 +281,9 @@ def test_every_entity_has_its_texts_and_an_icon(english: dict[str, Any]) -> None
         assert set(texts.get("state", {})) == set(getattr(description, "options", None) or ())
         states = icons["sensor"][description.key].get("state", {})
         assert set(states) <= set(texts.get("state", {}))
+    states = english["entity"]["select"]
+    assert set(states["pipeline"]["state"]) == {OPTION_PREFERRED}
+    assert set(states["vad_sensitivity"]["state"]) == set(VadSensitivity)
     for description in ENTITIES["event"]:
         event_types = english["entity"]["event"][description.key]["state_attributes"]["event_type"]["state"]
         assert set(event_types) == set(getattr(description, "event_types", None) or ())

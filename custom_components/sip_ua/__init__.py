@@ -7,15 +7,25 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
+from homeassistant.setup import async_setup_component
 
 from .action_errors import key_of
-from .const import DOMAIN, KEY_MESSAGES_WAITING, KEY_VOICE_MAIL
+from .answering import Answering
+from .const import (
+    DOMAIN,
+    KEY_ASSIST,
+    KEY_ASSIST_NUMBER,
+    KEY_MESSAGES_WAITING,
+    KEY_PIPELINE,
+    KEY_VAD_SENSITIVITY,
+    KEY_VOICE_MAIL,
+)
 from .contact_entity import unwanted
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .entity import async_add_device, async_follow_identity, async_forget
 from .history import async_forget_history
 from .history_access import async_setup_history_commands
-from .issues import KINDS, LOCAL_PORT_IN_USE, async_heal, async_raise
+from .issues import ASSIST_UNUSABLE, KINDS, LOCAL_PORT_IN_USE, async_heal, async_raise
 from .llm_api import async_register_llm_api
 from .logbook_lines import async_tell_logbook
 from .net.errors import LocalAddressError, LocalPortInUseError
@@ -38,6 +48,15 @@ PLATFORMS = (
     Platform.TEXT,
 )
 
+ASSIST_PLATFORMS = (Platform.ASSIST_SATELLITE, Platform.SELECT)
+"""Platforms that bring Assist along, loaded only where it has something to do with an account."""
+
+ASSIST_ENTITIES = (
+    (Platform.ASSIST_SATELLITE, KEY_ASSIST),
+    (Platform.SELECT, KEY_PIPELINE),
+    (Platform.SELECT, KEY_VAD_SENSITIVITY),
+    (Platform.TEXT, KEY_ASSIST_NUMBER),
+)
 MAIL_BOX_ENTITIES = ((Platform.SENSOR, KEY_MESSAGES_WAITING), (Platform.EVENT, KEY_VOICE_MAIL))
 
 
@@ -57,6 +76,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> boo
     entry.async_on_unload(coordinator.async_stop)
     await async_follow_identity(hass, entry)
     await async_restore_switches(hass, entry, coordinator.reception)
+    entry.async_on_unload(Answering(coordinator).async_start())
     try:
         await coordinator.async_start()
     except (LocalPortInUseError, LocalAddressError) as error:
@@ -85,16 +105,29 @@ async def async_setup_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> boo
     coordinator.reminders.async_start()
     if not coordinator.has_mail_box:
         async_forget(hass, entry, MAIL_BOX_ENTITIES)
+    if not coordinator.needs_assist:
+        async_forget(hass, entry, ASSIST_ENTITIES)
     async_forget(hass, entry, unwanted(coordinator.contacts))
     async_add_device(hass, entry)
-    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    coordinator.platforms = PLATFORMS + await _async_assist_platforms(hass, entry)
+    await hass.config_entries.async_forward_entry_setups(entry, coordinator.platforms)
     await async_tell_logbook(hass, entry)
     return True
 
 
+async def _async_assist_platforms(hass: HomeAssistant, entry: SipUaConfigEntry) -> tuple[Platform, ...]:
+    """Return the platforms of Assist where it is wanted, and there."""
+    if not entry.runtime_data.needs_assist:
+        return ()
+    if await async_setup_component(hass, Platform.ASSIST_SATELLITE, {}):
+        return ASSIST_PLATFORMS
+    async_raise(hass, entry, ASSIST_UNUSABLE, assistant="-", error=f"{Platform.ASSIST_SATELLITE} cannot be set up")
+    return ()
+
+
 async def async_unload_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> bool:
     """Unload the entities; then the phone hangs up, unregisters and frees its ports."""
-    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    return await hass.config_entries.async_unload_platforms(entry, entry.runtime_data.platforms)
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: SipUaConfigEntry) -> None:

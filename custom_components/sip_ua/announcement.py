@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from homeassistant.exceptions import HomeAssistantError
@@ -54,7 +54,7 @@ async def _announce(coordinator: SipUaCoordinator, contact: Contact, speech: Cal
     try:
         call = await coordinator.async_wait(call_id, WaitFor.ANSWERED)
         if not is_connected(call):
-            raise not_reached(contact, call)
+            raise not_reached(contact.name, call)
         async with asyncio.timeout(SPEAKING_TIMEOUT):
             fault = await played
             if fault is None:
@@ -69,13 +69,72 @@ async def _announce(coordinator: SipUaCoordinator, contact: Contact, speech: Cal
         raise sound_error(fault)
 
 
-def not_reached(contact: Contact, call: CallSnapshot) -> HomeAssistantError:
+def not_reached(name: str, call: CallSnapshot) -> HomeAssistantError:
     """Return the error of a call that nobody answered."""
     return HomeAssistantError(
         translation_domain=DOMAIN,
         translation_key=NOT_REACHED_KEYS[call.outcome or CallOutcome.FAILED],
-        translation_placeholders={"contact": contact.name},
+        translation_placeholders={"contact": name},
     )
+
+
+async def async_call_and_say(
+    coordinator: SipUaCoordinator, target: str, name: str, sources: Sequence[AudioSource]
+) -> str:
+    """Call somebody, say one thing after the other when they answer, and return the call, which goes on.
+
+    Raises a translated error where nobody answers, or something could not be heard; then the call is over.
+    """
+    first, *others = sources
+    call_id = await coordinator.async_dial(target, source=first)
+    played = coordinator.async_next_played(call_id)
+    try:
+        await _say_at_answer(coordinator, call_id, name, played, others)
+    except BaseException:
+        with contextlib.suppress(SipError):
+            await coordinator.async_hangup(call_id)
+        raise
+    finally:
+        played.cancel()
+    return call_id
+
+
+async def _say_at_answer(
+    coordinator: SipUaCoordinator,
+    call_id: str,
+    name: str,
+    played: asyncio.Future[AudioFault | None],
+    others: Sequence[AudioSource],
+) -> None:
+    """Wait for the answer, for what is said first, and for all the others."""
+    call = await coordinator.async_wait(call_id, WaitFor.ANSWERED)
+    if not is_connected(call):
+        raise not_reached(name, call)
+    try:
+        async with asyncio.timeout(SPEAKING_TIMEOUT):
+            fault = await played
+            for source in others:
+                if fault is None and call_id in coordinator.calls:
+                    fault = await coordinator.async_play(call_id, source, wait=True)
+    except TimeoutError:
+        fault = AudioFault.TIMED_OUT
+    if fault is not None:
+        raise sound_error(fault)
+
+
+async def async_answer_and_say(coordinator: SipUaCoordinator, call_id: str, source: AudioSource) -> None:
+    """Answer a call, and wait until what is said first has been heard; raises a translated error where it was not."""
+    played = coordinator.async_next_played(call_id)
+    try:
+        await coordinator.async_answer(call_id, source)
+        async with asyncio.timeout(SPEAKING_TIMEOUT):
+            fault = await played
+    except TimeoutError:
+        fault = AudioFault.TIMED_OUT
+    finally:
+        played.cancel()
+    if fault is not None:
+        raise sound_error(fault)
 
 
 async def _repeat(coordinator: SipUaCoordinator, call_id: str, speech: Callable[[], AudioSource]) -> None:

@@ -4,13 +4,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .answering_rules import AnsweredBy
 from .const import (
+    CONF_ANSWER_AFTER,
+    CONF_ANSWERED_BY,
     CONF_AUTO_ANSWER_DELAY,
     CONF_CALL_WAITING,
     CONF_CALL_WAITING_TIMEOUT,
     CONF_FORWARD_AFTER,
     CONF_FORWARD_NO_ANSWER,
     CONF_RING_TIMEOUT,
+    OPTIONS_ANSWERING,
     OPTIONS_CALLS,
     OPTIONS_INCOMING,
     SECTION_TIMERS,
@@ -26,6 +30,7 @@ class _Times:
 
     over: int
     answered: int
+    taken: int | None
     forwarded: int | None
     waited: int | None
 
@@ -39,6 +44,7 @@ class _Conflict:
 
 
 _RINGS_TOO_SHORT: Final = Mistake("ring_timeout_too_short", SECTION_TIMERS)
+_TAKES_TOO_LATE: Final = Mistake("answer_after_too_long", CONF_ANSWER_AFTER)
 _ANSWERS_TOO_LATE: Final = Mistake("auto_answer_delay_too_long", CONF_AUTO_ANSWER_DELAY)
 
 _CONFLICTS: Final = (
@@ -67,11 +73,22 @@ _CONFLICTS: Final = (
             OPTIONS_INCOMING: Mistake("forward_after_too_short", CONF_FORWARD_AFTER),
         },
     ),
+    _Conflict(
+        lambda times: times.taken is not None and times.taken >= times.over,
+        {OPTIONS_ANSWERING: _TAKES_TOO_LATE, SECTION_TIMERS: _RINGS_TOO_SHORT},
+    ),
+    _Conflict(
+        lambda times: times.taken is not None and times.forwarded is not None and times.taken >= times.forwarded,
+        {
+            OPTIONS_ANSWERING: _TAKES_TOO_LATE,
+            OPTIONS_INCOMING: Mistake("forward_after_before_answer", CONF_FORWARD_AFTER),
+        },
+    ),
 )
 
 CONFLICT_KEYS: Final[Mapping[str, frozenset[str]]] = {
     form: frozenset(conflict.mistakes[form].key for conflict in _CONFLICTS if form in conflict.mistakes)
-    for form in (OPTIONS_CALLS, OPTIONS_INCOMING, SECTION_TIMERS)
+    for form in (OPTIONS_CALLS, OPTIONS_INCOMING, OPTIONS_ANSWERING, SECTION_TIMERS)
 }
 """The keys of the error texts that each form may need."""
 
@@ -88,11 +105,13 @@ def find_conflicts(data: Mapping[str, Any], options: Mapping[str, Any], form: st
 def _times(data: Mapping[str, Any], stored: Mapping[str, Any]) -> _Times:
     """Return the times of an account; a waiting call that rings for the usual time rings to its end at most."""
     calls, incoming = options_of(stored, OPTIONS_CALLS), options_of(stored, OPTIONS_INCOMING)
+    answering = options_of(stored, OPTIONS_ANSWERING)
     waited: int = incoming[CONF_CALL_WAITING_TIMEOUT]
     waits = incoming[CONF_CALL_WAITING] and waited != CALL_WAITING_TIMEOUT.default
     return _Times(
         over=data[SECTION_TIMERS][CONF_RING_TIMEOUT],
         answered=calls[CONF_AUTO_ANSWER_DELAY],
+        taken=answering[CONF_ANSWER_AFTER] if answering[CONF_ANSWERED_BY] != AnsweredBy.NOBODY else None,
         forwarded=incoming[CONF_FORWARD_AFTER] if incoming[CONF_FORWARD_NO_ANSWER] else None,
         waited=waited if waits else None,
     )

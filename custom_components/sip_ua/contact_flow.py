@@ -12,6 +12,7 @@ from homeassistant.helpers.selector import BooleanSelector, TextSelector, TextSe
 
 from .const import (
     CONF_ALIASES,
+    CONF_ANSWERED_BY,
     CONF_DOOR_CODE,
     CONF_DOOR_STATION,
     CONF_EXPOSED,
@@ -24,7 +25,18 @@ from .const import (
     DTMF_KEYS,
     SECTION_DOOR,
 )
-from .contacts import MAX_CONTACTS, SPEED_DIALS, Contact, ContactBook, OnCall, Way, contacts_of, device_host, fold
+from .contacts import (
+    MAX_CONTACTS,
+    SPEED_DIALS,
+    Contact,
+    ContactAnswer,
+    ContactBook,
+    OnCall,
+    Way,
+    contacts_of,
+    device_host,
+    fold,
+)
 from .form import TEXT, choice, number
 from .net.phone import check_target
 from .numbering import is_keys, plan_of
@@ -49,6 +61,9 @@ CONTACT_SCHEMA = vol.Schema(
         vol.Optional(CONF_SPEED_DIAL): number(_SPEED_DIAL),
         vol.Optional(CONF_ALIASES, default=[]): _TEXTS,
         vol.Required(CONF_ON_CALL, default=OnCall.RING.value): choice(CONF_ON_CALL, OnCall),
+        vol.Required(CONF_ANSWERED_BY, default=ContactAnswer.ACCOUNT.value): choice(
+            "contact_answered_by", ContactAnswer
+        ),
         vol.Required(CONF_WATCHED, default=False): BooleanSelector(),
         vol.Required(CONF_EXPOSED, default=False): BooleanSelector(),
         vol.Required(SECTION_DOOR): section(
@@ -225,6 +240,7 @@ def normalize_contact(user_input: Mapping[str, Any]) -> dict[str, Any]:
         CONF_SPEED_DIAL: None if speed_dial is None else int(speed_dial),
         CONF_ALIASES: _unique(" ".join(alias.split()) for alias in user_input.get(CONF_ALIASES, ())),
         CONF_ON_CALL: user_input.get(CONF_ON_CALL, OnCall.RING.value),
+        CONF_ANSWERED_BY: user_input.get(CONF_ANSWERED_BY, ContactAnswer.ACCOUNT.value),
         CONF_WATCHED: user_input.get(CONF_WATCHED, False),
         CONF_EXPOSED: user_input.get(CONF_EXPOSED, False),
         SECTION_DOOR: {

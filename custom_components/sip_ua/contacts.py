@@ -16,6 +16,7 @@ from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from .action_errors import validation_error
 from .const import (
     CONF_ALIASES,
+    CONF_ANSWERED_BY,
     CONF_DOOR_CODE,
     CONF_DOOR_STATION,
     CONF_EXPOSED,
@@ -61,6 +62,16 @@ class Way(StrEnum):
     DIRECT = "direct"
 
 
+class ContactAnswer(StrEnum):
+    """What answers a contact's call that nobody takes; `ACCOUNT` is what answers those of the account."""
+
+    ACCOUNT = "account"
+    NOBODY = "nobody"
+    ASSIST = "assist"
+    MESSAGE = "message"
+    MENU = "menu"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
     """Somebody in the phone book.
@@ -77,6 +88,7 @@ class Contact:
     speed_dial: int | None = None
     aliases: tuple[str, ...] = ()
     on_call: OnCall = OnCall.RING
+    answered_by: ContactAnswer = ContactAnswer.ACCOUNT
     watched: bool = False
     exposed: bool = False
     is_door_station: bool = False
@@ -106,6 +118,7 @@ def contact_of(subentry: ConfigSubentry) -> Contact:
         speed_dial=data.get(CONF_SPEED_DIAL),
         aliases=tuple(data.get(CONF_ALIASES, ())),
         on_call=OnCall(data.get(CONF_ON_CALL, OnCall.RING)),
+        answered_by=ContactAnswer(data.get(CONF_ANSWERED_BY, ContactAnswer.ACCOUNT)),
         watched=data.get(CONF_WATCHED, False),
         exposed=data.get(CONF_EXPOSED, False),
         is_door_station=door.get(CONF_DOOR_STATION, False),

@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry, ConfigEntryChange
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
 from .action_errors import validation_error
+from .answering_rules import answering_rules_of
 from .bulletin import Bulletin
 from .call_book import CallBook
 from .call_view import (
@@ -59,6 +61,7 @@ from .keypad import KeyPad
 from .lines import LineBook, lines_of
 from .net.audio import AudioSource
 from .net.errors import AudioFault
+from .net.hearing import Hearing
 from .net.media import Room
 from .net.phone import (
     CallStatistics,
@@ -75,6 +78,7 @@ from .numbering import plan_of
 from .options import dial_plan_of, with_options
 from .reception import Reception
 from .recordings import CallRecordings
+from .satellite import Satellite
 from .settings import account_of, identity_of
 from .sip.account import Srtp, Transport
 from .sip.errors import LocalProtocolError
@@ -145,6 +149,10 @@ class SipUaCoordinator:
         self.reception = Reception(self.contacts, rules_of(entry.options))
         self._incoming = IncomingCalls(hass, entry, self.phone, self.calls, self.reception, self.history, self.bulletin)
         self.number_to_dial = ""
+        self.answering = answering_rules_of(entry.options)
+        self.assist_number = ""
+        self.satellite: Satellite | None = None
+        self.platforms: tuple[Platform, ...] = ()
         self.messages: MessagesWaiting | None = None
         self.last_statistics: tuple[str, dict[str, Any]] | None = None
         self._reaching: Waiting[str, CallSnapshot] = Waiting()
@@ -243,6 +251,11 @@ class SipUaCoordinator:
     def reachable(self) -> bool:
         """Whether the account is registered, or needs no registration."""
         return not self.account.registers or self.registration.state is RegistrationState.REGISTERED
+
+    @property
+    def needs_assist(self) -> bool:
+        """Whether Assist answers calls of the account, or may call somebody."""
+        return self.answering.need_assist(self.contacts)
 
     @property
     def has_mail_box(self) -> bool:
@@ -586,6 +599,10 @@ class SipUaCoordinator:
         """Play a sound into a call; volume in dB. With `wait` return its fault, None where it was heard."""
         playback_id = self.phone.play(call_id, source, PlayOrder(loop=loop, volume_db=volume))
         return await self._playing.expect((call_id, playback_id)) if wait else None
+
+    async def async_hear(self, call_id: str, rate: int) -> Hearing:
+        """Return what the other side of a call says from now on, at `rate` Hz."""
+        return await self.phone.hear(call_id, rate)
 
     @callback
     def async_start_playing(self, call_id: str, source: AudioSource) -> tuple[int, asyncio.Future[AudioFault | None]]:

@@ -12,6 +12,7 @@ from .call_view import messages_data, outcome_data
 from .const import (
     CONF_ALLOWED_CALLERS,
     CONF_ALLOWED_NUMBERS,
+    CONF_ANSWER_MESSAGE,
     CONF_AUTH_USER,
     CONF_BLOCKED_NUMBERS,
     CONF_CERTIFICATE_AUTHORITY,
@@ -27,6 +28,7 @@ from .coordinator import SipUaConfigEntry, SipUaCoordinator
 
 TO_REDACT = {
     CONF_ALLOWED_CALLERS,
+    CONF_ANSWER_MESSAGE,
     CONF_ALLOWED_NUMBERS,
     CONF_AUTH_USER,
     CONF_BLOCKED_NUMBERS,
@@ -78,6 +80,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SipUaCo
                 "numbers": len(contact.numbers),
                 "speed_dial": contact.speed_dial,
                 "on_call": contact.on_call.value,
+                "answered_by": contact.answered_by.value,
                 "watched": contact.watched,
                 "exposed": contact.exposed,
                 "is_door_station": contact.is_door_station,

@@ -22,6 +22,8 @@ EXPIRES_SOON: Final = timedelta(days=7)
 VOICE_EXPECTED: Final = 100
 """Packets sent, which are two seconds of voice, after which something should have come back."""
 
+ANSWERING_FAILED: Final = "answering_failed"
+ASSIST_UNUSABLE: Final = "assist_unusable"
 CERTIFICATE_EXPIRES: Final = "certificate_expires"
 CERTIFICATE_NOT_TRUSTED: Final = "certificate_not_trusted"
 CERTIFICATE_UNCHECKED: Final = "certificate_unchecked"
@@ -60,6 +62,8 @@ class Kind:
 
 
 KINDS: Final[Mapping[str, Kind]] = {
+    ANSWERING_FAILED: Kind(),
+    ASSIST_UNUSABLE: Kind(),
     CERTIFICATE_EXPIRES: Kind(),
     CERTIFICATE_NOT_TRUSTED: Kind(fixable=True, severity=ir.IssueSeverity.ERROR),
     CERTIFICATE_UNCHECKED: Kind(),

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 import voluptuous as vol
-from homeassistant.core import ServiceCall, ServiceResponse
+from homeassistant.core import Context, ServiceCall, ServiceResponse
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.script import Script, async_validate_actions_config
 
@@ -60,14 +60,15 @@ class MenuRun:
     """Leads the other side of one call through a menu; `path` names the menus that it entered."""
 
     def __init__(
-        self, call: ServiceCall, coordinator: SipUaCoordinator, call_id: str, root: Menu, *, renders: bool
+        self, context: Context, coordinator: SipUaCoordinator, call_id: str, root: Menu, *, renders: bool
     ) -> None:
         """Begin at `root`; raises a translated error for a jump that leads nowhere.
 
         With `renders` what is said may hold templates. Whoever gives a menu in an action has had them rendered.
         """
         self.path: list[str] = []
-        self._call = call
+        self._context = context
+        self._hass = coordinator.hass
         self._coordinator = coordinator
         self._call_id = call_id
         self._root = root
@@ -88,7 +89,7 @@ class MenuRun:
 
     async def _prepare_actions(self) -> None:
         """Check what menus do before anything is said."""
-        hass = self._call.hass
+        hass = self._hass
         for way in ways_to(self._root):
             if (menu := way[-1]).actions:
                 actions = await async_validate_actions_config(hass, menu.actions)
@@ -114,7 +115,7 @@ class MenuRun:
         if (script := self._scripts.get(menu)) is None:
             return
         try:
-            await script.async_run(self._known(menu), self._call.context)
+            await script.async_run(self._known(menu), self._context)
         except (HomeAssistantError, vol.Invalid) as error:
             _LOGGER.warning("The actions of the menu %s failed: %s", menu.name, error)
 
@@ -125,7 +126,7 @@ class MenuRun:
 
     async def _sound(self, menu: Menu) -> AudioSource | None:
         """Return what a menu says; what cannot be found is told, and the menu goes on, so that the call has its end."""
-        hass = self._call.hass
+        hass = self._hass
         try:
             said = rendered_sound(hass, menu, self._known(menu)) if self._renders else menu.sound
             return await optional_sound(hass, said)
@@ -208,9 +209,10 @@ async def async_menu(call: ServiceCall) -> ServiceResponse:
     call_id = snapshot.id
     wanted: str | dict[str, Any] = call.data[ATTR_MENU]
     if isinstance(wanted, str):
-        run = MenuRun(call, coordinator, call_id, find_menu(call.hass, coordinator.config_entry, wanted), renders=True)
+        menu = find_menu(call.hass, coordinator.config_entry, wanted)
+        run = MenuRun(call.context, coordinator, call_id, menu, renders=True)
     else:
-        run = MenuRun(call, coordinator, call_id, build_menu(wanted), renders=False)
+        run = MenuRun(call.context, coordinator, call_id, build_menu(wanted), renders=False)
     result = MenuResult.CALL_ENDED
     if call_id in coordinator.calls:
         if not is_audible(snapshot):

@@ -27,6 +27,16 @@ def saved_menus(entry: ConfigEntry) -> tuple[ConfigSubentry, ...]:
     return tuple(saved for saved in entry.subentries.values() if saved.subentry_type == SUBENTRY_MENU)
 
 
+def menu_names(hass: HomeAssistant, entry: ConfigEntry) -> list[str]:
+    """Return the names of the menus that `find_menu` finds, those of this account first."""
+    return list(dict.fromkeys(menu.title for menu in _known_menus(hass, entry)))
+
+
+def _known_menus(hass: HomeAssistant, entry: ConfigEntry) -> list[ConfigSubentry]:
+    others = (other for other in hass.config_entries.async_entries(DOMAIN) if other is not entry)
+    return [menu for account in (entry, *others) for menu in saved_menus(account)]
+
+
 def menu_or_name(value: Any) -> str | dict[str, Any]:
     """Take a menu, or the name of a saved one; raises vol.Invalid."""
     if isinstance(value, str):
@@ -37,8 +47,7 @@ def menu_or_name(value: Any) -> str | dict[str, Any]:
 
 def find_menu(hass: HomeAssistant, entry: ConfigEntry, name: str) -> Menu:
     """Return a saved menu: the one of this account, else one of another; raises a translated error."""
-    others = (other for other in hass.config_entries.async_entries(DOMAIN) if other is not entry)
-    saved = [menu for account in (entry, *others) for menu in saved_menus(account)]
+    saved = _known_menus(hass, entry)
     found = next((menu for menu in saved if fold(menu.title) == fold(name)), None)
     if found is None:
         raise validation_error("menu_not_saved", menu=name, menus=_listed(menu.title for menu in saved))

@@ -7,9 +7,13 @@ from typing import Any, Final
 
 from homeassistant.exceptions import ServiceValidationError
 
+from .answering_rules import ANSWER_MESSAGE_LENGTH_MAX, AnsweredBy, AnsweringRules
 from .const import (
     CONF_ALLOWED_CALLERS,
     CONF_ALLOWED_NUMBERS,
+    CONF_ANSWER_MENU,
+    CONF_ANSWER_MESSAGE,
+    CONF_ANSWERED_BY,
     CONF_AUTO_ANSWER_DELAY,
     CONF_BLOCKED_NUMBERS,
     CONF_CALL_WAITING,
@@ -37,6 +41,7 @@ from .const import (
     CONF_SERVER_ONLY,
     CONF_TRACE,
     CONF_USER_AGENT,
+    OPTIONS_ANSWERING,
     OPTIONS_CALLS,
     OPTIONS_EXPERT,
     OPTIONS_INCOMING,
@@ -77,6 +82,7 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
         CONF_CODECS: [name.lower() for name in _ACCOUNT.codecs],
         CONF_DTMF: _ACCOUNT.dtmf.value,
     },
+    OPTIONS_ANSWERING: asdict(AnsweringRules()),
     OPTIONS_INCOMING: asdict(IncomingRules()) | {CONF_BLOCKED_NUMBERS: [], CONF_ALLOWED_CALLERS: []},
     OPTIONS_RECORDING: {
         CONF_RECORD_CALLS: RecordCalls.NONE.value,
@@ -277,6 +283,25 @@ OPTION_RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
             lambda rules, _: (
                 not rules[CONF_CALL_WAITING] and rules[CONF_CALL_WAITING_TIMEOUT] != CALL_WAITING_TIMEOUT.default
             ),
+        ),
+    ),
+    OPTIONS_ANSWERING: (
+        (
+            "answer_message_required",
+            CONF_ANSWER_MESSAGE,
+            lambda answering, _: (
+                answering[CONF_ANSWERED_BY] == AnsweredBy.MESSAGE and not answering[CONF_ANSWER_MESSAGE]
+            ),
+        ),
+        (
+            "answer_message_too_long",
+            CONF_ANSWER_MESSAGE,
+            lambda answering, _: len(answering[CONF_ANSWER_MESSAGE]) > ANSWER_MESSAGE_LENGTH_MAX,
+        ),
+        (
+            "answer_menu_required",
+            CONF_ANSWER_MENU,
+            lambda answering, _: answering[CONF_ANSWERED_BY] == AnsweredBy.MENU and not answering[CONF_ANSWER_MENU],
         ),
     ),
     OPTIONS_VOICE: (("codecs_required", CONF_CODECS, lambda voice, _: not voice[CONF_CODECS]),),

@@ -1,12 +1,14 @@
 """The options: a menu of what may change at any time; it applies when the last call has ended."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import voluptuous as vol
 from homeassistant.config_entries import ConfigFlowResult, OptionsFlow
 from homeassistant.helpers.selector import (
     BooleanSelector,
+    EntitySelector,
+    EntitySelectorConfig,
     SelectSelector,
     SelectSelectorConfig,
     SelectSelectorMode,
@@ -14,10 +16,18 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
 )
 
+from .answering_rules import ANSWER_AFTER, AnsweredBy, AnswerWhom
 from .conflicts import find_conflicts
 from .const import (
     CONF_ALLOWED_CALLERS,
     CONF_ALLOWED_NUMBERS,
+    CONF_ANSWER_AFTER,
+    CONF_ANSWER_MENU,
+    CONF_ANSWER_MESSAGE,
+    CONF_ANSWER_TTS,
+    CONF_ANSWER_WHOM,
+    CONF_ANSWERED_BY,
+    CONF_ASSIST_DEVICE,
     CONF_AUTO_ANSWER_DELAY,
     CONF_BLOCK_ANONYMOUS,
     CONF_BLOCKED_NUMBERS,
@@ -44,8 +54,10 @@ from .const import (
     CONF_RELIABLE_PROVISIONAL,
     CONF_SEND_CALLER_ID,
     CONF_SERVER_ONLY,
+    CONF_TAKE_MESSAGE,
     CONF_TRACE,
     CONF_USER_AGENT,
+    OPTIONS_ANSWERING,
     OPTIONS_CALLS,
     OPTIONS_EXPERT,
     OPTIONS_INCOMING,
@@ -54,8 +66,9 @@ from .const import (
     RecordCalls,
 )
 from .contacts import ContactBook, contacts_of
-from .form import TEXT, choice, number
+from .form import LONG_TEXT, TEXT, choice, number
 from .incoming_rules import CALL_WAITING_TIMEOUT, FORWARD_AFTER
+from .menu_book import menu_names
 from .net.av_codecs import working_codecs
 from .net.recording_order import RecordedSides, RecordingFormat, RecordingTone
 from .numbering import plan_of
@@ -147,6 +160,25 @@ def incoming_schema(*, direct: bool) -> vol.Schema:
     return vol.Schema(_INCOMING if direct else _SERVER_ONLY | _INCOMING)
 
 
+
+def answering_schema(menus: Iterable[str]) -> vol.Schema:
+    """Return the form about what answers a call; `menus` are the names of the saved ones."""
+    return vol.Schema(
+        {
+            vol.Required(CONF_ANSWERED_BY): choice(CONF_ANSWERED_BY, AnsweredBy),
+            vol.Required(CONF_ANSWER_WHOM): choice(CONF_ANSWER_WHOM, AnswerWhom),
+            vol.Required(CONF_ANSWER_AFTER): number(ANSWER_AFTER),
+            vol.Optional(CONF_ANSWER_MESSAGE): LONG_TEXT,
+            vol.Optional(CONF_ANSWER_TTS): EntitySelector(EntitySelectorConfig(domain="tts")),
+            vol.Required(CONF_TAKE_MESSAGE, default=False): BooleanSelector(),
+            vol.Optional(CONF_ANSWER_MENU): SelectSelector(
+                SelectSelectorConfig(options=list(menus), mode=SelectSelectorMode.DROPDOWN)
+            ),
+            vol.Required(CONF_ASSIST_DEVICE, default=False): BooleanSelector(),
+        }
+    )
+
+
 EXPERT_SCHEMA = vol.Schema(
     {
         vol.Required(CONF_RELIABLE_PROVISIONAL): choice(CONF_RELIABLE_PROVISIONAL, ReliableProvisional),
@@ -164,7 +196,14 @@ class SipUaOptionsFlow(OptionsFlow):
         """Show the menu."""
         return self.async_show_menu(
             step_id="init",
-            menu_options=[OPTIONS_CALLS, OPTIONS_INCOMING, OPTIONS_VOICE, OPTIONS_RECORDING, OPTIONS_EXPERT],
+            menu_options=[
+                OPTIONS_CALLS,
+                OPTIONS_INCOMING,
+                OPTIONS_ANSWERING,
+                OPTIONS_VOICE,
+                OPTIONS_RECORDING,
+                OPTIONS_EXPERT,
+            ],
         )
 
     async def async_step_calls(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -175,6 +214,10 @@ class SipUaOptionsFlow(OptionsFlow):
         """Change who is turned away, when a second call rings, and where calls go instead."""
         schema = incoming_schema(direct=is_direct(self.config_entry.data))
         return self._take(OPTIONS_INCOMING, schema, user_input)
+
+    async def async_step_answering(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Change what answers a call that nobody takes."""
+        return self._take(OPTIONS_ANSWERING, answering_schema(menu_names(self.hass, self.config_entry)), user_input)
 
     async def async_step_voice(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change how voice is coded and how keys are pressed."""
@@ -208,9 +251,11 @@ class SipUaOptionsFlow(OptionsFlow):
             errors = {mistake.place: mistake.key for mistake in conflicts} | errors
             if not errors:
                 return self.async_create_entry(data={**self.config_entry.options, step: shown})
+        # What is empty is not suggested: no entity and no menu has an empty name.
+        suggested = {key: value for key, value in shown.items() if value != ""}
         return self.async_show_form(
             step_id=step,
-            data_schema=self.add_suggested_values_to_schema(schema, shown),
+            data_schema=self.add_suggested_values_to_schema(schema, suggested),
             errors=errors,
             description_placeholders=named_in_mistakes(shown) if errors else None,
         )

@@ -173,7 +173,8 @@ class CallRecordings:
             started.cancel()
         if error is not None:
             raise error
-        return self.data(call.id)
+        # One that began and ended at once is told by how it ended.
+        return self.data(call.id) if call.id in self._active else self._results[call.id]
 
     async def async_stop_recording(self, call_id: str) -> dict[str, Any]:
         """End the recording of a call and return what it is; raises SipError."""

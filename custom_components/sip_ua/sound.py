@@ -154,11 +154,18 @@ async def _resolved_source(hass: HomeAssistant, media: str, player: str | None) 
 def _own_source(hass: HomeAssistant, url: str) -> AudioSource:
     """Return what an address plays that may be one of Home Assistant itself."""
     if url.startswith(TTS_PROXY) and TTS in hass.config.components:
-        from homeassistant.components import tts  # noqa: PLC0415 - only where it is in use
-
-        if (stream := tts.async_get_stream(hass, url.removeprefix(TTS_PROXY))) is not None:
-            return _stream_source(stream)
+        spoken = spoken_source(hass, url.removeprefix(TTS_PROXY))
+        if spoken is not None:
+            return spoken
     return StreamSource(_fetch(hass, async_process_play_media_url(hass, url)))
+
+
+def spoken_source(hass: HomeAssistant, token: str) -> AudioSource | None:
+    """Return what is being spoken under a token of text-to-speech, None where that is forgotten."""
+    from homeassistant.components import tts  # noqa: PLC0415 - only where it is in use
+
+    stream = tts.async_get_stream(hass, token)
+    return None if stream is None else _stream_source(stream)
 
 
 def _stream_source(stream: ResultStream) -> AudioSource:

@@ -1,6 +1,7 @@
 """The languages in which Assist understands and answers about the telephone."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +19,7 @@ from .const import DOMAIN
 FALLBACK: Final = "en"
 NAMES_SPOKEN: Final = 5
 
+_words = re.compile(r"\w+").findall
 _FOLDER: Final = Path(__file__).parent / "sentences"
 _MINUTE: Final = timedelta(minutes=1)
 # The longest span that fits applies; each has a text for one and a text for several.
@@ -35,6 +37,7 @@ class Language:
     code: str
     sentences: Mapping[str, tuple[str, ...]]
     responses: Mapping[str, str]
+    goodbyes: frozenset[str]
 
     def say(self, key: str, **placeholders: str | tuple[str, ...]) -> str:
         """Return a text that is spoken; several names are joined to one phrase."""
@@ -76,13 +79,24 @@ def load_languages() -> Mapping[str, Language]:
 def _language(path: Path) -> Language:
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     sentences = {name: tuple(templates) for name, templates in content["sentences"].items()}
-    return Language(path.stem, sentences, content["responses"])
+    return Language(path.stem, sentences, content["responses"], frozenset(map(_plain, content["goodbyes"])))
 
 
 async def async_load_languages(hass: HomeAssistant) -> Mapping[str, Language]:
     """Read the languages and keep them."""
     hass.data[DATA_LANGUAGES] = await hass.async_add_executor_job(load_languages)
     return hass.data[DATA_LANGUAGES]
+
+
+def _plain(text: str) -> str:
+    """Return the words of a text, by which two can be compared."""
+    return " ".join(_words(text.casefold()))
+
+
+def is_goodbye(hass: HomeAssistant, text: str) -> bool:
+    """Return whether somebody who says this has nothing more to say, in any of the languages."""
+    plain = _plain(text)
+    return any(plain in language.goodbyes for language in hass.data[DATA_LANGUAGES].values())
 
 
 def base_of(tag: str | None) -> str:

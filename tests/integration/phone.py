@@ -1,9 +1,10 @@
 """A telephone that a test plays by hand: it keeps to the methods of the real one and sends nothing."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from custom_components.sip_ua.net.audio import AudioSource
 from custom_components.sip_ua.net.errors import AudioFault, NoPortError, RecordingFault
@@ -58,6 +59,28 @@ GRANDMA = Party("Grandma", "+49301234", "sip:+49301234@fritz.box")
 NEIGHBOUR = Party("", "612", "sip:612@fritz.box")
 
 
+class FakeHearing:
+    """What the far end says, which is nothing, as long as the call goes on."""
+
+    def __init__(self) -> None:
+        self.over = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await asyncio.sleep(0)
+        if self.over:
+            raise StopAsyncIteration
+        return bytes(640)
+
+    def forget(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.over = True
+
+
 class FakePhone:
     """Stands in for `net.phone.Phone`; `did` holds what was asked of it."""
 
@@ -72,6 +95,8 @@ class FakePhone:
         self.error: Exception | None = None
         self.running = False
         self.answers_at_once = False
+        self.plays_at_once = False
+        self.hearings: dict[str, FakeHearing] = {}
         self.agrees = True
         self.stubborn: str | None = None
         self.watched: dict[str, str] = {}
@@ -116,11 +141,13 @@ class FakePhone:
         call_id = self.place(Party("", target, f"sip:{target}@fritz.box"))
         if self.answers_at_once:
             self.enter(call_id, CallState.TALKING)
+            self._play_at_once(call_id, source)
         return call_id
 
     async def answer(self, call_id: str, *, source: AudioSource | None = None) -> None:
         self._ask("answer", call_id, source)
         self.enter(call_id, CallState.TALKING)
+        self._play_at_once(call_id, source)
 
     async def reject(self, call_id: str, code: int = 486) -> None:
         self._ask("reject", call_id, code)
@@ -186,7 +213,20 @@ class FakePhone:
         if call_id not in self.calls:
             raise LocalProtocolError("the call is not connected", LocalFault.NOT_CONNECTED)
         self.playback_id = next(self._numbers)
+        self._play_at_once(call_id, source)
         return self.playback_id
+
+    def _play_at_once(self, call_id: str, source: AudioSource | None) -> None:
+        """Tell soon that a sound was heard, where the test does not."""
+        if self.plays_at_once and source is not None:
+            asyncio.get_running_loop().call_soon(self.finish, call_id, self.playback_id)
+
+    async def hear(self, call_id: str, rate: int) -> FakeHearing:
+        self._ask("hear", call_id, rate)
+        if call_id not in self.calls:
+            raise LocalProtocolError("the call is not connected")
+        self.hearings[call_id] = FakeHearing()
+        return self.hearings[call_id]
 
     async def statistics(self, call_id: str) -> Any:
         return self.present_statistics
@@ -348,6 +388,8 @@ class FakePhone:
         reason: str = "",
         by: EndedBy = EndedBy.REMOTE,
     ) -> None:
+        if call_id in self.hearings:
+            self.hearings.pop(call_id).close()
         call = replace(
             self.calls.pop(call_id),
             state=CallState.ENDED,

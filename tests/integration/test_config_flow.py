@@ -628,6 +628,9 @@ async def test_a_change_that_breaks_a_rule_is_not_tried(
         ({"incoming": {"forward_no_answer": "612"}}, {SECTION_TIMERS: "ring_timeout_too_short"}),
         ({"incoming": {"forward_no_answer": "612", "forward_after": 14}}, None),
         ({"incoming": {"forward_always": "612"}}, None),
+        ({"answering": {"answered_by": "assist", "answer_after": 15}}, {SECTION_TIMERS: "ring_timeout_too_short"}),
+        ({"answering": {"answered_by": "assist", "answer_after": 14}}, None),
+        ({"answering": {"answer_after": 20}}, None),
     ],
 )
 async def test_calls_ring_long_enough_for_what_the_options_do_meanwhile(

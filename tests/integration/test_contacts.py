@@ -246,6 +246,7 @@ async def test_a_contact_is_added_and_removed(
         "speed_dial": 12,
         "aliases": ["Bell"],
         "on_call": "auto_answer",
+        "answered_by": "account",
         "watched": False,
         "exposed": True,
         "door": {"door_station": True, "door_code": "*A9"},

@@ -27,7 +27,7 @@ async def choose(hass: HomeAssistant, entry: MockConfigEntry, step: str) -> Conf
     menu = await hass.config_entries.options.async_init(entry.entry_id)
     assert (menu["type"], menu["menu_options"]) == (
         FlowResultType.MENU,
-        ["calls", "incoming", "voice", "recording", "expert"],
+        ["calls", "incoming", "answering", "voice", "recording", "expert"],
     )
     form = await hass.config_entries.options.async_configure(menu["flow_id"], {"next_step_id": step})
     assert (form["type"], form["step_id"]) == (FlowResultType.FORM, step)

@@ -100,6 +100,15 @@ async def test_a_recording_is_begun_and_ended_by_action(
     assert (await act(hass, "stop_recording", call_id=talk))["recording"] == result
 
 
+async def test_a_recording_that_ends_as_it_begins_is_told_as_it_ended(
+    hass: HomeAssistant, phone: FakePhone, talk: str
+) -> None:
+    task = await begin(hass, phone, talk)
+    phone.begin_recording(talk)
+    phone.end_recording(talk, seconds=0.1)
+    assert (await task)["recording"]["duration"] == 0.1
+
+
 async def test_an_action_may_choose_format_channels_and_tone(hass: HomeAssistant, phone: FakePhone, talk: str) -> None:
     task = await begin(hass, phone, talk, format="opus", channels="stereo", tone="repeated")
 

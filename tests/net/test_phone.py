@@ -56,7 +56,7 @@ from custom_components.sip_ua.sip.transaction import Timers
 from custom_components.sip_ua.sip.uri import SipUri
 from tests.interop.peers import free_ports
 
-from .media_support import level_of, open_stream
+from .media_support import frequency_of, level_of, open_stream
 from .transport_support import ACCOUNT, HOME, eventually
 
 # Nobody waits long for a goodbye that is not answered: T2 is what an unanswered BYE is given.
@@ -464,6 +464,21 @@ async def test_a_key_that_comes_as_a_message_and_as_a_tone_is_told_once(start: S
     await eventually(lambda: len(bob.heard(DigitReceived)) >= 2)
     await asyncio.sleep(0.3)
     assert [digit.digit for digit in bob.heard(DigitReceived)] == ["5", "5"]
+
+
+async def test_a_telephone_hears_a_call_to_its_end_and_none_that_is_not_there(start: Start) -> None:
+    alice, bob = await start(), await start()
+    with pytest.raises(LocalProtocolError):
+        await alice.phone.hear("nobody", 16_000)
+    call_id = await talk(alice, bob)
+    hearing = await alice.phone.hear(call_id, 16_000)
+    await asyncio.sleep(0.4)
+    await bob.phone.hangup(next(iter(bob.phone.calls)))
+    async with asyncio.timeout(5):
+        heard = b"".join([pcm async for pcm in hearing])
+    assert frequency_of(heard[6400:12800], 16_000) == pytest.approx(440, rel=0.02)
+    with pytest.raises(LocalProtocolError):
+        await alice.phone.hear(call_id, 16_000)
 
 
 async def test_codecs_that_this_machine_has_not_are_not_offered(

@@ -28,6 +28,7 @@ from ..sip.transaction import Timers
 from .audio import AudioSource
 from .driver import Driver
 from .entropy import Entropy
+from .hearing import Hearing, load_resampler
 from .media import MediaEngine, RecordedSides, Room
 from .phone_events import (
     CallStatistics,
@@ -349,6 +350,11 @@ class Phone:
         """Press keys; raises LocalProtocolError where the far end cannot hear them."""
         self._voices.send_digits(call_id, digits, duration_ms, gap_ms)
         self._driver.pump()
+
+    async def hear(self, call_id: str, rate: int) -> Hearing:
+        """Return what the far end says from now on, at `rate` Hz; raises LocalProtocolError where nobody talks."""
+        await load_resampler()
+        return self._voices.connected(call_id).hear(rate)
 
     def record(self, call_id: str, path: Path, sides: RecordedSides = RecordedSides.RECEIVED) -> None:
         """Write the voice of a call into a WAV file."""

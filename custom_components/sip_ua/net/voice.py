@@ -8,6 +8,7 @@ from ..sip.events import DigitMethod
 from ..sip.offer_answer import Codec, LocalMedia, NegotiatedMedia
 from .audio import AudioSource, PreparedAudio
 from .errors import AudioError, AudioFault, MediaStoppedError
+from .hearing import Hearing
 from .media_stream import MAX_SOUNDS, MediaStream, new_playback_id
 from .play_order import ONCE, Placement, PlayOrder
 from .public_address import VoiceAddress
@@ -37,6 +38,7 @@ class Voice:
         self._takes_messages = True
         self.call_id = ""
         self._pending: list[_Pending] = []
+        self._hearings: list[Hearing] = []
         self.running = False
         self.closing: asyncio.Task[None] | None = None
         self.seen_at: VoiceAddress | None = None
@@ -117,8 +119,16 @@ class Voice:
             one.sound.discard()
         return [one.id for one in gone]
 
+    def hear(self, rate: int) -> Hearing:
+        """Return what the far end says from now on, at `rate` Hz; it ends with the voice."""
+        hearing = Hearing(self.stream, rate)
+        self._hearings.append(hearing)
+        return hearing
+
     async def close(self) -> None:
-        """Free the ports, and let go of sounds that nobody will hear."""
+        """Free the ports, and let go of sounds that nobody will hear and of those who listen."""
         self.running = False
         self.discard()
+        for hearing in self._hearings:
+            hearing.close()
         await self.stream.close()

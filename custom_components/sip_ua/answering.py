@@ -1,0 +1,135 @@
+"""What answers calls that nobody takes: Assist, a message, or a saved menu, as the account's options say."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from homeassistant.core import CALLBACK_TYPE, Context, callback
+from homeassistant.exceptions import HomeAssistantError
+
+from .action_errors import translated_errors, validation_error
+from .announcement import async_answer_and_say
+from .answering_rules import AnsweredBy
+from .const import ATTR_CALL_ID, CallEventType
+from .coordinator import SipUaCoordinator
+from .issues import ANSWERING_FAILED, async_heal, async_raise
+from .menu import MenuRun
+from .menu_book import find_menu
+from .net.audio import SilenceSource, ToneSource
+from .net.recording_order import RecordedSides, RecordingTone
+from .sip.errors import SipError
+from .sip.events import CallSnapshot, CallState
+from .sound import speech_source
+
+_LOGGER = logging.getLogger(__name__)
+
+LONGEST_CALL: Final = 3600.0
+"""Seconds after which a call ends that was answered so, whatever goes on in it."""
+
+LONGEST_MESSAGE: Final = 180.0
+"""Seconds that a caller may speak after the tone."""
+
+TONE: Final = ToneSource(1000.0, -18.0, 0.4)
+BREATH: Final = SilenceSource(0.2)
+END_KEY: Final = "#"
+
+
+class Answering:
+    """Answers the calls of one account that ring for long enough."""
+
+    def __init__(self, coordinator: SipUaCoordinator) -> None:
+        """Take the account; `async_start` begins to listen."""
+        self._coordinator = coordinator
+        self._ways: Mapping[AnsweredBy, Callable[[str], Awaitable[None]]] = {
+            AnsweredBy.MESSAGE: self._speak,
+            AnsweredBy.MENU: self._lead,
+        }
+
+    @callback
+    def async_start(self) -> CALLBACK_TYPE:
+        """Follow the calls that come in; the function returned ends that."""
+        return self._coordinator.bulletin.async_subscribe_events(self._handle_event)
+
+    @callback
+    def _handle_event(self, event_type: str, data: dict[str, Any]) -> None:
+        if event_type != CallEventType.INCOMING:
+            return
+        coordinator = self._coordinator
+        if (way := self._way(data[ATTR_CALL_ID])) is not AnsweredBy.NOBODY:
+            _ = coordinator.config_entry.async_create_background_task(
+                coordinator.hass, self._answer_later(data[ATTR_CALL_ID], way), f"sip_ua {way} {coordinator.identity}"
+            )
+
+    def _way(self, call_id: str) -> AnsweredBy:
+        """Return what answers a call that rings, nobody where that is not to be."""
+        coordinator = self._coordinator
+        if (call := self._ringing(call_id)) is None or coordinator.reception.answers(call):
+            return AnsweredBy.NOBODY
+        return coordinator.answering.answer_to(coordinator.contacts.by_party(call.remote))
+
+    def _ringing(self, call_id: str) -> CallSnapshot | None:
+        call = self._coordinator.calls.get(call_id)
+        return call if call is not None and call.state is CallState.RINGING else None
+
+    async def _answer_later(self, call_id: str, way: AnsweredBy) -> None:
+        """Answer a call, unless somebody else was quicker; Assist talks with one caller at a time."""
+        coordinator = self._coordinator
+        await asyncio.sleep(coordinator.answering.answer_after)
+        if self._way(call_id) is not way:
+            return
+        if way is AnsweredBy.ASSIST:
+            if coordinator.satellite is not None and coordinator.satellite.is_free:
+                await coordinator.satellite.async_take_call(call_id)
+            return
+        entry = coordinator.config_entry
+        try:
+            with translated_errors():
+                async with asyncio.timeout(LONGEST_CALL):
+                    await self._ways[way](call_id)
+        except (HomeAssistantError, TimeoutError) as error:
+            reason = str(error) or "it took too long"
+            _LOGGER.warning("A call of %s was not answered as it should be: %s", coordinator.identity, reason)
+            async_raise(coordinator.hass, entry, ANSWERING_FAILED, error=reason)
+        else:
+            async_heal(coordinator.hass, entry, ANSWERING_FAILED)
+        finally:
+            # One that rings is left to those who may yet take it.
+            if call_id in coordinator.calls and self._ringing(call_id) is None:
+                with contextlib.suppress(SipError):
+                    await coordinator.async_hangup(call_id)
+
+    async def _speak(self, call_id: str) -> None:
+        """Say the message, and take one where that is wanted."""
+        coordinator, rules = self._coordinator, self._coordinator.answering
+        if not rules.answer_message:
+            raise validation_error("answer_without_message")
+        source = speech_source(coordinator.hass, rules.answer_message, engine=rules.answer_tts or None)
+        await async_answer_and_say(coordinator, call_id, source)
+        if rules.take_message:
+            await self._take_message(call_id)
+
+    async def _take_message(self, call_id: str) -> None:
+        """Record what the caller says after the tone, up to a key, the end of the call, or of the time."""
+        coordinator = self._coordinator
+        recordings = coordinator.recordings
+        with coordinator.keys.listen(call_id) as keys, contextlib.suppress(TimeoutError):
+            if call_id in coordinator.calls:
+                await coordinator.async_play(call_id, TONE, wait=True)
+            if (call := coordinator.calls.get(call_id)) is None:
+                return
+            if not recordings.is_begun(call_id):
+                style = replace(recordings.settings.style, sides=RecordedSides.RECEIVED, tone=RecordingTone.NONE)
+                await recordings.async_record(call, style)
+            async with asyncio.timeout(LONGEST_MESSAGE):
+                while await keys.next() not in {END_KEY, None}:
+                    pass
+
+    async def _lead(self, call_id: str) -> None:
+        """Lead the caller through the saved menu."""
+        coordinator = self._coordinator
+        menu = find_menu(coordinator.hass, coordinator.config_entry, coordinator.answering.answer_menu)
+        await async_answer_and_say(coordinator, call_id, BREATH)
+        await MenuRun(Context(), coordinator, call_id, menu, renders=True).run()

@@ -1,0 +1,71 @@
+"""What the owner said of calls that nobody takes: what answers them, after how long, and for whom."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, Final
+
+from .const import OPTIONS_ANSWERING
+from .contacts import Contact, ContactAnswer
+from .settings import NumberField
+
+ANSWER_AFTER: Final = NumberField(default=20, minimum=0, maximum=60, unit="s")
+ANSWER_MESSAGE_LENGTH_MAX: Final = 1000
+
+
+class AnsweredBy(StrEnum):
+    """What answers a call that nobody takes."""
+
+    NOBODY = "nobody"
+    ASSIST = "assist"
+    MESSAGE = "message"
+    MENU = "menu"
+
+
+class AnswerWhom(StrEnum):
+    """Whose calls are answered so: those of the phone book, or everybody's."""
+
+    CONTACTS = "contacts"
+    EVERYBODY = "everybody"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweringRules:
+    """The rules of one account; their names are those of the options.
+
+    `answer_after` is in seconds. `answer_message` is the message, and what Assist says first; `answer_tts` is the
+    engine that speaks it, "" the usual one. `answer_menu` names a saved menu. With `assist_device` Assist can call.
+    """
+
+    answered_by: str = AnsweredBy.NOBODY.value
+    answer_whom: str = AnswerWhom.CONTACTS.value
+    answer_after: int = ANSWER_AFTER.default or 0
+    answer_message: str = ""
+    answer_tts: str = ""
+    take_message: bool = False
+    answer_menu: str = ""
+    assist_device: bool = False
+
+    def answer_to(self, contact: Contact | None) -> AnsweredBy:
+        """Return what answers a caller, None being somebody whom the phone book does not know."""
+        if contact is None:
+            return AnsweredBy(self.answered_by) if self.answer_whom == AnswerWhom.EVERYBODY else AnsweredBy.NOBODY
+        if contact.answered_by is not ContactAnswer.ACCOUNT:
+            return AnsweredBy(contact.answered_by.value)
+        return AnsweredBy(self.answered_by)
+
+    def need_assist(self, contacts: Iterable[Contact]) -> bool:
+        """Return whether Assist has something to do with this account."""
+        return (
+            self.assist_device
+            or self.answered_by == AnsweredBy.ASSIST
+            or any(contact.answered_by is ContactAnswer.ASSIST for contact in contacts)
+        )
+
+
+def answering_rules_of(stored: Mapping[str, Any]) -> AnsweringRules:
+    """Return the rules that the options of an account hold."""
+    options = stored.get(OPTIONS_ANSWERING, {})
+    return AnsweringRules(
+        **{field.name: options[field.name] for field in fields(AnsweringRules) if field.name in options}
+    )

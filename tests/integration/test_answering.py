@@ -1,0 +1,405 @@
+"""What answers calls that nobody takes: a message, with or without a recording, or a saved menu; for whom, and when."""
+
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
+
+from custom_components.sip_ua import answering
+from custom_components.sip_ua.answering import TONE
+from custom_components.sip_ua.answering_rules import AnsweringRules
+from custom_components.sip_ua.const import DOMAIN
+from custom_components.sip_ua.net.recording_order import RecordedSides
+from custom_components.sip_ua.sip.events import CallState
+
+from .conftest import contact, make_entry, settle, until
+from .phone import GRANDMA, NEIGHBOUR, NO_PORT, FakePhone, Phones
+from .test_options import choose, submit, suggested
+from .test_saved_menus import saved
+
+MENU = {
+    "message": "1 opens the gate",
+    "timeout": 0.1,
+    "repeat": 0,
+    "choices": {"1": {"actions": [{"action": "test.open"}]}},
+}
+
+
+def account(*contacts: Any, options: dict[str, Any] | None = None, **rules: Any) -> MockConfigEntry:
+    """Return an account that is answered at once, with Grandma in its phone book."""
+    return make_entry(
+        subentries=[contact("Grandma", "+49301234"), saved("Gate", MENU), *contacts],
+        options={"answering": {"answered_by": "message", "answer_after": 0, "answer_message": "Hello", **rules}}
+        | (options or {}),
+    )
+
+
+async def start(hass: HomeAssistant, phones: Phones, entry: MockConfigEntry) -> FakePhone:
+    """Return the telephone of an account, whose sounds are heard at once."""
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    phones[-1].register()
+    phones[-1].plays_at_once = True
+    return phones[-1]
+
+
+@pytest.fixture(name="said", autouse=True)
+def said_fixture(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
+    """Hear what is spoken, and by which engine."""
+    said: list[tuple[str, str | None]] = []
+
+    def speech(_hass: HomeAssistant, message: str, *, engine: str | None = None, **_how: Any) -> str:
+        said.append((message, engine))
+        return message
+
+    monkeypatch.setattr("custom_components.sip_ua.answering.speech_source", speech)
+    monkeypatch.setattr("custom_components.sip_ua.action_calls.speech_source", speech)
+    return said
+
+
+def let(hass: HomeAssistant, **rules: Any) -> None:
+    """Let other rules apply at once."""
+    hass.config_entries.async_entries(DOMAIN)[0].runtime_data.answering = AnsweringRules(**rules)
+
+
+def deeds(phone: FakePhone) -> list[str]:
+    return [what[0] for what in phone.did]
+
+
+def issues(hass: HomeAssistant) -> dict[str, dict[str, Any]]:
+    return {
+        str(issue.translation_key): dict(issue.data or {})
+        for issue in ir.async_get(hass).issues.values()
+        if issue.domain == DOMAIN and issue.active
+    }
+
+
+# For whom, and when
+
+
+async def test_a_contact_hears_the_message_and_the_call_ends(
+    hass: HomeAssistant, phones: Phones, said: list[tuple[str, str | None]]
+) -> None:
+    phone = await start(hass, phones, account(answer_tts="tts.parrot"))
+    call_id = phone.ring(GRANDMA)
+    await until(lambda: not phone.calls)
+    assert phone.did == [("answer", call_id, "Hello"), ("hangup", call_id)]
+    assert said == [("Hello", "tts.parrot")]
+    assert issues(hass) == {}
+
+
+async def test_a_stranger_rings_on_unless_everybody_is_answered(hass: HomeAssistant, phones: Phones) -> None:
+    phone = await start(hass, phones, account())
+    phone.ring(NEIGHBOUR)
+    await settle()
+    assert phone.did == []
+    let(hass, answered_by="message", answer_message="Hello", answer_whom="everybody", answer_after=0)
+    call_id = phone.ring(NEIGHBOUR)
+    await until(lambda: call_id not in phone.calls)
+    assert deeds(phone) == ["answer", "hangup"]
+
+
+async def test_several_callers_hear_the_message_at_once(hass: HomeAssistant, phones: Phones) -> None:
+    phone = await start(hass, phones, account())
+    phone.plays_at_once = False
+    calls = [phone.ring(GRANDMA) for _ in range(3)]
+    await settle()
+    assert phone.did == [("answer", call_id, "Hello") for call_id in calls]
+    phone.plays_at_once = True
+    for call_id in reversed(calls):
+        phone.finish(call_id, 1)
+    await until(lambda: not phone.calls)
+    assert issues(hass) == {}
+
+
+@pytest.mark.parametrize(
+    ("account_says", "contact_says", "deed"),
+    [
+        ("message", "nobody", []),
+        ("nobody", "message", ["answer", "hangup"]),
+        ("nobody", "account", []),
+        ("message", "account", ["answer", "hangup"]),
+    ],
+)
+async def test_a_contact_may_have_an_answer_of_its_own(
+    hass: HomeAssistant, phones: Phones, account_says: str, contact_says: str, deed: list[str]
+) -> None:
+    boss = contact("Boss", "612", answered_by=contact_says)
+    phone = await start(hass, phones, account(boss, answered_by=account_says))
+    phone.ring(NEIGHBOUR)
+    await settle()
+    assert deeds(phone) == deed
+
+
+async def test_who_is_quicker_has_the_call(hass: HomeAssistant, phones: Phones) -> None:
+    phone = await start(hass, phones, account())
+    let(hass, answered_by="message", answer_message="Hello", answer_after=0.05)
+    taken, given_up = phone.ring(GRANDMA), phone.ring(GRANDMA)
+    phone.enter(taken, CallState.TALKING)
+    phone.end(given_up)
+    waiting = phone.ring(GRANDMA)
+    await settle()
+    assert phone.did == []
+    await until(lambda: waiting not in phone.calls)
+    assert phone.did == [("answer", waiting, "Hello"), ("hangup", waiting)]
+    assert list(phone.calls) == [taken]
+
+
+async def test_a_contact_that_is_answered_by_itself_hears_no_message(hass: HomeAssistant, phones: Phones) -> None:
+    door = contact("Door", "612", on_call="auto_answer")
+    phone = await start(hass, phones, account(door, options={"calls": {"auto_answer_delay": 0}}))
+    await hass.services.async_call(
+        "switch", "turn_on", {"entity_id": "switch.620_fritz_box_auto_answer"}, blocking=True
+    )
+    call_id = phone.ring(NEIGHBOUR)
+    await settle()
+    assert phone.did == [("answer", call_id, None)]
+
+
+async def test_assist_that_is_not_there_answers_nobody(hass: HomeAssistant, phones: Phones) -> None:
+    phone = await start(hass, phones, account())
+    let(hass, answered_by="assist", answer_after=0)
+    phone.ring(GRANDMA)
+    await settle()
+    assert phone.did == []
+
+
+# Taking a message
+
+
+async def test_after_the_tone_the_caller_is_recorded_up_to_the_key(hass: HomeAssistant, phones: Phones) -> None:
+    phone = await start(hass, phones, account(take_message=True))
+    call_id = phone.ring(GRANDMA)
+    await until(lambda: phone.orders)
+    assert phone.did[1] == ("play", call_id, TONE, False, 0.0)
+    assert phone.orders[call_id].sides is RecordedSides.RECEIVED
+    phone.begin_recording(call_id)
+    phone.press(call_id, "5")
+    await settle()
+    assert phone.calls
+    phone.press(call_id, "#")
+    await until(lambda: not phone.calls)
+    assert issues(hass) == {}
+
+
+async def test_the_caller_ends_a_message_by_hanging_up_or_when_the_time_is_over(
+    hass: HomeAssistant, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone = await start(hass, phones, account(take_message=True))
+    call_id = phone.ring(GRANDMA)
+    await until(lambda: phone.orders)
+    phone.begin_recording(call_id)
+    await settle()
+    phone.end_recording(call_id)
+    phone.end(call_id)
+    await settle()
+    assert "hangup" not in deeds(phone)
+    monkeypatch.setattr(answering, "LONGEST_MESSAGE", 0.01)
+    call_id = phone.ring(GRANDMA)
+    await until(lambda: phone.orders)
+    phone.begin_recording(call_id)
+    await until(lambda: not phone.calls)
+    assert phone.did[-1] == ("hangup", call_id)
+    assert issues(hass) == {}
+
+
+async def test_a_call_that_is_recorded_anyway_has_one_recording(hass: HomeAssistant, phones: Phones) -> None:
+    recorded = {"recording": {"record_calls": "incoming"}}
+    phone = await start(hass, phones, account(take_message=True, options=recorded))
+    call_id = phone.ring(GRANDMA)
+    await until(lambda: ("play", call_id, TONE, False, 0.0) in phone.did)
+    phone.begin_recording(call_id)
+    await settle()
+    phone.press(call_id, "#")
+    await until(lambda: not phone.calls)
+    assert deeds(phone).count("record") == 1
+    assert phone.orders[call_id].sides is RecordedSides.MIXED
+
+
+async def test_who_hangs_up_at_the_message_or_the_tone_leaves_none(hass: HomeAssistant, phones: Phones) -> None:
+    phone = await start(hass, phones, account(take_message=True))
+    phone.plays_at_once = False
+    call_id = phone.ring(GRANDMA)
+    await until(lambda: phone.did)
+    phone.end(call_id)
+    await settle()
+    call_id = phone.ring(GRANDMA)
+    await settle()
+    phone.finish(call_id, 1)
+    await until(lambda: deeds(phone)[-1] == "play")
+    phone.end(call_id)
+    await settle()
+    assert deeds(phone) == ["answer", "answer", "play"]
+    assert issues(hass) == {}
+
+
+# What goes wrong
+
+
+async def test_what_cannot_be_said_lets_it_ring_and_stands_in_repairs_until_it_is_said(
+    hass: HomeAssistant, phones: Phones, monkeypatch: pytest.MonkeyPatch, said: list[tuple[str, str | None]]
+) -> None:
+    phone = await start(hass, phones, account())
+
+    def missing(*_: Any, **__: Any) -> Any:
+        raise HomeAssistantError("there is no voice")
+
+    with patch("custom_components.sip_ua.answering.speech_source", missing):
+        call_id = phone.ring(GRANDMA)
+        await settle()
+    assert phone.did == []
+    assert phone.calls[call_id].state is CallState.RINGING
+    assert issues(hass)["answering_failed"]["error"] == "there is no voice"
+    phone.end(call_id)
+    phone.ring(GRANDMA)
+    await until(lambda: not phone.calls)
+    assert issues(hass) == {}
+
+
+async def test_a_message_that_is_not_written_a_menu_that_is_gone_and_no_port_are_told(
+    hass: HomeAssistant, phones: Phones
+) -> None:
+    phone = await start(hass, phones, account(answer_message="", answer_menu="Door"))
+    phone.ring(GRANDMA)
+    await settle()
+    assert "none is written" in issues(hass)["answering_failed"]["error"]
+    let(hass, answered_by="menu", answer_after=0, answer_menu="Door")
+    phone.ring(GRANDMA)
+    await settle()
+    assert "Door" in issues(hass)["answering_failed"]["error"]
+    let(hass, answered_by="message", answer_after=0, answer_message="Hello")
+    phone.error = NO_PORT
+    phone.ring(GRANDMA)
+    await settle()
+    assert "port" in issues(hass)["answering_failed"]["error"]
+    assert [call.state for call in phone.calls.values()] == [CallState.RINGING] * 3
+
+
+async def test_a_call_whose_message_breaks_off_or_never_ends_is_ended(
+    hass: HomeAssistant, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone = await start(hass, phones, account())
+    phone.plays_at_once = False
+    call_id = phone.ring(GRANDMA)
+    await settle()
+    phone.finish(call_id, 1, "the sound breaks off")
+    await until(lambda: not phone.calls)
+    assert "the sound breaks off" in issues(hass)["answering_failed"]["error"]
+    monkeypatch.setattr("custom_components.sip_ua.announcement.SPEAKING_TIMEOUT", 0.01)
+    phone.ring(GRANDMA)
+    await until(lambda: not phone.calls)
+    assert "it did not end" in issues(hass)["answering_failed"]["error"]
+    monkeypatch.setattr("custom_components.sip_ua.announcement.SPEAKING_TIMEOUT", 600)
+    monkeypatch.setattr(answering, "LONGEST_CALL", 0.01)
+    phone.ring(GRANDMA)
+    await until(lambda: not phone.calls)
+    assert issues(hass)["answering_failed"]["error"] == "it took too long"
+
+
+# A menu
+
+
+async def test_a_saved_menu_leads_the_caller_and_the_call_ends_with_it(
+    hass: HomeAssistant, phones: Phones, said: list[tuple[str, str | None]]
+) -> None:
+    opened = async_mock_service(hass, "test", "open")
+    phone = await start(hass, phones, account(answered_by="menu", answer_menu="Gate"))
+    call_id = phone.ring(GRANDMA)
+    await until(lambda: said)
+    phone.press(call_id, "1")
+    await until(lambda: not phone.calls)
+    assert said == [("1 opens the gate", None)]
+    assert len(opened) == 1
+    assert deeds(phone)[-1] == "hangup"
+    assert issues(hass) == {}
+
+
+# The form
+
+
+@pytest.mark.parametrize(
+    ("typed", "errors"),
+    [
+        ({"answered_by": "message"}, {"answer_message": "answer_message_required"}),
+        ({"answered_by": "message", "answer_message": " "}, {"answer_message": "answer_message_required"}),
+        ({"answered_by": "assist", "answer_message": "x" * 1001}, {"answer_message": "answer_message_too_long"}),
+        ({"answered_by": "menu"}, {"answer_menu": "answer_menu_required"}),
+    ],
+)
+async def test_what_is_missing_is_told_in_the_form(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, typed: dict[str, Any], errors: dict[str, str]
+) -> None:
+    result = await submit(hass, entry, "answering", answer_whom="contacts", answer_after=20, **typed)
+    assert (result["type"], result["errors"]) == (FlowResultType.FORM, errors)
+    assert "answering" not in entry.options
+
+
+@pytest.mark.parametrize(
+    ("incoming", "after", "errors"),
+    [
+        ({}, 60, {"answer_after": "answer_after_too_long"}),
+        ({}, 59, None),
+        ({"forward_no_answer": "612"}, 20, {"answer_after": "answer_after_too_long"}),
+        ({"forward_no_answer": "612"}, 19, None),
+    ],
+)
+async def test_a_call_rings_long_enough_to_be_answered(
+    hass: HomeAssistant,
+    phones: Phones,
+    incoming: dict[str, Any],
+    after: int,
+    errors: dict[str, str] | None,
+) -> None:
+    entry = account(options={"incoming": incoming}, answered_by="nobody")
+    await start(hass, phones, entry)
+    result = await submit(
+        hass, entry, "answering", answered_by="message", answer_whom="contacts", answer_after=after, answer_message="Hi"
+    )
+    assert result.get("errors") == errors
+
+
+@pytest.mark.parametrize(
+    ("by", "errors"), [("assist", {"forward_after": "forward_after_before_answer"}), ("nobody", None)]
+)
+async def test_calls_go_elsewhere_only_after_they_would_be_answered(
+    hass: HomeAssistant, phones: Phones, by: str, errors: dict[str, str] | None
+) -> None:
+    entry = account(answered_by=by, answer_after=30)
+    await start(hass, phones, entry)
+    fields = {"call_waiting": True, "call_waiting_timeout": 20, "block_anonymous": False, "forward_after": 20}
+    result = await submit(hass, entry, "incoming", forward_no_answer="612", **fields)
+    assert result.get("errors") == errors
+
+
+async def test_the_form_offers_saved_menus_and_suggests_nothing_empty(hass: HomeAssistant, phones: Phones) -> None:
+    entry = account(answered_by="nobody", answer_message="")
+    await start(hass, phones, entry)
+    form = await choose(hass, entry, "answering")
+    shown = suggested(form)
+    assert shown == {
+        "answered_by": "nobody",
+        "answer_whom": "contacts",
+        "answer_after": 0,
+        "take_message": False,
+        "assist_device": False,
+    }
+    result = await hass.config_entries.options.async_configure(
+        form["flow_id"], shown | {"answered_by": "menu", "answer_menu": "Gate", "answer_after": 7.0}
+    )
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options["answering"] == {
+        "answered_by": "menu",
+        "answer_whom": "contacts",
+        "answer_after": 7,
+        "answer_message": "",
+        "answer_tts": "",
+        "take_message": False,
+        "answer_menu": "Gate",
+        "assist_device": False,
+    }
