@@ -90,7 +90,7 @@ class Answering:
                 async with asyncio.timeout(LONGEST_CALL):
                     await self._ways[way](call_id)
         except (HomeAssistantError, TimeoutError) as error:
-            reason = str(error) or "it took too long"
+            reason = str(error).rstrip(".") or "it took too long"
             _LOGGER.warning("A call of %s was not answered as it should be: %s", coordinator.identity, reason)
             async_raise(coordinator.hass, entry, ANSWERING_FAILED, error=reason)
         else:

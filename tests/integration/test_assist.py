@@ -562,7 +562,7 @@ async def test_nobody_answers(hass: HomeAssistant, caller: FakePhone) -> None:
     caller.end(next(iter(caller.calls)), CallOutcome.BUSY, code=486, reason="Busy Here")
     with pytest.raises(HomeAssistantError) as raised:
         await task
-    assert raised.value.translation_key == "contact_not_reached"
+    assert raised.value.translation_key == "contact_busy"
     assert satellite(hass).is_free
 
 
@@ -580,7 +580,7 @@ async def test_an_announcement_that_cannot_be_heard_ends_the_call(
         caller.finish(next(iter(caller.calls)), 0, "the sound breaks off")
     with pytest.raises(HomeAssistantError) as raised:
         await task
-    assert raised.value.translation_key == "playback_failed"
+    assert raised.value.translation_key == ("sound_timed_out" if late else "playback_failed")
     assert caller.calls == {}
 
 
