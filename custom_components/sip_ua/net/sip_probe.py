@@ -4,8 +4,10 @@ import asyncio
 import secrets
 from typing import Final, override
 
+from ..sip.account import SIP_DSCP
 from ..sip.errors import RemoteProtocolError
 from ..sip.message import Response, parse_message
+from .marking import mark
 
 DEFAULT_PORT: Final = 5060
 SENT_AFTER: Final = (0.0, 0.5, 1.0)
@@ -75,6 +77,7 @@ async def speaks_sip(host: str, port: int = DEFAULT_PORT) -> bool:
         )
     except OSError:
         return False
+    mark(transport.get_extra_info("socket"), SIP_DSCP)
     try:
         for delay in SENT_AFTER:
             await asyncio.wait([asker.answered], timeout=delay)

@@ -84,6 +84,7 @@ class Transports:
             tls=self._tls,
             bind_address=self._network.bind_address,
             keep_alive=self._account.timing.keep_alive,
+            dscp=self._network.sip_dscp,
         )
         if listener is not None:
             await self._connections.listen(listener)
@@ -192,7 +193,7 @@ class Transports:
         hosts = (self._network.bind_address,) if self._network.bind_address else (ANY_IPV4, ANY_IPV6)
         for host in hosts:
             try:
-                bound = bind(socket.SOCK_DGRAM, host, port)
+                bound = bind(socket.SOCK_DGRAM, host, port, self._network.sip_dscp)
             except LocalAddressError:
                 # A machine may lack one version of IP altogether.
                 if host == hosts[-1] and not self._sockets:
@@ -203,7 +204,8 @@ class Transports:
         self._port = port
         if not self._account.accepts_connections:
             return None
-        return bind(socket.SOCK_STREAM, hosts[0] if self._has_ipv4 else hosts[-1], port)
+        host = hosts[0] if self._has_ipv4 else hosts[-1]
+        return bind(socket.SOCK_STREAM, host, port, self._network.sip_dscp)
 
     def _close_sockets(self) -> None:
         for bound in self._sockets.values():

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Final
 
+from ..sip.account import SIP_DSCP
 from .errors import LocalAddressError, LocalPortInUseError
-
-TYPE_OF_SERVICE: Final = 40 << 2
-"""Class selector 5, the class of telephone signalling (RFC 4594 section 4.2)."""
+from .marking import mark
 
 RECEIVE_BUFFER: Final = 1 << 20
 """Octets that may wait for a busy event loop: some 900 requests, where the usual 200 kB hold 90 and lose the rest."""
@@ -35,8 +34,10 @@ type Received = Callable[[bytes, str, int], None]
 type Failed = Callable[[str, int, int], None]
 
 
-def bind(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
+def bind(kind: socket.SocketKind, host: str, port: int, dscp: int = SIP_DSCP) -> socket.socket:
     """Return a bound, non-blocking socket; `host` is numeric, with its zone where it is link-local.
+
+    What it sends, and so do the connections that it accepts, bears the mark `dscp`.
 
     Raises LocalPortInUseError or LocalAddressError.
     """
@@ -47,19 +48,17 @@ def bind(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
         raise LocalAddressError(host) from None
     try:
         bound.setblocking(False)  # noqa: FBT003 - its only parameter
-        if version == 4:
-            _mark(bound, socket.IPPROTO_IP, socket.IP_TOS, TYPE_OF_SERVICE)
-        else:
+        mark(bound, dscp)
+        if version != 4:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            _mark(bound, socket.IPPROTO_IPV6, socket.IPV6_TCLASS, TYPE_OF_SERVICE)
         if kind is socket.SOCK_STREAM:
             # Connections that still say goodbye must not keep us from our port after a restart.
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         else:
-            _mark(bound, socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            _set(bound, socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
             if sys.platform == "linux":
                 # Beyond what the system grants everybody, where we have the right to it.
-                _mark(bound, socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
+                _set(bound, socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
         bound.bind((host, port))
     except OSError as error:
         bound.close()
@@ -88,11 +87,11 @@ class UdpSocket:
         self.dropped = 0
         self.waited: float | None = None
         """Seconds that the datagram waited which is being delivered; None for the first of those read together."""
-        _mark(bound, socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        _set(bound, socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         if bound.family == socket.AF_INET:
-            _mark(bound, socket.IPPROTO_IP, _IP_RECVERR, 1)
+            _set(bound, socket.IPPROTO_IP, _IP_RECVERR, 1)
         else:
-            _mark(bound, socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+            _set(bound, socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
         self._loop.add_reader(bound, self._readable)
 
     @property
@@ -178,7 +177,7 @@ def seconds_waited(told: list[tuple[int, int, bytes]]) -> float:
     return 0.0
 
 
-def _mark(target: socket.socket, level: int, option: int, value: int) -> None:
+def _set(target: socket.socket, level: int, option: int, value: int) -> None:
     """Set an option that helps where the system has it and is not missed elsewhere."""
     with contextlib.suppress(OSError):
         target.setsockopt(level, option, value)

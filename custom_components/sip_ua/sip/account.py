@@ -119,12 +119,20 @@ class Timing:
     keep_alive: int = 30
 
 
+SIP_DSCP = 40
+"""Class selector 5, the class of telephone signalling (RFC 4594 section 4.2)."""
+
+RTP_DSCP = 46
+"""Expedited forwarding, the class of telephone voice (RFC 4594 section 4.1)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSettings:
     """Local addresses and the way out through a NAT.
 
     `local_port` 0 means any free port. RTP ports are inclusive bounds, `rtp_port_min` even.
     `bind_address` "" means any. `public_address` applies with `NatMode.MANUAL`, `stun_server` with `NatMode.STUN`.
+    `sip_dscp` and `rtp_dscp` are the marks of what we send, 0 to 63.
     """
 
     local_port: int = 0
@@ -134,6 +142,8 @@ class NetworkSettings:
     nat: NatMode = NatMode.AUTOMATIC
     public_address: str = ""
     stun_server: ServerAddress | None = None
+    sip_dscp: int = SIP_DSCP
+    rtp_dscp: int = RTP_DSCP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
