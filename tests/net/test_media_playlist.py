@@ -7,8 +7,7 @@ from hypothesis import given, strategies as st
 
 from custom_components.sip_ua.net.audio_pipe import AudioChunk, AudioEnd, AudioPipe, AudioReader
 from custom_components.sip_ua.net.errors import AudioFault
-from custom_components.sip_ua.net.loudness import Loudness
-from custom_components.sip_ua.net.media_stream import gain_factor
+from custom_components.sip_ua.net.loudness import Loudness, gain_factor
 from custom_components.sip_ua.net.play_order import Placement
 from custom_components.sip_ua.net.playlist import SOUND_TIMEOUT, Playlist
 from custom_components.sip_ua.net.stream_events import PlaybackFinished, PlaybackStarted

@@ -355,6 +355,17 @@ def test_a_far_end_that_never_speaks_times_out_too() -> None:
     assert bob.events() == [MediaTimedOut(5.0)]
 
 
+def test_a_far_end_that_said_that_it_is_silent_is_waited_for_longer_but_not_for_ever() -> None:
+    wire = Wire(bob=session(2, config=RtpConfig(media_timeout=5.0)), comfort_noise_send=13)
+    wire.run(2)
+    wire.faults = Faults(loss=1.0)
+    wire.run(19.5)
+    assert not any(isinstance(event, MediaTimedOut) for event in wire.bob.told)
+    wire.run(10)
+    timeouts = [event for event in wire.bob.told if isinstance(event, MediaTimedOut)]
+    assert [round(event.silent_for) for event in timeouts] == [20]
+
+
 @pytest.mark.parametrize("direction", [Direction.SENDONLY, Direction.INACTIVE])
 def test_on_hold_silence_is_no_time_out(direction: Direction) -> None:
     bob = bob_session(direction=direction)

@@ -1,5 +1,6 @@
 """A change of volume without distortion: what would go beyond full scale is turned down while it is too loud."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import audioop
@@ -11,6 +12,30 @@ RECOVERY: Final = 1.014
 
 STEPS: Final = 8
 """Steps in which the volume changes within a frame: a change at once would click."""
+
+SILENT_BELOW: Final = -60.0
+LOUDEST: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLoudness:
+    """How much louder or softer a stream is, in dB: all that we send, and all that the far end says."""
+
+    speaking_db: float = 0.0
+    listening_db: float = 0.0
+
+
+AS_IT_IS: Final = StreamLoudness()
+
+
+def gain_factor(volume_db: float) -> float:
+    """Return the factor of a change of volume in dB."""
+    return 0.0 if volume_db <= SILENT_BELOW else 10.0 ** (min(volume_db, LOUDEST) / 20)
+
+
+def loudness_of(volume_db: float) -> Loudness | None:
+    """Return what changes a voice by so many dB, None where it stays as it is."""
+    return Loudness(gain_factor(volume_db)) if volume_db else None
 
 
 class Loudness:

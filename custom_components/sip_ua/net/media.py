@@ -7,8 +7,10 @@ from itertools import count
 from typing import Final
 
 from ..rtp.parameters import RtpConfig
+from ..sip.account import RTP_DSCP
 from .audio import USUAL_RATE, AudioSource, PreparedAudio, prepare
 from .av_codecs import ALL_CODECS, AV_CODECS, working_codecs
+from .loudness import AS_IT_IS, StreamLoudness
 from .media_clock import ClockStatistics
 from .media_link import MediaLink
 from .media_messages import AskClock, Notice, OpenStream
@@ -81,14 +83,17 @@ class MediaEngine:
         on_event: Callable[[StreamEvent], None],
         config: RtpConfig | None = None,
         on_bound: Callable[[PortPair], Awaitable[None]] | None = None,
+        dscp: int = RTP_DSCP,
+        loudness: StreamLoudness = AS_IT_IS,
     ) -> MediaStream:
         """Bind an even RTP port and the odd RTCP port after it; voice begins with `MediaStream.configure`.
 
         `bind_address` is numeric and decides between IPv4 and IPv6; "" is every IPv4 address. `on_event` is called in
         the event loop. `on_bound` has the bound sockets for itself until it returns; what it raises ends the opening.
+        `dscp` is the mark of every packet, `loudness` how much louder or softer the voice of both sides is.
         Raises `NoPortError`, and OSError when the address is not one of this machine.
         """
-        pair = self._ports.open(bind_address, ports)
+        pair = self._ports.open(bind_address, ports, dscp)
         number, port = next(self._numbers), pair.port
         config = config or self._config
         try:
@@ -96,7 +101,7 @@ class MediaEngine:
                 await on_bound(pair)
             link, workers = self._settle()
             link.start()
-            link.post(OpenStream(number, pair, config, os.urandom(12).hex()))
+            link.post(OpenStream(number, pair, config, os.urandom(12).hex(), loudness))
         except BaseException:
             pair.close()
             raise

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..rtp.parameters import MediaParameters, RtpConfig
 from ..sip.sdes import MediaSecurity
 from .audio_pipe import AudioReader
+from .loudness import AS_IT_IS, StreamLoudness
 from .media_clock import ClockStatistics
 from .play_order import Placement
 from .ports import PortPair
@@ -25,6 +26,7 @@ class OpenStream:
     ports: PortPair
     config: RtpConfig
     cname: str
+    loudness: StreamLoudness = AS_IT_IS
 
 
 @dataclass(frozen=True, slots=True)

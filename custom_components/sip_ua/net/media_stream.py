@@ -14,6 +14,7 @@ from ..sip.info import check_digits
 from ..sip.offer_answer import Codec, NegotiatedMedia
 from .audio import USUAL_RATE, AudioSource, PreparedAudio, prepare
 from .errors import AudioError, AudioFault, MachineFault, MediaStoppedError, RecordingFault
+from .loudness import gain_factor
 from .media_link import MediaLink
 from .media_messages import (
     AskStatistics,
@@ -52,8 +53,6 @@ from .worker_threads import WorkerThreads
 _LOGGER = logging.getLogger(__name__)
 
 RECORDING_TIMEOUT: Final = 5.0
-SILENT_BELOW: Final = -60.0
-LOUDEST: Final = 30.0
 MAX_SOUNDS: Final = 32
 """Sounds that one stream keeps, the present one among them: each occupies a thread that decodes ahead."""
 
@@ -305,11 +304,6 @@ class MediaStream:
         return f"<MediaStream {self._number} port={self.port}{' closed' if self._closed else ''}>"
 
 
-def gain_factor(volume_db: float) -> float:
-    """Return the factor of a change of volume in dB."""
-    return 0.0 if volume_db <= SILENT_BELOW else 10.0 ** (min(volume_db, LOUDEST) / 20)
-
-
 def media_parameters(media: NegotiatedMedia, *, hear_tones: bool = False) -> MediaParameters:
     """Say in terms of RTP what offer and answer agreed, and whether digits are looked for in the voice itself."""
     return MediaParameters(
@@ -323,6 +317,9 @@ def media_parameters(media: NegotiatedMedia, *, hear_tones: bool = False) -> Med
         dtmf_receive=media.dtmf_receive,
         dtmf_clock_rate=media.dtmf_clock_rate,
         hear_tones=hear_tones,
+        comfort_noise_send=media.comfort_noise_send,
+        comfort_noise_receive=media.comfort_noise_receive,
+        discontinuous=media.discontinuous,
         ptime=media.ptime,
         direction=Direction(media.direction.value),
     )

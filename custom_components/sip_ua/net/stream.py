@@ -10,6 +10,7 @@ from ..rtp.parameters import Address, MediaParameters, Outgoing
 from ..rtp.sender import first_sequence
 from ..rtp.session import RtpSession, RtpStatistics
 from .av_codecs import AV_CODECS
+from .loudness import loudness_of
 from .media_messages import (
     CancelDigits,
     ChangeGain,
@@ -32,6 +33,7 @@ from .rooms import Seat
 from .srtp import MediaCipher
 from .stream_events import StreamEvent, VoiceHeard
 from .turns import TURN_IN_CALLS, TURNS
+from .voice_activity import VoiceActivity
 
 NANOSECONDS_PER_MS: Final = 1_000_000
 RTCP_EVERY: Final = 8
@@ -71,6 +73,9 @@ class CallStream:
         self._in_call = False
         self.uses_pyav = False
         """Whether its voice is coded by PyAV, or may be."""
+        self._speaking = loudness_of(order.loudness.speaking_db)
+        self._listening_volume = loudness_of(order.loudness.listening_db)
+        self._activity: VoiceActivity | None = None
         self.seat: Seat | None = None
         self._head_start = HEAD_START
 
@@ -118,11 +123,19 @@ class CallStream:
         if self._cipher.configure(command.security):
             self._session.begin_source(now)
         self._media = command.media
+        self._watch_activity(command.media)
         if not self._in_call:
             self._in_call = True
             TURNS.shorten(TURN_IN_CALLS)
         names = {command.media.codec, *(name for _, name in command.media.receive)}
         self.uses_pyav = not AV_CODECS.keys().isdisjoint(names)
+
+    def _watch_activity(self, media: MediaParameters) -> None:
+        """Tell voice from silence where the far end agreed that nothing comes in silence."""
+        if media.comfort_noise_send is None and not media.discontinuous:
+            self._activity = None
+        elif self._activity is None:
+            self._activity = VoiceActivity()
 
     def skip(self, ticks: int) -> None:
         """Let so many ticks pass unplayed, because the machine itself stood still."""
@@ -143,10 +156,18 @@ class CallStream:
                 session.skip(1)
             else:
                 self._head_start = 0
-                packets += session.send_frame(pcm, now)
+                packets += self._send_frame(pcm, now)
             if self._recording is not None:
                 self._sent.append(None if waits else session.spoken)
         return self._cipher.protect(packets)
+
+    def _send_frame(self, pcm: bytes | None, now: float) -> list[Outgoing]:
+        """Return the packet of one frame, or none where it is silent and the far end does without."""
+        activity = self._activity
+        if activity is None or self._media is None:
+            return self._session.send_frame(pcm, now)
+        heard = activity.gate(pcm, self._media.ptime, microphones=self.seat is not None)
+        return self._session.send_frame(heard, now, background=activity.background)
 
     def _next_frame(self, now: float) -> bytes | None:
         """Return our voice of the next ptime, None for silence; a sound waits while we may not be heard."""
@@ -156,7 +177,9 @@ class CallStream:
         pcm = self._playlist.frame(size, rate, now) if self._playlist else None
         if self.seat is not None:
             pcm = self.seat.hear(pcm, size, rate)
-        return pcm if self._signal is None else self._signal.mix(pcm, size, rate)
+        if self._signal is not None:
+            pcm = self._signal.mix(pcm, size, rate)
+        return pcm if pcm is None or self._speaking is None else self._speaking.apply(pcm)
 
     def receive(self, reader: Reader, now: float, wall: int) -> None:
         """Take what has arrived since the last tick; `now` and `wall` are as in `MediaSocket.receive`."""
@@ -183,6 +206,8 @@ class CallStream:
         recording = self._recording
         for tick in range(ticks):
             pcm = session.play_out(now)
+            if self._listening_volume is not None:
+                pcm = self._listening_volume.apply(pcm)
             # One who holds us may give us music, which is not for the others.
             if self.seat is not None and self._media is not None and self._media.direction.sends:
                 self.seat.speak(pcm, session.receive_rate)

@@ -31,12 +31,13 @@ class Voice:
 
     stream: MediaStream
 
-    def __init__(self, dtmf: DtmfMethod) -> None:
-        """Start without a call; `dtmf` is how digits are to travel."""
+    def __init__(self, dtmf: DtmfMethod, *, discontinuous: bool = False) -> None:
+        """Start without a call; `dtmf` is how digits are to travel, `discontinuous` whether silence need not."""
         self._dtmf = dtmf
         self._last_digit: tuple[str, DigitMethod, float] | None = None
         self._takes_messages = True
         self.call_id = ""
+        self._discontinuous = discontinuous
         self._pending: list[_Pending] = []
         self._hearings: list[Hearing] = []
         self.running = False
@@ -45,10 +46,15 @@ class Voice:
 
     def local_media(self, host: str, codecs: tuple[Codec, ...]) -> LocalMedia:
         """Return our end for the peer: where a STUN server sees it, else at `host` and the port it is bound to."""
-        seen = self.seen_at
-        if seen is None:
-            return LocalMedia(host, self.stream.port, codecs, dtmf=self._offers_events)
-        return LocalMedia(seen.host, seen.port, codecs, dtmf=self._offers_events, rtcp_port=seen.rtcp_port)
+        seen = self.seen_at or VoiceAddress(host, self.stream.port, None)
+        return LocalMedia(
+            seen.host,
+            seen.port,
+            codecs,
+            dtmf=self._offers_events,
+            rtcp_port=seen.rtcp_port,
+            discontinuous=self._discontinuous,
+        )
 
     @property
     def _offers_events(self) -> bool:

@@ -27,6 +27,7 @@ from ..sip.events import (
 from ..sip.offer_answer import LocalMedia, NegotiatedMedia
 from .audio import AudioSource
 from .errors import LocalAddressError, MediaStoppedError
+from .loudness import StreamLoudness
 from .media import MediaEngine
 from .phone_events import (
     CallStatistics,
@@ -113,8 +114,9 @@ class Voices:
         MediaStoppedError or AudioError.
         """
         await self.choose_codecs()
-        network = self._account.network
-        voice = Voice(self._account.dtmf)
+        account = self._account
+        network = account.network
+        voice = Voice(account.dtmf, discontinuous=account.voice_activity_detection)
         bind_address = network.bind_address or ("::" if ":" in hop.local.host else "")
         try:
             voice.stream = await self._media.open(
@@ -122,6 +124,8 @@ class Voices:
                 ports=PortRange(network.rtp_port_min, network.rtp_port_max),
                 on_event=partial(self._stream_event, voice),
                 on_bound=partial(ask_outside, voice, hop),
+                dscp=network.rtp_dscp,
+                loudness=StreamLoudness(account.speaking_volume, account.listening_volume),
             )
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:

@@ -63,6 +63,7 @@ class MediaParameters:
     `remote_rtp` and `remote_rtcp` are what the far end named; `codec` and `payload_type` are used for sending
     under the far end's format parameters `fmtp`, `receive` lists every payload type that may come and its codec
     name. The payload types of telephone-event (RFC 4733) and comfort noise (RFC 3389) are None where not negotiated.
+    With `discontinuous`, silence is not sent though no noise tells of it, as the codec allows (RFC 7587 section 3.1.3).
     `hear_tones` has DTMF digits looked for in the voice itself. `ptime` is in ms.
     """
 
@@ -78,6 +79,7 @@ class MediaParameters:
     hear_tones: bool = False
     comfort_noise_send: int | None = None
     comfort_noise_receive: int | None = 13
+    discontinuous: bool = False
     ptime: int = 20
     direction: Direction = Direction.SENDRECV
 

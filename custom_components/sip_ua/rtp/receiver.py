@@ -69,6 +69,7 @@ class VoiceReceiver:
         "malformed",
         "octets",
         "reception",
+        "resting",
     )
 
     def __init__(self, config: RtpConfig, media: MediaParameters) -> None:
@@ -87,6 +88,8 @@ class VoiceReceiver:
         self._doubtful = 0
         self.malformed = 0
         self.octets = 0
+        self.resting = False
+        """Whether the far end said last that it is silent."""
         self.codec_type = config.codecs[media.codec]
         self.reception = Reception(0, self.codec_type.clock_rate)
         self.buffer = JitterBuffer(
@@ -146,6 +149,7 @@ class VoiceReceiver:
             self.buffer.reset()
         self.octets += len(packet.payload)
         sequence = reception.extend(packet.sequence)
+        self.resting = kind == self._noise_type
         if voice:
             self._follow_clock(kind, reception)
             self.buffer.insert(sequence, packet.timestamp, kind, packet.payload, now)

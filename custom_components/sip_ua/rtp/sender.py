@@ -13,6 +13,9 @@ from .tones import ToneSender
 COMFORT_NOISE_EVERY: Final = 10
 """Silent frames from one comfort-noise packet to the next."""
 
+SILENCE_EVERY: Final = 20
+"""Silent frames from one that is sent to the next, where no comfort noise tells of them."""
+
 
 def first_sequence(entropy: Entropy) -> int:
     """Return where a source begins to count.
@@ -115,8 +118,11 @@ class VoiceSender:
         passed = round((now - self._last_time) * self.codec_type.clock_rate)
         return (self._last_timestamp + passed) % TIMESTAMP_MODULUS
 
-    def frame(self, pcm: bytes | None, now: float) -> bytes | None:
-        """Give the packet of this ptime, if one is sent; raises `RtpUsageError` for PCM of a wrong length."""
+    def frame(self, pcm: bytes | None, now: float, background: int = DEFAULT_LEVEL) -> bytes | None:
+        """Give the packet of this ptime, if one is sent; silence is as loud as `background`, in -dBov.
+
+        Raises `RtpUsageError` for PCM of a wrong length.
+        """
         timestamp = self._last_timestamp = self._timestamp
         self._last_time = now
         self._timestamp = (timestamp + self._ticks) % TIMESTAMP_MODULUS
@@ -135,7 +141,7 @@ class VoiceSender:
                 pcm = self._tones.frame(self.frame_bytes // SAMPLE_BYTES, self.codec_type.sample_rate)
                 self._look_at_keys()
         if pcm is None:
-            return self._silent(timestamp)
+            return self._silent(timestamp, background)
         if len(pcm) != self.frame_bytes:
             pcm = self._whole(pcm)
         self._silent_frames = 0
@@ -160,14 +166,26 @@ class VoiceSender:
         self._timestamp = (self._timestamp + frames * self._ticks) % TIMESTAMP_MODULUS
         self._gap = True
 
-    def _silent(self, timestamp: int) -> bytes | None:
+    def _silent(self, timestamp: int, background: int) -> bytes | None:
+        """Give what tells of silence: a frame of it, or from time to time what has the far end fill it by itself.
+
+        That comes often enough to keep open a way through routers, and for a far end to know that we are there.
+        """
         noise_type = self._media.comfort_noise_send
-        if noise_type is None:
-            return self._voice(timestamp, self._silence or self._codec.encode(bytes(self.frame_bytes)))
-        due = self._silent_frames % COMFORT_NOISE_EVERY == 0
+        if noise_type is None and not self._media.discontinuous:
+            return self._voice(timestamp, self._encode_silence())
+        every = SILENCE_EVERY if noise_type is None else COMFORT_NOISE_EVERY
+        due = self._silent_frames % every == 0
         self._silent_frames += 1
         self._gap = True
-        return self._packet(noise_type, timestamp, bytes((DEFAULT_LEVEL,))) if due else None
+        if not due:
+            return None
+        if noise_type is None:
+            return self._packet(self._media.payload_type, timestamp, self._encode_silence())
+        return self._packet(noise_type, timestamp, bytes((background,)))
+
+    def _encode_silence(self) -> bytes:
+        return self._silence or self._codec.encode(bytes(self.frame_bytes))
 
     def _voice(self, timestamp: int, payload: bytes) -> bytes:
         """Give a packet of voice; the first after a gap is marked (RFC 3551 section 4.1)."""

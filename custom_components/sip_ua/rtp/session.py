@@ -21,6 +21,7 @@ from .events import (
     SsrcCollision,
 )
 from .figures import RtpStatistics, SessionCounts, gather
+from .noise import DEFAULT_LEVEL
 from .packet import RtpPacket, is_rtcp, parse_packet
 from .parameters import Address, Direction, Entropy, MediaParameters, Outgoing, RtpConfig
 from .receiver import VoiceReceiver
@@ -34,6 +35,9 @@ __all__ = ["Direction", "MediaParameters", "RtpConfig", "RtpEvent", "RtpSession"
 MAX_EVENTS: Final = 256
 MAX_MIRRORS: Final = 8
 PTIMES: Final = range(10, 201, 10)
+
+PATIENCE_AT_REST: Final = 4
+"""How many times longer than another one a far end may send nothing that said that it is silent (RFC 3389)."""
 
 
 class RtpSession:
@@ -278,15 +282,16 @@ class RtpSession:
 
     # ---- every ptime
 
-    def send_frame(self, pcm: bytes | None, now: float) -> list[Outgoing]:
+    def send_frame(self, pcm: bytes | None, now: float, *, background: int = DEFAULT_LEVEL) -> list[Outgoing]:
         """Give the datagrams of this ptime; None is silence, and digits being sent take the place of the voice.
 
-        A frame is at most `frame_bytes` long; a shorter one is filled up with silence.
+        A frame is at most `frame_bytes` long; a shorter one is filled up with silence. `background` is how loud the
+        silence is, in -dBov, where comfort noise tells of it.
         """
         self._require()
         sender = self._sender
         pressing = sender.pressing
-        packet = sender.frame(pcm, now)
+        packet = sender.frame(pcm, now, background)
         if pressing and not sender.pressing:
             self._events.append(DigitsSent())
         if packet is None or self._unreachable:
@@ -305,7 +310,7 @@ class RtpSession:
         receiver = self._receiver
         for digit in receiver.expire_digit(now):
             self._tell_digit(digit)
-        timeout = self._config.media_timeout
+        timeout = self._config.media_timeout * (PATIENCE_AT_REST if receiver.resting else 1)
         if timeout and not self._timed_out and now - self._heard >= timeout and media.direction.receives:
             self._timed_out = True
             self._events.append(MediaTimedOut(now - self._heard))

@@ -165,11 +165,12 @@ class Account:
 
     `transport` None means automatic (RFC 3263). `direct_hosts` are numeric hosts that are called past the server, and
     may call us past it, as the owner has listed them; `allow_direct_calls` lets anybody else call us so, too. `mwi`
-    asks for the messages waiting in the voice mail box (RFC 3842), for `mwi_expiration` seconds at a time. `srtp` names
-    keys over TLS only, unless `srtp_without_tls` lets everybody on the way read them; `srtp_suites` are the crypto
-    suites, best first. `allowed_numbers` are patterns: where `refer_policy` lets a far end transfer us at all, it may
-    do so to numbers that one of them means. `send_caller_id` lets those whom we call know who calls; each call may say
-    otherwise.
+    asks for the messages waiting in the voice mail box (RFC 3842), for `mwi_expiration` seconds at a time. With
+    `voice_activity_detection` silence is not sent where the far end agrees (RFC 3389); the volumes are in dB, of all
+    that we send and of all that we hear. `srtp` names keys over TLS only, unless `srtp_without_tls` lets everybody on
+    the way read them; `srtp_suites` are the crypto suites, best first. `allowed_numbers` are patterns: where
+    `refer_policy` lets a far end transfer us at all, it may do so to numbers that one of them means. `send_caller_id`
+    lets those whom we call know who calls; each call may say otherwise.
     """
 
     number: str
@@ -189,6 +190,9 @@ class Account:
     direct_hosts: frozenset[str] = frozenset()
     codecs: tuple[str, ...] = ("G722", "PCMA", "PCMU")
     dtmf: DtmfMethod = DtmfMethod.AUTO
+    voice_activity_detection: bool = False
+    speaking_volume: int = 0
+    listening_volume: int = 0
     mwi: bool = False
     mwi_expiration: int = 3600
     reliable_provisional: ReliableProvisional = ReliableProvisional.SUPPORTED

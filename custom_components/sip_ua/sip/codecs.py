@@ -35,6 +35,9 @@ class Codec:
 
 type CodecIdentity = tuple[str, int, int]
 
+COMFORT_NOISE = Codec("CN", 8000, 13)
+"""The noise that stands for silence, of codecs whose RTP clock has 8000 Hz (RFC 3389 section 4)."""
+
 CODECS: dict[str, Codec] = {
     codec.name.upper(): codec
     for codec in (
@@ -61,7 +64,7 @@ STATIC_PAYLOAD_TYPES: dict[int, Codec] = {
         Codec("L16", 44100, 10, 2),
         Codec("L16", 44100, 11),
         Codec("QCELP", 8000, 12),
-        Codec("CN", 8000, 13),
+        COMFORT_NOISE,
         Codec("MPA", 90000, 14),
         Codec("G728", 8000, 15),
         Codec("DVI4", 11025, 16),
@@ -83,6 +86,12 @@ def codecs_named(names: Iterable[str]) -> tuple[Codec, ...]:
             raise LocalProtocolError(f"unknown codec {name}")
         chosen[name.upper()] = codec
     return tuple(chosen.values())
+
+
+def is_sent_without_silence(codec: Codec) -> bool:
+    """Whether the far end's parameters of Opus say that silence need not be sent (RFC 7587 section 6.1)."""
+    parameters = (field.strip().lower() for field in codec.fmtp.split(";"))
+    return codec.identity == CODECS["OPUS"].identity and "usedtx=1" in parameters
 
 
 def telephone_event(clock_rate: int, payload_type: int) -> Codec:

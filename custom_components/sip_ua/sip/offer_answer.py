@@ -21,6 +21,7 @@ from .audio_line import (
 )
 from .codecs import (
     CODECS,
+    COMFORT_NOISE,
     FIRST_DYNAMIC_PAYLOAD_TYPE,
     LAST_PAYLOAD_TYPE,
     STEPS_OF_PTIME,
@@ -28,6 +29,7 @@ from .codecs import (
     Codec,
     CodecIdentity,
     codecs_named,
+    is_sent_without_silence,
     telephone_event,
 )
 from .errors import LocalProtocolError, NegotiationError
@@ -74,7 +76,7 @@ class LocalMedia:
     """Our end of the voice as the peer is to use it.
 
     Numeric address and RTP port, codecs in order of priority, packet time in ms. `rtcp_port` is given where it is
-    not the port after `port`, as behind a NAT (RFC 3605).
+    not the port after `port`, as behind a NAT (RFC 3605). With `discontinuous` we would rather send no silence.
     """
 
     address: str
@@ -83,6 +85,7 @@ class LocalMedia:
     dtmf: bool = True
     ptime: int = DEFAULT_PTIME
     rtcp_port: int | None = None
+    discontinuous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,8 @@ class NegotiatedMedia:
     `codec` is the one to send, under the payload type the peer wants; `receive` are the payload types that the
     peer may use towards us. `direction` is ours. Nothing, not even RTCP, may be sent to the addresses 0.0.0.0
     and ::. `held` tells that the peer wants no voice from us for the time being. `ptime` is in milliseconds.
-    `security` is None where the voice is not encrypted.
+    `security` is None where the voice is not encrypted. In silence nothing but comfort noise is sent where that has a
+    payload type to be sent under, and next to nothing where the voice is `discontinuous` by its codec.
     """
 
     remote_address: str
@@ -107,6 +111,9 @@ class NegotiatedMedia:
     ptime: int = DEFAULT_PTIME
     held: bool = False
     security: MediaSecurity | None = None
+    comfort_noise_send: int | None = None
+    comfort_noise_receive: int | None = COMFORT_NOISE.payload_type
+    discontinuous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,7 @@ class _Offer:
     direction: MediaDirection
     codecs: tuple[Codec, ...]
     events: tuple[Codec, ...]
+    noise: tuple[Codec, ...]
 
 
 class OfferAnswer:
@@ -186,11 +194,14 @@ class OfferAnswer:
             self._numbered(telephone_event(rate, TELEPHONE_EVENT_PAYLOAD_TYPE))
             for rate in (dict.fromkeys(codec.clock_rate for codec in codecs) if self._local.dtmf else ())
         )
-        self._offer = _Offer(wanted, direction, codecs, events)
+        # Some codec has to have the clock of the noise.
+        quiet = self._local.discontinuous and any(codec.clock_rate == COMFORT_NOISE.clock_rate for codec in codecs)
+        noise = (self._numbered(COMFORT_NOISE),) if quiet else ()
+        self._offer = _Offer(wanted, direction, codecs, events, noise)
         self._keys = self._keys.offer(rules, self._place)
         # What is encrypted by a profile of its own stays so: whoever asked for that may refuse another one.
         profile = self._profile if self._keys.used is not None and self._keys.lines else rules.profile
-        audio = self._audio((*codecs, *events), direction, self._local.ptime, profile, self._keys.lines)
+        audio = self._audio((*codecs, *events, *noise), direction, self._local.ptime, profile, self._keys.lines)
         return self._write(audio, 0 if self._index is None else self._index)
 
     def rollback(self) -> None:
@@ -226,7 +237,7 @@ class OfferAnswer:
                 receive[theirs.payload_type] = replace(ours, payload_type=theirs.payload_type)
         self._index = index
         self._profile = line.protocol.upper()
-        media = self._agree(remote, chosen, receive, offer.events, offer.direction, keys)
+        media = self._agree(remote, chosen, receive, (*offer.events, *offer.noise), offer.direction, keys)
         self._direction = offer.wanted
         return media
 
@@ -264,6 +275,8 @@ class OfferAnswer:
         offered = {event.clock_rate: event for event in reversed(remote.events) if self._local.dtmf}
         event = offered.get(theirs.clock_rate) or offered.get(COMMON_EVENT_RATE)
         events = () if event is None else (telephone_event(event.clock_rate, event.payload_type),)
+        quiet = _found(COMFORT_NOISE, remote.codecs) if self._local.discontinuous else None
+        noise = () if quiet is None or theirs.clock_rate != quiet.clock_rate else (quiet,)
         receive = {codec.payload_type: replace(ours, payload_type=codec.payload_type) for codec, ours in chosen}
         self._index = index
         self._lines = session.media
@@ -272,9 +285,9 @@ class OfferAnswer:
         if key is not None:
             self._keys, ours = self._keys.answer(rules, self._place, key)
             keys = ours, key
-        media = self._agree(remote, chosen, receive, events, self._direction, keys)
+        media = self._agree(remote, chosen, receive, (*events, *noise), self._direction, keys)
         # One codec is answered, so that both ends know for certain which one the call uses.
-        formats = (receive[theirs.payload_type], *events)
+        formats = (receive[theirs.payload_type], *events, *noise)
         audio = self._audio(formats, media.direction, media.ptime, line.protocol, () if keys is None else keys[:1])
         return self._write(audio, index), media
 
@@ -283,16 +296,21 @@ class OfferAnswer:
         remote: RemoteAudio,
         chosen: Sequence[tuple[Codec, Codec]],
         receive: dict[int, Codec],
-        our_events: tuple[Codec, ...],
+        our_extras: tuple[Codec, ...],
         direction: MediaDirection,
         keys: _KeyPair | None,
     ) -> NegotiatedMedia:
-        """Keep and return what follows from both ends; `chosen` pairs their codecs with ours, best first."""
+        """Keep and return what follows from both ends; `chosen` pairs their codecs with ours, best first.
+
+        `our_extras` are what goes beside the voice: events and comfort noise.
+        """
         if address_type(remote.address) != address_type(self._local.address):
             raise NegotiationError("the answer is of another IP version", WARNING_ADDRESS_FORMAT)
         theirs, ours = chosen[0]
         sent = {event.clock_rate: event.payload_type for event in reversed(remote.events)}
-        received = {event.clock_rate: event.payload_type for event in reversed(our_events)}
+        noise = [extra for extra in our_extras if extra.identity == COMFORT_NOISE.identity]
+        received = {extra.clock_rate: extra.payload_type for extra in reversed(our_extras) if extra not in noise}
+        quiet = _found(COMFORT_NOISE, remote.codecs) if noise and ours.clock_rate == COMFORT_NOISE.clock_rate else None
         rates = [rate for rate in (ours.clock_rate, COMMON_EVENT_RATE) if rate in sent and rate in received]
         event_rate = rates[0] if rates else ours.clock_rate
         self._keys = self._keys.settled(None if keys is None else keys[0])
@@ -309,6 +327,9 @@ class OfferAnswer:
             ptime=_ptime(self._local.ptime, remote, ours),
             held=remote.holds,
             security=None if keys is None else _security(*keys),
+            comfort_noise_send=None if quiet is None else quiet.payload_type,
+            comfort_noise_receive=(COMFORT_NOISE if quiet is None else noise[0]).payload_type,
+            discontinuous=self._local.discontinuous and is_sent_without_silence(theirs),
         )
         return self.current
 
@@ -382,6 +403,11 @@ class OfferAnswer:
 def _refused(line: MediaDescription) -> MediaDescription:
     """Return the line that refuses a stream in its own protocol and formats (RFC 3264 section 6)."""
     return MediaDescription(line.media, 0, line.protocol, line.formats or ("0",))
+
+
+def _found(codec: Codec, offered: Iterable[Codec]) -> Codec | None:
+    """Return what is offered of a codec, under its number there."""
+    return next((one for one in offered if one.identity == codec.identity), None)
 
 
 def _security(ours: Crypto, theirs: Crypto) -> MediaSecurity:
