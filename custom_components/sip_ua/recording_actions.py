@@ -9,7 +9,7 @@ from .action_calls import CALL_FIELDS, ambiguous, find_call, response_of, unless
 from .action_errors import translated_errors, validation_error
 from .action_targets import targeted_coordinators
 from .call_book import CallBook
-from .call_view import is_connected
+from .call_view import is_audible
 from .const import ATTR_CALL_ID, ATTR_CHANNELS, ATTR_FORMAT, ATTR_RECORDING, ATTR_TONE
 from .coordinator import SipUaCoordinator
 from .net.recording_order import RecordedSides, RecordingFormat, RecordingTone
@@ -30,8 +30,8 @@ STOP_RECORDING_SCHEMA = vol.Schema(CALL_FIELDS)
 
 async def async_start_recording(call: ServiceCall) -> ServiceResponse:
     """Record a call from now on, in the account's style unless the action names another."""
-    coordinator, snapshot = find_call(call, CallBook.find_connected, "no_call_to_record")
-    if not is_connected(snapshot):
+    coordinator, snapshot = find_call(call, CallBook.find_audible, "no_call_to_record")
+    if not is_audible(snapshot):
         raise validation_error("call_not_connected", call_id=snapshot.id)
     recordings = coordinator.recordings
     if recordings.is_begun(snapshot.id):

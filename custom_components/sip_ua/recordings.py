@@ -127,7 +127,9 @@ class CallRecordings:
         """Record a call that has just been answered, if that is wanted."""
         if is_connected(call) and call.id not in self._decided:
             self._decided.add(call.id)
-            if self._wishes.pop(call.id, self.settings.wants(call.direction)):
+            wanted = self._wishes.pop(call.id, self.settings.wants(call.direction))
+            # What was heard before the answer may be recorded already.
+            if wanted and not self.is_begun(call.id):
                 self._begin_by_itself(call)
 
     @callback

@@ -352,6 +352,20 @@ async def test_a_recording_that_cannot_begin_by_itself_is_told_and_the_call_goes
     assert phone.calls[call_id].state is CallState.TALKING
 
 
+async def test_what_is_heard_before_the_answer_is_recorded_on_into_the_call(
+    hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry
+) -> None:
+    phone = await choose(hass, phones, entry, record_calls="all")
+    call_id = phone.place(NEIGHBOUR)
+    phone.enter(call_id, CallState.EARLY)
+    assert call_id not in phone.orders, "what records by itself begins with the answer"
+    task = await begin(hass, phone, call_id)
+    path = phone.begin_recording(call_id)
+    assert (await task)["recording"]["path"] == str(path)
+    phone.enter(call_id, CallState.TALKING)
+    assert phone.orders[call_id].path == path
+
+
 # What may go
 
 

@@ -15,6 +15,7 @@ import pytest
 from custom_components.sip_ua.net.audio import BytesSource, RawPcm, SilenceSource, ToneSource
 from custom_components.sip_ua.net.av_codecs import ALL_CODECS
 from custom_components.sip_ua.net.errors import AudioError, MachineFault
+from custom_components.sip_ua.net.loudness import StreamLoudness
 from custom_components.sip_ua.net.media import MediaEngine, MediaStream
 from custom_components.sip_ua.net.media_socket import MediaSocket
 from custom_components.sip_ua.net.media_stream import MAX_SOUNDS
@@ -33,7 +34,14 @@ from custom_components.sip_ua.net.transport import Transports
 from custom_components.sip_ua.rtp.packet import parse_packet
 from custom_components.sip_ua.rtp.tones import ToneSender
 from custom_components.sip_ua.sip import overload
-from custom_components.sip_ua.sip.account import Account, DtmfMethod, NetworkSettings, ServerAddress, Transport
+from custom_components.sip_ua.sip.account import (
+    Account,
+    DtmfMethod,
+    NetworkSettings,
+    ReliableProvisional,
+    ServerAddress,
+    Transport,
+)
 from custom_components.sip_ua.sip.address import Address
 from custom_components.sip_ua.sip.admission import STRANGER_CALL_BURST
 from custom_components.sip_ua.sip.errors import LocalFault, LocalProtocolError, SipError
@@ -651,3 +659,132 @@ async def test_the_first_packet_after_the_answer_carries_what_was_known_before(
     assert levels[0] < -60
     assert levels[1] == pytest.approx(-20, abs=3)
     assert all(packet.marker for packet in firsts)
+
+
+async def test_the_voice_follows_the_volumes_the_silence_and_the_marks_of_the_account(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[dict[str, Any]] = []
+    open_one = MediaEngine.open
+
+    async def note(engine: MediaEngine, **how: Any) -> MediaStream:
+        opened.append(how)
+        return await open_one(engine, **how)
+
+    monkeypatch.setattr(MediaEngine, "open", note)
+    network = NetworkSettings(bind_address=HOME, local_port=free_ports(), sip_dscp=10, rtp_dscp=12)
+    alice = await start(voice_activity_detection=True, speaking_volume=3, listening_volume=-4, network=network)
+    bob = await start(voice_activity_detection=True)
+    await talk(alice, bob)
+    hers = next(how for how in opened if how["dscp"] == 12)
+    assert hers["loudness"] == StreamLoudness(3, -4)
+    (agreed,) = [event.media for event in bob.heard(MediaChanged) if event.media is not None]
+    assert (agreed.comfort_noise_send, agreed.comfort_noise_receive) == (13, 13)
+
+
+# What callers hear before the answer
+
+
+async def ring(alice: End, bob: End, **how: Any) -> str:
+    """Let Alice call Bob and return his id of the call, which rings."""
+    await alice.phone.dial(bob.uri, **how)
+    await eventually(lambda: bob.heard(IncomingCall))
+    return bob.heard(IncomingCall)[-1].call.id
+
+
+async def test_a_caller_hears_our_sound_until_somebody_answers_and_then_what_is_said(
+    start: Start, engine: MediaEngine
+) -> None:
+    alice, bob = await start(), await start()
+    incoming = await ring(alice, bob)
+    await bob.phone.play_early(incoming, ToneSource(1000.0, duration=0.1))
+    await eventually(lambda: any(call.state is CallState.EARLY for call in alice.phone.calls.values()))
+    (outgoing,) = alice.phone.calls
+    heard: list[bytes] = []
+    alice.phone._voices.connected(outgoing).stream.listen(lambda voice: heard.append(voice.pcm))  # noqa: SLF001 - as Assist
+    await asyncio.sleep(0.6)
+    early = b"".join(heard)
+    assert frequency_of(early[-8000:], 16000) == pytest.approx(1000, rel=0.05), "again and again"
+    assert bob.phone.calls[incoming].state is CallState.RINGING
+    heard.clear()
+
+    await bob.phone.answer(incoming, source=ToneSource(300.0))
+    await eventually(lambda: is_talking(alice) and is_talking(bob))
+    await asyncio.sleep(0.5)
+    assert frequency_of(b"".join(heard)[-8000:], 16000) == pytest.approx(300, rel=0.05)
+    assert len(bob.heard(PlaybackStarted)) == 1, "what callers hear before the answer is nobody's playback"
+    assert bob.heard(PlaybackFinished) == []
+    with pytest.raises(LocalProtocolError):
+        await bob.phone.answer(incoming)
+    assert engine.streams == 2
+
+
+async def test_a_call_that_is_given_up_frees_what_its_caller_heard(start: Start, engine: MediaEngine) -> None:
+    alice, bob = await start(), await start()
+    incoming = await ring(alice, bob)
+    await bob.phone.play_early(incoming, ToneSource(1000.0))
+    with pytest.raises(LocalProtocolError):
+        await bob.phone.play_early(incoming, ToneSource(1000.0))
+    await alice.phone.hangup(next(iter(alice.phone.calls)))
+    await eventually(lambda: engine.streams == 0)
+    assert [end.call.outcome for end in bob.heard(CallEnded)] == [CallOutcome.MISSED]
+    with pytest.raises(LocalProtocolError):
+        await bob.phone.play_early(incoming, ToneSource(1000.0))
+
+
+async def test_a_caller_who_has_heard_our_sound_can_still_be_sent_elsewhere(start: Start, engine: MediaEngine) -> None:
+    alice, bob, carol = await start(), await start(), await start()
+    incoming = await ring(alice, bob)
+    await bob.phone.play_early(incoming, ToneSource(1000.0))
+    bob.phone.redirect(incoming, carol.uri)
+    await eventually(lambda: alice.heard(CallEnded))
+    await eventually(lambda: engine.streams == 0)
+    assert bob.heard(CallEnded)[0].call.outcome is CallOutcome.DECLINED
+
+
+async def test_whoever_answers_meanwhile_is_not_disturbed_by_what_was_to_be_heard_before(
+    start: Start, engine: MediaEngine
+) -> None:
+    alice, bob = await start(), await start()
+    incoming = await ring(alice, bob)
+    early = asyncio.create_task(bob.phone.play_early(incoming, ToneSource(1000.0)))
+    answer = asyncio.create_task(bob.phone.answer(incoming))
+    results = await asyncio.gather(early, answer, return_exceptions=True)
+    assert results[1] is None
+    await eventually(lambda: is_talking(alice) and is_talking(bob))
+    assert engine.streams == 2
+    assert all(call.answered_at for call in bob.phone.calls.values())
+
+
+async def test_a_sound_that_cannot_be_played_leaves_the_call_ringing(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    alice, bob = await start(), await start()
+    incoming = await ring(alice, bob)
+    await bob.phone.play_early(incoming, BytesSource(b"this is no sound"))
+    await eventually(lambda: "before the answer cannot be played" in caplog.text)
+    assert bob.phone.calls[incoming].state is CallState.RINGING
+    await bob.phone.answer(incoming)
+    await eventually(lambda: is_talking(alice) and is_talking(bob))
+
+
+async def test_a_caller_that_wants_every_ring_acknowledged_hears_our_sound_too(start: Start) -> None:
+    alice = await start(reliable_provisional=ReliableProvisional.REQUIRED)
+    bob = await start(reliable_provisional=ReliableProvisional.REQUIRED)
+    incoming = await ring(alice, bob)
+    await bob.phone.play_early(incoming, ToneSource(1000.0))
+    await eventually(lambda: any(call.state is CallState.EARLY for call in alice.phone.calls.values()))
+    await bob.phone.answer(incoming)
+    await eventually(lambda: is_talking(alice) and is_talking(bob))
+
+
+async def test_a_telephone_that_is_full_of_sounds_says_why_a_caller_hears_none(
+    start: Start, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_how: object) -> int:
+        raise AudioError("too many sounds are being decoded")
+
+    monkeypatch.setattr(MediaStream, "play", refuse)
+    alice, bob = await start(), await start()
+    await bob.phone.play_early(await ring(alice, bob), ToneSource(1000.0))
+    assert "too many sounds are being decoded" in caplog.text

@@ -89,6 +89,7 @@ class Phone:
         self._listener = listener
         self._on = False
         self._switching = asyncio.Lock()
+        self._answering: set[str] = set()
         self._driver = Driver(account, self._agent, self._deal_with, resolver)
         self._voices = Voices(account, self._agent, media, self._tell, self._fail)
 
@@ -231,17 +232,56 @@ class Phone:
         """Take a call that rings here; `source` plays at once."""
         self._check_on()
         hop = self._agent.caller_hop(call_id)
-        if self._voices.find(call_id) is not None:
+        early = self._voices.find(call_id)
+        if call_id in self._answering or (early is not None and not early.early):
             raise LocalProtocolError("the call is answered already", LocalFault.NOT_RINGING)
+        if early is not None:
+            self._voices.make_ready(early, source)
+            self._agent.answer(call_id, self._voices.local_media(early, hop), self._driver.now)
+        else:
+            self._answering.add(call_id)
+            try:
+                await self._begin_voice(call_id, hop, source, self._agent.answer)
+            finally:
+                self._answering.discard(call_id)
+        self._driver.pump()
+
+    async def play_early(self, call_id: str, source: AudioSource) -> None:
+        """Let the caller of a call that rings here hear a sound, again and again until somebody answers.
+
+        Raises LocalProtocolError where the call does not ring or the caller hears us already, and NoPortError.
+        """
+        self._check_on()
+        hop = self._agent.caller_hop(call_id)
+        if self._voices.find(call_id) is not None or call_id in self._answering:
+            raise LocalProtocolError("the caller can hear us already", LocalFault.NOT_RINGING)
+        voice = await self._begin_voice(call_id, hop, None, self._progress)
+        voice.play_early(source)
+        self._driver.pump()
+
+    def _progress(self, call_id: str, media: LocalMedia, now: float) -> None:
+        """Tell a caller where to hear us before the answer, unless somebody answers meanwhile."""
+        if call_id in self._answering or self._voices.find(call_id) is not None:
+            raise LocalProtocolError("the call is answered already", LocalFault.NOT_RINGING)
+        self._agent.progress(call_id, media, now)
+
+    async def _begin_voice(
+        self,
+        call_id: str,
+        hop: Hop,
+        source: AudioSource | None,
+        describe: Callable[[str, LocalMedia, float], None],
+    ) -> Voice:
+        """Open a voice for a call that rings here, and describe it to the caller."""
         voice = await self._voices.open(hop, source, self._ask_outside)
         try:
             self._check_on()
-            self._agent.answer(call_id, self._voices.local_media(voice, hop), self._driver.now)
+            describe(call_id, self._voices.local_media(voice, hop), self._driver.now)
         except BaseException:
             await voice.close()
             raise
         self._voices.keep(call_id, voice)
-        self._driver.pump()
+        return voice
 
     async def reject(self, call_id: str, code: int = STATUS_BUSY) -> None:
         """Refuse a call that rings here with a final answer of 400 to 699."""

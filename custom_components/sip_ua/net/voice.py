@@ -1,6 +1,8 @@
 """The voice of one call: its stream, and the sounds that wait for the answer."""
 
 import asyncio
+import contextlib
+import logging
 from dataclasses import dataclass, replace
 
 from ..sip.account import DtmfMethod
@@ -12,6 +14,8 @@ from .hearing import Hearing
 from .media_stream import MAX_SOUNDS, MediaStream, new_playback_id
 from .play_order import ONCE, Placement, PlayOrder
 from .public_address import VoiceAddress
+
+_LOGGER = logging.getLogger(__name__)
 
 SAME_DIGIT = 1.0
 """Seconds within which one digit that comes in two ways is one key pressed once."""
@@ -34,13 +38,19 @@ class Voice:
     def __init__(self, dtmf: DtmfMethod, *, discontinuous: bool = False) -> None:
         """Start without a call; `dtmf` is how digits are to travel, `discontinuous` whether silence need not."""
         self._dtmf = dtmf
+        self._discontinuous = discontinuous
         self._last_digit: tuple[str, DigitMethod, float] | None = None
         self._takes_messages = True
         self.call_id = ""
-        self._discontinuous = discontinuous
         self._pending: list[_Pending] = []
         self._hearings: list[Hearing] = []
         self.running = False
+        self.early = False
+        """Whether the caller hears us though nobody has answered."""
+        self.early_sound: int | None = None
+        """What is, or was, played to such a caller."""
+        self._early_source: AudioSource | None = None
+        self._media: NegotiatedMedia | None = None
         self.closing: asyncio.Task[None] | None = None
         self.seen_at: VoiceAddress | None = None
 
@@ -64,7 +74,9 @@ class Voice:
         """Start or change the voice as agreed; raises LocalProtocolError for an address that cannot be sent to."""
         no_events = self._dtmf is DtmfMethod.AUTO and media.dtmf_receive is None
         self.stream.configure(media, hear_tones=no_events or self._dtmf is DtmfMethod.INBAND)
+        self._media = media
         self.running = True
+        self._begin_early()
 
     def digit_method(self, *, takes_info: bool) -> DigitMethod:
         """Return how to press a key; `takes_info` tells that the far end understands INFO."""
@@ -99,6 +111,30 @@ class Voice:
         # Nothing plays yet that the others would have to stand back for.
         self._pending.insert(len(self._pending) if order.placement is Placement.ADD else 0, pending)
         return pending.id, replaced
+
+    def play_early(self, source: AudioSource) -> None:
+        """Play a sound again and again from the beginning of the voice to the answer."""
+        self.early = True
+        self._early_source = source
+
+    def _begin_early(self) -> None:
+        source, self._early_source = self._early_source, None
+        if source is not None:
+            try:
+                self.early_sound = self.stream.play(source, PlayOrder(loop=True))
+            except (AudioError, MediaStoppedError) as error:
+                _LOGGER.warning("What callers hear before the answer cannot be played: %s", error)
+
+    def end_early(self) -> None:
+        """End what the caller heard before the answer; from now on the caller has to be heard as well."""
+        if self.early:
+            self.early = False
+            self._early_source = None
+            if self.early_sound is not None:
+                self.stream.stop_playback(self.early_sound)
+            if self._media is not None:
+                with contextlib.suppress(MediaStoppedError):
+                    self.configure(self._media)
 
     def play_pending(self, codec: Codec | None = None) -> None:
         """Play what was made ready for the answer, once; `codec` is the one that the voice is about to have."""

@@ -131,13 +131,17 @@ class Voices:
             if error.errno == errno.EADDRNOTAVAIL:
                 raise LocalAddressError(bind_address or ANY_IPV4) from error
             raise MediaStoppedError(f"no port can be bound: {error}") from error
-        if source is not None:
-            try:
-                voice.make_ready(source, self._likeliest_rate)
-            except BaseException:
-                await voice.close()
-                raise
+        try:
+            self.make_ready(voice, source)
+        except BaseException:
+            await voice.close()
+            raise
         return voice
+
+    def make_ready(self, voice: Voice, source: AudioSource | None) -> None:
+        """Begin to decode a sound for the answer; raises AudioError."""
+        if source is not None:
+            voice.make_ready(source, self._likeliest_rate)
 
     @property
     def _likeliest_rate(self) -> int:
@@ -252,6 +256,7 @@ class Voices:
         """Play what waits for the answer; `media` is what the voice is about to be."""
         voice = self._voices.get(call.id)
         if voice is not None and call.answered_at is not None and call.state is not CallState.ENDED:
+            voice.end_early()
             voice.play_pending(None if media is None else media.codec)
 
     def _follow(self, call_id: str, media: NegotiatedMedia) -> None:
@@ -305,7 +310,10 @@ class Voices:
                 method = DigitMethod.INBAND if inband else DigitMethod.RFC4733
                 if voice.is_news(digit, method, now):
                     self._tell(CallDigitReceived(at=now, call=call, digit=digit, duration=duration, method=method))
-            case StreamPlaybackStarted(playback_id=number):
+            case StreamPlaybackFinished(playback_id=number, error=error) if number == voice.early_sound:
+                if error is not None:
+                    _LOGGER.warning("What callers hear before the answer cannot be played: %s", error)
+            case StreamPlaybackStarted(playback_id=number) if number != voice.early_sound:
                 self._tell(PlaybackStarted(call.id, number))
             case StreamPlaybackFinished(playback_id=number, error=error, stopped=stopped, fault=fault):
                 self._tell(PlaybackFinished(call.id, number, error, stopped=stopped, fault=fault))

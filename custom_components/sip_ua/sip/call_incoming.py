@@ -153,6 +153,12 @@ class ReceivedCall(DialogCall):
             response = self._create(183, self._description)
             self._reliable.send(response, now)
             self.step(LadderStep.PROGRESS, now, sent=True, code=183, reason=response.reason)
+            self._tell_voice(now)
+
+    def _tell_voice(self, now: float) -> None:
+        """Tell of the voice as far as both sides have agreed on it."""
+        if self.agreement is not None and self.agreement.current is not None:
+            self.set_media(self.agreement.current, now)
 
     def answer(self, media: LocalMedia, now: float) -> None:
         """Take the call; raises LocalProtocolError where it does not ring any more.
@@ -211,8 +217,7 @@ class ReceivedCall(DialogCall):
         self.answered(now, self._answerer())
         self.step(LadderStep.OK, now, sent=True, code=200, reason=response.reason)
         self.start_session_timer(response, now, uac=False)
-        if self.agreement is not None and self.agreement.current is not None:
-            self.set_media(self.agreement.current, now)
+        self._tell_voice(now)
         self.enter_talking(now)
 
     def _answerer(self) -> Party:
