@@ -11,6 +11,7 @@ from .bulletin import Bulletin
 from .call_book import CallBook
 from .call_view import call_data
 from .const import CALL_TURNED_AWAY, CONF_AUTO_ANSWER_DELAY, OPTIONS_CALLS
+from .early_media import EarlyMedia
 from .history import CallHistory
 from .net.phone import Phone
 from .options import options_of
@@ -49,6 +50,7 @@ class IncomingCalls:
         self._reception = reception
         self._history = history
         self._bulletin = bulletin
+        self._early_media = EarlyMedia(hass, entry, phone, identity)
         self._answer_delay: int = options_of(entry.options, OPTIONS_CALLS)[CONF_AUTO_ANSWER_DELAY]
 
     @callback
@@ -67,7 +69,8 @@ class IncomingCalls:
 
     @callback
     def attend(self, call: CallSnapshot) -> None:
-        """Let a call that rings be refused or answered when its time has come."""
+        """Let a caller hear what is to be heard while it rings, and be refused or answered when the time has come."""
+        self._early_media.begin(call.id)
         if patience := self._reception.patience(call, busy=len(self._calls) > 1):
             _ = self._entry.async_create_background_task(
                 self._hass, self._async_refuse_later(call.id, *patience), f"sip_ua refuse {self._identity}"

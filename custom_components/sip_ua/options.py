@@ -22,12 +22,14 @@ from .const import (
     CONF_DIAL_PLAN,
     CONF_DISPLAY_NAME,
     CONF_DTMF,
+    CONF_EARLY_MEDIA,
     CONF_FORWARD_AFTER,
     CONF_FORWARD_ALWAYS,
     CONF_FORWARD_BUSY,
     CONF_FORWARD_NO_ANSWER,
     CONF_KEEP_DAYS,
     CONF_KEEP_RECORDINGS,
+    CONF_LISTENING_VOLUME,
     CONF_MWI,
     CONF_MWI_EXPIRATION,
     CONF_NUMBERS_BY_VOICE,
@@ -37,10 +39,14 @@ from .const import (
     CONF_RECORDING_TONE,
     CONF_REFER_POLICY,
     CONF_RELIABLE_PROVISIONAL,
+    CONF_RTP_DSCP,
     CONF_SEND_CALLER_ID,
     CONF_SERVER_ONLY,
+    CONF_SIP_DSCP,
+    CONF_SPEAKING_VOLUME,
     CONF_TRACE,
     CONF_USER_AGENT,
+    CONF_VOICE_ACTIVITY_DETECTION,
     OPTIONS_ANSWERING,
     OPTIONS_CALLS,
     OPTIONS_EXPERT,
@@ -55,7 +61,7 @@ from .incoming_rules import CALL_WAITING_TIMEOUT, FORWARD_AFTER, FORWARDS, Incom
 from .net.phone import check_target
 from .net.recording_order import RecordedSides, RecordingFormat, RecordingTone
 from .settings import NumberField, account_of, plain_target
-from .sip.account import Account, DtmfMethod, ReferPolicy, ReliableProvisional
+from .sip.account import RTP_DSCP, SIP_DSCP, Account, DtmfMethod, ReferPolicy, ReliableProvisional
 from .sip.errors import LocalProtocolError
 from .validation import Rule
 
@@ -63,6 +69,10 @@ DISPLAY_NAME_LENGTH_MAX: Final = 64
 ALLOWED_NUMBERS_MAX: Final = 64
 AUTO_ANSWER_DELAY: Final = NumberField(default=2, minimum=0, maximum=30, unit="s")
 MWI_EXPIRATION: Final = NumberField(default=3600, minimum=120, maximum=86400, unit="s")
+VOLUME: Final = NumberField(default=0, minimum=-12, maximum=12, unit="dB")
+SIP_MARK: Final = NumberField(default=SIP_DSCP, minimum=0, maximum=63)
+RTP_MARK: Final = NumberField(default=RTP_DSCP, minimum=0, maximum=63)
+EARLY_MEDIA_LENGTH_MAX: Final = 1024
 KEEP_DAYS: Final = NumberField(default=0, minimum=0, maximum=3650, unit="d")
 KEEP_RECORDINGS: Final = NumberField(default=0, minimum=0, maximum=10_000)
 
@@ -81,6 +91,10 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     OPTIONS_VOICE: {
         CONF_CODECS: [name.lower() for name in _ACCOUNT.codecs],
         CONF_DTMF: _ACCOUNT.dtmf.value,
+        CONF_VOICE_ACTIVITY_DETECTION: _ACCOUNT.voice_activity_detection,
+        CONF_SPEAKING_VOLUME: VOLUME.default,
+        CONF_LISTENING_VOLUME: VOLUME.default,
+        CONF_EARLY_MEDIA: "",
     },
     OPTIONS_ANSWERING: asdict(AnsweringRules()),
     OPTIONS_INCOMING: asdict(IncomingRules()) | {CONF_BLOCKED_NUMBERS: [], CONF_ALLOWED_CALLERS: []},
@@ -94,6 +108,8 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     OPTIONS_EXPERT: {
         CONF_RELIABLE_PROVISIONAL: _ACCOUNT.reliable_provisional.value,
+        CONF_SIP_DSCP: SIP_MARK.default,
+        CONF_RTP_DSCP: RTP_MARK.default,
         CONF_USER_AGENT: _ACCOUNT.user_agent,
         CONF_TRACE: _ACCOUNT.trace,
         CONF_DIAL_PLAN: [],
@@ -171,9 +187,13 @@ def with_options(account: Account, stored: Mapping[str, Any]) -> Account:
         mwi_expiration=calls[CONF_MWI_EXPIRATION],
         codecs=tuple(name.upper() for name in voice[CONF_CODECS]),
         dtmf=DtmfMethod(voice[CONF_DTMF]),
+        voice_activity_detection=voice[CONF_VOICE_ACTIVITY_DETECTION],
+        speaking_volume=voice[CONF_SPEAKING_VOLUME],
+        listening_volume=voice[CONF_LISTENING_VOLUME],
         reliable_provisional=ReliableProvisional(expert[CONF_RELIABLE_PROVISIONAL]),
         user_agent=expert[CONF_USER_AGENT],
         trace=expert[CONF_TRACE],
+        network=replace(account.network, sip_dscp=expert[CONF_SIP_DSCP], rtp_dscp=expert[CONF_RTP_DSCP]),
     )
 
 
@@ -304,7 +324,14 @@ OPTION_RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
             lambda answering, _: answering[CONF_ANSWERED_BY] == AnsweredBy.MENU and not answering[CONF_ANSWER_MENU],
         ),
     ),
-    OPTIONS_VOICE: (("codecs_required", CONF_CODECS, lambda voice, _: not voice[CONF_CODECS]),),
+    OPTIONS_VOICE: (
+        ("codecs_required", CONF_CODECS, lambda voice, _: not voice[CONF_CODECS]),
+        (
+            "early_media_not_found",
+            CONF_EARLY_MEDIA,
+            lambda voice, _: len(voice[CONF_EARLY_MEDIA]) > EARLY_MEDIA_LENGTH_MAX,
+        ),
+    ),
     OPTIONS_RECORDING: (),
     OPTIONS_EXPERT: (
         (

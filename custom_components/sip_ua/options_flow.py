@@ -1,6 +1,7 @@
 """The options: a menu of what may change at any time; it applies when the last call has ended."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import voluptuous as vol
@@ -37,12 +38,14 @@ from .const import (
     CONF_DIAL_PLAN,
     CONF_DISPLAY_NAME,
     CONF_DTMF,
+    CONF_EARLY_MEDIA,
     CONF_FORWARD_AFTER,
     CONF_FORWARD_ALWAYS,
     CONF_FORWARD_BUSY,
     CONF_FORWARD_NO_ANSWER,
     CONF_KEEP_DAYS,
     CONF_KEEP_RECORDINGS,
+    CONF_LISTENING_VOLUME,
     CONF_MWI,
     CONF_MWI_EXPIRATION,
     CONF_NUMBERS_BY_VOICE,
@@ -52,11 +55,15 @@ from .const import (
     CONF_RECORDING_TONE,
     CONF_REFER_POLICY,
     CONF_RELIABLE_PROVISIONAL,
+    CONF_RTP_DSCP,
     CONF_SEND_CALLER_ID,
     CONF_SERVER_ONLY,
+    CONF_SIP_DSCP,
+    CONF_SPEAKING_VOLUME,
     CONF_TAKE_MESSAGE,
     CONF_TRACE,
     CONF_USER_AGENT,
+    CONF_VOICE_ACTIVITY_DETECTION,
     OPTIONS_ANSWERING,
     OPTIONS_CALLS,
     OPTIONS_EXPERT,
@@ -66,6 +73,7 @@ from .const import (
     RecordCalls,
 )
 from .contacts import ContactBook, contacts_of
+from .early_media import async_is_playable
 from .form import LONG_TEXT, TEXT, choice, number
 from .incoming_rules import CALL_WAITING_TIMEOUT, FORWARD_AFTER
 from .menu_book import menu_names
@@ -77,6 +85,9 @@ from .options import (
     KEEP_DAYS,
     KEEP_RECORDINGS,
     MWI_EXPIRATION,
+    RTP_MARK,
+    SIP_MARK,
+    VOLUME,
     find_incoming_mistakes,
     find_option_mistakes,
     named_in_mistakes,
@@ -120,6 +131,10 @@ def voice_schema(working: Collection[str]) -> vol.Schema:
         {
             vol.Required(CONF_CODECS, default=[]): SelectSelector(codecs),
             vol.Required(CONF_DTMF): choice(CONF_DTMF, DtmfMethod),
+            vol.Required(CONF_VOICE_ACTIVITY_DETECTION, default=False): BooleanSelector(),
+            vol.Required(CONF_SPEAKING_VOLUME, default=VOLUME.default): number(VOLUME),
+            vol.Required(CONF_LISTENING_VOLUME, default=VOLUME.default): number(VOLUME),
+            vol.Optional(CONF_EARLY_MEDIA): TEXT,
         }
     )
 
@@ -182,6 +197,8 @@ def answering_schema(menus: Iterable[str]) -> vol.Schema:
 EXPERT_SCHEMA = vol.Schema(
     {
         vol.Required(CONF_RELIABLE_PROVISIONAL): choice(CONF_RELIABLE_PROVISIONAL, ReliableProvisional),
+        vol.Required(CONF_SIP_DSCP, default=SIP_MARK.default): number(SIP_MARK),
+        vol.Required(CONF_RTP_DSCP, default=RTP_MARK.default): number(RTP_MARK),
         vol.Optional(CONF_USER_AGENT): TEXT,
         vol.Required(CONF_TRACE, default=True): BooleanSelector(),
         vol.Optional(CONF_DIAL_PLAN, default=[]): TextSelector(TextSelectorConfig(multiple=True)),
@@ -220,9 +237,12 @@ class SipUaOptionsFlow(OptionsFlow):
         return self._take(OPTIONS_ANSWERING, answering_schema(menu_names(self.hass, self.config_entry)), user_input)
 
     async def async_step_voice(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Change how voice is coded and how keys are pressed."""
+        """Change how voice is coded, how loud it is, and what callers hear while it rings."""
         working = await self.hass.async_add_executor_job(working_codecs)
-        return self._take(OPTIONS_VOICE, voice_schema(working), user_input)
+        media = "" if user_input is None else user_input.get(CONF_EARLY_MEDIA, "")
+        playable = await async_is_playable(self.hass, media)
+        mistakes = {} if playable else {CONF_EARLY_MEDIA: "early_media_not_found"}
+        return self._take(OPTIONS_VOICE, voice_schema(working), user_input, mistakes)
 
     async def async_step_recording(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change which calls are recorded, how, and for how long that is kept."""
@@ -238,13 +258,19 @@ class SipUaOptionsFlow(OptionsFlow):
         entry = self.config_entry
         return ContactBook(contacts_of(entry), account_of(entry.data), plan_of(self.hass.config.country))
 
-    def _take(self, step: str, schema: vol.Schema, user_input: dict[str, Any] | None) -> ConfigFlowResult:
-        """Keep the options of a step, or show its form."""
+    def _take(
+        self,
+        step: str,
+        schema: vol.Schema,
+        user_input: dict[str, Any] | None,
+        mistakes: Mapping[str, str] = MappingProxyType({}),
+    ) -> ConfigFlowResult:
+        """Keep the options of a step, or show its form; `mistakes` are those that are known already."""
         errors: dict[str, str] = {}
         shown = options_of(self.config_entry.options, step, direct=is_direct(self.config_entry.data))
         if user_input is not None:
             shown = normalize_options(step, user_input)
-            errors = find_option_mistakes(step, shown)
+            errors = {**mistakes, **find_option_mistakes(step, shown)}
             if step == OPTIONS_INCOMING:
                 errors = find_incoming_mistakes(self.config_entry.data, shown, self._phone_book()) | errors
             conflicts = find_conflicts(self.config_entry.data, {**self.config_entry.options, step: shown}, step)

@@ -149,6 +149,9 @@ class FakePhone:
         self.enter(call_id, CallState.TALKING)
         self._play_at_once(call_id, source)
 
+    async def play_early(self, call_id: str, source: AudioSource) -> None:
+        self._ask("play_early", call_id, source)
+
     async def reject(self, call_id: str, code: int = 486) -> None:
         self._ask("reject", call_id, code)
         self.end(call_id, CallOutcome.DECLINED, code=code, by=EndedBy.LOCAL)

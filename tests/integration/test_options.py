@@ -12,7 +12,14 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.sip_ua.options import normalize_options, with_options
 from custom_components.sip_ua.settings import normalize
-from custom_components.sip_ua.sip.account import Account, DtmfMethod, ReferPolicy, ReliableProvisional, ServerAddress
+from custom_components.sip_ua.sip.account import (
+    Account,
+    DtmfMethod,
+    NetworkSettings,
+    ReferPolicy,
+    ReliableProvisional,
+    ServerAddress,
+)
 
 from .conftest import make_entry
 from .phone import FakePhone, Phones
@@ -67,8 +74,20 @@ def test_every_option_reaches_the_account() -> None:
                 "mwi_expiration": 600.0,
             },
         ),
-        "voice": normalize_options("voice", {"codecs": ["opus", "pcma", "opus"], "dtmf": "info"}),
-        "expert": normalize_options("expert", {"reliable_provisional": "required", "user_agent": " Hall/1 "}),
+        "voice": normalize_options(
+            "voice",
+            {
+                "codecs": ["opus", "pcma", "opus"],
+                "dtmf": "info",
+                "voice_activity_detection": True,
+                "speaking_volume": -6.0,
+                "listening_volume": 12.0,
+            },
+        ),
+        "expert": normalize_options(
+            "expert",
+            {"reliable_provisional": "required", "user_agent": " Hall/1 ", "sip_dscp": 26.0, "rtp_dscp": 0.0},
+        ),
     }
     account = with_options(ACCOUNT, stored)
     assert account == Account(
@@ -83,10 +102,15 @@ def test_every_option_reaches_the_account() -> None:
         mwi_expiration=600,
         codecs=("OPUS", "PCMA"),
         dtmf=DtmfMethod.INFO,
+        voice_activity_detection=True,
+        speaking_volume=-6,
+        listening_volume=12,
         reliable_provisional=ReliableProvisional.REQUIRED,
         user_agent="Hall/1",
+        network=NetworkSettings(sip_dscp=26, rtp_dscp=0),
     )
-    assert type(account.mwi_expiration) is int
+    numbers = (account.mwi_expiration, account.speaking_volume, account.network.sip_dscp)
+    assert all(type(number) is int for number in numbers)
 
 
 def test_an_account_that_lost_its_server_lets_nobody_transfer_to_that_servers_numbers() -> None:
@@ -154,11 +178,56 @@ async def test_the_other_page_keeps_what_it_has(
 async def test_the_order_of_the_codecs_and_the_way_of_keys_can_be_chosen(
     hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry
 ) -> None:
-    assert suggested(await choose(hass, entry, "voice")) == {"codecs": ["g722", "pcma", "pcmu"], "dtmf": "auto"}
+    shown = suggested(await choose(hass, entry, "voice"))
+    assert (shown["codecs"], shown["dtmf"]) == (["g722", "pcma", "pcmu"], "auto")
     await submit(hass, entry, "voice", codecs=["pcmu", "opus"], dtmf="inband")
     await hass.async_block_till_done()
     account = phones[-1].account
     assert (account.codecs, account.dtmf) == (("PCMU", "OPUS"), DtmfMethod.INBAND)
+
+
+async def test_silence_volumes_and_marks_are_at_first_what_they_always_were_and_can_be_chosen(
+    hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry
+) -> None:
+    before = phones[-1].account
+    shown = suggested(await choose(hass, entry, "voice")) | suggested(await choose(hass, entry, "expert"))
+    keys = ("voice_activity_detection", "speaking_volume", "listening_volume", "early_media", "sip_dscp", "rtp_dscp")
+    assert [shown[key] for key in keys] == [False, 0, 0, "", 40, 46]
+    await submit(
+        hass,
+        entry,
+        "voice",
+        codecs=["pcma"],
+        dtmf="auto",
+        voice_activity_detection=True,
+        speaking_volume=-3,
+        listening_volume=6,
+    )
+    await submit(hass, entry, "expert", reliable_provisional="supported", sip_dscp=0, rtp_dscp=63)
+    await hass.async_block_till_done()
+    account = phones[-1].account
+    assert (account.voice_activity_detection, account.speaking_volume, account.listening_volume) == (True, -3, 6)
+    assert account.network == replace(before.network, sip_dscp=0, rtp_dscp=63)
+
+
+@pytest.mark.parametrize(
+    ("step", "field", "number"),
+    [
+        ("voice", "speaking_volume", -13),
+        ("voice", "listening_volume", 13),
+        ("expert", "sip_dscp", 64),
+        ("expert", "rtp_dscp", -1),
+    ],
+)
+async def test_volumes_and_marks_stay_in_their_range(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, step: str, field: str, number: int
+) -> None:
+    required: dict[str, Any] = {
+        "voice": {"codecs": ["pcma"], "dtmf": "auto"},
+        "expert": {"reliable_provisional": "off"},
+    }
+    with pytest.raises(InvalidData):
+        await submit(hass, entry, step, **required[step] | {field: number})
 
 
 async def test_only_codecs_that_work_on_this_machine_are_offered(
@@ -221,6 +290,16 @@ async def test_options_that_stay_the_same_change_nothing(
             {"mwi_expiration": "mwi_expiration_not_used", "allowed_numbers": "allowed_numbers_not_used"},
         ),
         ("voice", {"codecs": [], "dtmf": "auto"}, {"codecs": "codecs_required"}),
+        (
+            "voice",
+            {"codecs": ["pcma"], "dtmf": "auto", "early_media": "/nowhere/welcome.wav"},
+            {"early_media": "early_media_not_found"},
+        ),
+        (
+            "voice",
+            {"codecs": ["pcma"], "dtmf": "auto", "early_media": f"http://media.example/{'x' * 1024}"},
+            {"early_media": "early_media_not_found"},
+        ),
         ("expert", {"reliable_provisional": "off", "user_agent": "Küche"}, {"user_agent": "user_agent_invalid"}),
         ("expert", {"reliable_provisional": "off", "user_agent": "a\r\nb"}, {"user_agent": "user_agent_invalid"}),
         ("expert", {"reliable_provisional": "off", "user_agent": "x" * 65}, {"user_agent": "user_agent_invalid"}),
