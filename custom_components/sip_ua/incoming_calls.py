@@ -50,7 +50,7 @@ class IncomingCalls:
         self._reception = reception
         self._history = history
         self._bulletin = bulletin
-        self._early_media = EarlyMedia(hass, entry, phone, identity)
+        self._early_media = EarlyMedia(hass, entry, phone, self._identity)
         self._answer_delay: int = options_of(entry.options, OPTIONS_CALLS)[CONF_AUTO_ANSWER_DELAY]
 
     @callback

@@ -175,7 +175,6 @@ def incoming_schema(*, direct: bool) -> vol.Schema:
     return vol.Schema(_INCOMING if direct else _SERVER_ONLY | _INCOMING)
 
 
-
 def answering_schema(menus: Iterable[str]) -> vol.Schema:
     """Return the form about what answers a call; `menus` are the names of the saved ones."""
     return vol.Schema(
