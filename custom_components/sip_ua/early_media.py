@@ -10,6 +10,7 @@ from .const import CONF_EARLY_MEDIA, OPTIONS_VOICE
 from .net.phone import Phone
 from .options import options_of
 from .sip.errors import LocalProtocolError, SipError
+from .sip.events import CallSnapshot
 from .sound import media_source_of
 
 _LOGGER = logging.getLogger(__name__)
@@ -24,14 +25,15 @@ class EarlyMedia:
         self._entry = entry
         self._phone = phone
         self._account = account
-        self._media: str = options_of(entry.options, OPTIONS_VOICE)[CONF_EARLY_MEDIA]
+        # Whoever is no server of ours may have named any address for the voice: nothing goes there by itself.
+        self._media: str = options_of(entry.options, OPTIONS_VOICE)[CONF_EARLY_MEDIA] if phone.account.registers else ""
 
     @callback
-    def begin(self, call_id: str) -> None:
+    def begin(self, call: CallSnapshot) -> None:
         """Find the sound and play it to a caller for whom it rings; what goes wrong leaves the call ringing."""
-        if self._media:
+        if self._media and not call.past_server:
             _ = self._entry.async_create_background_task(
-                self._hass, self._async_play(call_id), f"sip_ua early media of {self._account}"
+                self._hass, self._async_play(call.id), f"sip_ua early media of {self._account}"
             )
 
     async def _async_play(self, call_id: str) -> None:

@@ -70,7 +70,7 @@ class IncomingCalls:
     @callback
     def attend(self, call: CallSnapshot) -> None:
         """Let a caller hear what is to be heard while it rings, and be refused or answered when the time has come."""
-        self._early_media.begin(call.id)
+        self._early_media.begin(call)
         if patience := self._reception.patience(call, busy=len(self._calls) > 1):
             _ = self._entry.async_create_background_task(
                 self._hass, self._async_refuse_later(call.id, *patience), f"sip_ua refuse {self._identity}"

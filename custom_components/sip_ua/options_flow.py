@@ -119,8 +119,14 @@ def calls_schema(*, direct: bool = False) -> vol.Schema:
     )
 
 
-def voice_schema(working: Collection[str]) -> vol.Schema:
-    """Return the form about voice, with the codecs that work on this machine; the order chosen is the priority."""
+_EARLY_MEDIA: dict[vol.Marker, Any] = {vol.Optional(CONF_EARLY_MEDIA): TEXT}
+
+
+def voice_schema(working: Collection[str], *, direct: bool = False) -> vol.Schema:
+    """Return the form about voice, with the codecs that work on this machine; the order chosen is the priority.
+
+    Callers of an account without a server hear nothing before the answer.
+    """
     codecs = SelectSelectorConfig(
         options=[name.lower() for name in sorted(working)],
         multiple=True,
@@ -134,7 +140,7 @@ def voice_schema(working: Collection[str]) -> vol.Schema:
             vol.Required(CONF_VOICE_ACTIVITY_DETECTION, default=False): BooleanSelector(),
             vol.Required(CONF_SPEAKING_VOLUME, default=VOLUME.default): number(VOLUME),
             vol.Required(CONF_LISTENING_VOLUME, default=VOLUME.default): number(VOLUME),
-            vol.Optional(CONF_EARLY_MEDIA): TEXT,
+            **({} if direct else _EARLY_MEDIA),
         }
     )
 
@@ -241,7 +247,9 @@ class SipUaOptionsFlow(OptionsFlow):
         media = "" if user_input is None else user_input.get(CONF_EARLY_MEDIA, "")
         playable = await async_is_playable(self.hass, media)
         mistakes = {} if playable else {CONF_EARLY_MEDIA: "early_media_not_found"}
-        return self._take(OPTIONS_VOICE, voice_schema(working), user_input, mistakes)
+        return self._take(
+            OPTIONS_VOICE, voice_schema(working, direct=is_direct(self.config_entry.data)), user_input, mistakes
+        )
 
     async def async_step_recording(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change which calls are recorded, how, and for how long that is kept."""

@@ -112,3 +112,32 @@ async def test_nothing_is_looked_for_any_more_when_the_account_stops(
         await hass.async_block_till_done()
     assert given_up.is_set()
     assert not [did for did in phone.did if did[0] == "play_early"]
+
+
+async def test_nothing_goes_before_the_answer_to_who_may_have_forged_an_address(
+    hass: HomeAssistant, phones: Phones, welcome: Path
+) -> None:
+    _, phone = await start(hass, phones, str(welcome), incoming={"server_only": False})
+    call_id = phone.ring(past_server=True)
+    await settle(hass)
+    assert phone.did == []
+    phone.end(call_id)
+    call_id = phone.ring()
+    await settle(hass)
+    assert phone.did == [("play_early", call_id, FileSource(welcome))]
+
+
+async def test_callers_of_an_account_without_a_server_hear_nothing_before_the_answer(
+    hass: HomeAssistant, phones: Phones, welcome: Path
+) -> None:
+    entry = make_entry({"template": "direct", "number": "home"}, options={"voice": {"early_media": str(welcome)}})
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    phones[-1].ring()
+    await settle(hass)
+    assert phones[-1].did == []
+    form = await hass.config_entries.options.async_init(entry.entry_id)
+    form = await hass.config_entries.options.async_configure(form["flow_id"], {"next_step_id": "voice"})
+    schema = form["data_schema"]
+    assert schema is not None
+    assert "early_media" not in schema.schema
