@@ -62,7 +62,7 @@ def test_who_is_listed_may_call_past_the_server_and_a_stranger_may_not(home: Hom
     assert alice.agent.expects(BOB.host)
     bob.dial(ALICE_URI)
     home.link.run_for(1)
-    assert alice.incoming.remote.uri == "sip:bob@bob.example"
+    assert alice.incoming.remote.uri == "sip:bob@192.0.2.2"
     alice.command("answer", alice.incoming.id, alice.media)
     home.link.run_for(1)
     bob.command("hangup", next(iter(bob.agent.calls)))
