@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from homeassistant.exceptions import HomeAssistantError
@@ -14,7 +14,7 @@ from .call_view import is_connected
 from .const import DOMAIN, WaitFor
 from .contacts import Contact
 from .coordinator import SipUaCoordinator
-from .net.audio import AudioSource
+from .net.audio import AudioSource, SilenceSource
 from .net.errors import AudioFault
 from .sip.errors import SipError
 from .sip.events import CallOutcome, CallSnapshot
@@ -26,6 +26,8 @@ REPEAT_PAUSE: Final = 1.0
 SPEAKING_TIMEOUT: Final = 600.0
 """Seconds after which a message that does not end is given up."""
 
+BREATH: Final = SilenceSource(0.2)
+"""What a call begins with in which nothing is said first."""
 
 NOT_REACHED_KEYS: Final[Mapping[CallOutcome, str]] = {
     **dict.fromkeys(CallOutcome, "contact_not_reached"),
@@ -55,16 +57,20 @@ async def _announce(coordinator: SipUaCoordinator, contact: Contact, speech: Cal
         call = await coordinator.async_wait(call_id, WaitFor.ANSWERED)
         if not is_connected(call):
             raise not_reached(contact.name, call)
-        async with asyncio.timeout(SPEAKING_TIMEOUT):
-            fault = await played
-            if fault is None:
-                await _repeat(coordinator, call_id, speech)
-    except TimeoutError:
-        fault = AudioFault.TIMED_OUT
+        await _said(_say_twice(coordinator, call_id, played, speech))
     finally:
         played.cancel()
         with contextlib.suppress(SipError):
             await coordinator.async_hangup(call_id)
+
+
+async def _said(speaking: Awaitable[AudioFault | None]) -> None:
+    """Wait until all has been said; raises the error of what could not be heard, or did not end."""
+    try:
+        async with asyncio.timeout(SPEAKING_TIMEOUT):
+            fault = await speaking
+    except TimeoutError:
+        fault = AudioFault.TIMED_OUT
     if fault is not None:
         raise sound_error(fault)
 
@@ -110,16 +116,21 @@ async def _say_at_answer(
     call = await coordinator.async_wait(call_id, WaitFor.ANSWERED)
     if not is_connected(call):
         raise not_reached(name, call)
-    try:
-        async with asyncio.timeout(SPEAKING_TIMEOUT):
-            fault = await played
-            for source in others:
-                if fault is None and call_id in coordinator.calls:
-                    fault = await coordinator.async_play(call_id, source, wait=True)
-    except TimeoutError:
-        fault = AudioFault.TIMED_OUT
-    if fault is not None:
-        raise sound_error(fault)
+    await _said(_say_all(coordinator, call_id, played, others))
+
+
+async def _say_all(
+    coordinator: SipUaCoordinator,
+    call_id: str,
+    played: asyncio.Future[AudioFault | None],
+    others: Sequence[AudioSource],
+) -> AudioFault | None:
+    """Wait for what is said first, then say all the others; return the first fault."""
+    fault = await played
+    for source in others:
+        if fault is None and call_id in coordinator.calls:
+            fault = await coordinator.async_play(call_id, source, wait=True)
+    return fault
 
 
 async def async_answer_and_say(coordinator: SipUaCoordinator, call_id: str, source: AudioSource) -> None:
@@ -127,19 +138,29 @@ async def async_answer_and_say(coordinator: SipUaCoordinator, call_id: str, sour
     played = coordinator.async_next_played(call_id)
     try:
         await coordinator.async_answer(call_id, source)
-        async with asyncio.timeout(SPEAKING_TIMEOUT):
-            fault = await played
-    except TimeoutError:
-        fault = AudioFault.TIMED_OUT
+        await _said(played)
     finally:
         played.cancel()
-    if fault is not None:
-        raise sound_error(fault)
 
 
-async def _repeat(coordinator: SipUaCoordinator, call_id: str, speech: Callable[[], AudioSource]) -> None:
-    """Say it again, unless the other side has heard enough and hung up."""
+async def async_leave(coordinator: SipUaCoordinator, call_id: str) -> None:
+    """Hang up; a call that still rings here is left to those who may yet take it."""
+    if call_id in coordinator.calls and coordinator.calls.get_ringing(call_id) is None:
+        with contextlib.suppress(SipError):
+            await coordinator.async_hangup(call_id)
+
+
+async def _say_twice(
+    coordinator: SipUaCoordinator,
+    call_id: str,
+    played: asyncio.Future[AudioFault | None],
+    speech: Callable[[], AudioSource],
+) -> AudioFault | None:
+    """Wait for what is said first, then say it again, unless the other side has heard enough and hung up."""
+    if (fault := await played) is not None:
+        return fault
     await asyncio.sleep(REPEAT_PAUSE)
     if call_id in coordinator.calls:
         with contextlib.suppress(SipError):
             await coordinator.async_play(call_id, speech(), wait=True)
+    return None

@@ -11,17 +11,15 @@ from homeassistant.core import CALLBACK_TYPE, Context, callback
 from homeassistant.exceptions import HomeAssistantError
 
 from .action_errors import translated_errors, validation_error
-from .announcement import async_answer_and_say
+from .announcement import BREATH, async_answer_and_say, async_leave
 from .answering_rules import AnsweredBy
 from .const import ATTR_CALL_ID, CallEventType
 from .coordinator import SipUaCoordinator
 from .issues import ANSWERING_FAILED, async_heal, async_raise
 from .menu import MenuRun
 from .menu_book import find_menu
-from .net.audio import SilenceSource, ToneSource
+from .net.audio import ToneSource
 from .net.recording_order import RecordedSides, RecordingTone
-from .sip.errors import SipError
-from .sip.events import CallSnapshot, CallState
 from .sound import speech_source
 
 _LOGGER = logging.getLogger(__name__)
@@ -33,7 +31,6 @@ LONGEST_MESSAGE: Final = 180.0
 """Seconds that a caller may speak after the tone."""
 
 TONE: Final = ToneSource(1000.0, -18.0, 0.4)
-BREATH: Final = SilenceSource(0.2)
 END_KEY: Final = "#"
 
 
@@ -66,13 +63,9 @@ class Answering:
     def _way(self, call_id: str) -> AnsweredBy:
         """Return what answers a call that rings, nobody where that is not to be."""
         coordinator = self._coordinator
-        if (call := self._ringing(call_id)) is None or coordinator.reception.answers(call):
+        if (call := coordinator.calls.get_ringing(call_id)) is None or coordinator.reception.answers(call):
             return AnsweredBy.NOBODY
         return coordinator.answering.answer_to(coordinator.contacts.by_party(call.remote))
-
-    def _ringing(self, call_id: str) -> CallSnapshot | None:
-        call = self._coordinator.calls.get(call_id)
-        return call if call is not None and call.state is CallState.RINGING else None
 
     async def _answer_later(self, call_id: str, way: AnsweredBy) -> None:
         """Answer a call, unless somebody else was quicker; Assist talks with one caller at a time."""
@@ -96,10 +89,7 @@ class Answering:
         else:
             async_heal(coordinator.hass, entry, ANSWERING_FAILED)
         finally:
-            # One that rings is left to those who may yet take it.
-            if call_id in coordinator.calls and self._ringing(call_id) is None:
-                with contextlib.suppress(SipError):
-                    await coordinator.async_hangup(call_id)
+            await async_leave(coordinator, call_id)
 
     async def _speak(self, call_id: str) -> None:
         """Say the message, and take one where that is wanted."""

@@ -26,15 +26,13 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .action_calls import do_work, target_of
 from .action_errors import translated_errors, validation_error
 from .action_targets import require_reachable
-from .announcement import async_answer_and_say, async_call_and_say
+from .announcement import async_answer_and_say, async_call_and_say, async_leave
 from .assist_call import AssistCall, AssistFailedError
 from .assist_voice import async_say_sorry, async_sounds_of, greeting_of
 from .const import DOMAIN, KEY_ASSIST, KEY_PIPELINE, KEY_VAD_SENSITIVITY
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .entity import SipUaStateEntity, unique_id_in
 from .issues import ASSIST_UNUSABLE, async_heal, async_raise
-from .sip.errors import SipError
-from .sip.events import CallState
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -151,7 +149,7 @@ class SipUaSatellite(SipUaStateEntity, AssistSatelliteEntity):
             except (HomeAssistantError, TimeoutError) as error:
                 _LOGGER.warning("Assist could not talk in a call of %s: %s", self.coordinator.identity, error)
             finally:
-                await self._hang_up(call_id)
+                await async_leave(self.coordinator, call_id)
 
     def _usable_pipeline(self) -> Pipeline | None:
         """Return the voice assistant that answers; where none can, tell people what to do about it."""
@@ -207,13 +205,6 @@ class SipUaSatellite(SipUaStateEntity, AssistSatelliteEntity):
     async def _run_pipeline(self, audio: AsyncIterable[bytes]) -> None:
         await self.async_accept_pipeline_from_satellite(audio)
 
-    async def _hang_up(self, call_id: str) -> None:
-        call = self.coordinator.calls.get(call_id)
-        # One that rings here is left to those who may yet take it.
-        if call is not None and call.state is not CallState.RINGING:
-            with contextlib.suppress(SipError):
-                await self.coordinator.async_hangup(call_id)
-
     # Calls that go out
 
     @override
@@ -238,7 +229,7 @@ class SipUaSatellite(SipUaStateEntity, AssistSatelliteEntity):
     async def async_announce(self, announcement: AssistSatelliteAnnouncement) -> None:
         """Call the number of announcements, say it, and hang up."""
         with self._occupy():
-            await self._hang_up(await self._call_and_say(announcement))
+            await async_leave(self.coordinator, await self._call_and_say(announcement))
 
     @override
     async def async_start_conversation(self, start_announcement: AssistSatelliteAnnouncement) -> None:
@@ -260,7 +251,7 @@ class SipUaSatellite(SipUaStateEntity, AssistSatelliteEntity):
             except HomeAssistantError as error:
                 _LOGGER.warning("Assist could not talk in a call of %s: %s", self.coordinator.identity, error)
             finally:
-                await self._hang_up(call_id)
+                await async_leave(self.coordinator, call_id)
 
     async def _call_and_say(self, announcement: AssistSatelliteAnnouncement) -> str:
         """Call the number of announcements and say it; return the call, which goes on."""

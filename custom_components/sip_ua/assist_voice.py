@@ -10,12 +10,11 @@ from homeassistant.components.assist_satellite.const import PREANNOUNCE_FILENAME
 from homeassistant.core import HomeAssistant
 
 from .action_errors import validation_error
-from .announcement import async_answer_and_say
+from .announcement import BREATH, async_answer_and_say
 from .coordinator import SipUaCoordinator
-from .net.audio import AudioSource, FileSource, SilenceSource, ToneSource
+from .net.audio import AudioSource, FileSource, ToneSource
 from .sound import media_source_of, speech_source, spoken_source
 
-BREATH: Final = SilenceSource(0.2)
 SORRY: Final = (ToneSource(660.0, -18.0, 0.25), ToneSource(440.0, -18.0, 0.5))
 """Two falling tones: nobody can talk to you now."""
 

@@ -111,6 +111,11 @@ class CallBook(Mapping[str, CallSnapshot]):
         """Return the newest call that rings here."""
         return newest(call for call in self._alive.values() if call.state is CallState.RINGING)
 
+    def get_ringing(self, call_id: str) -> CallSnapshot | None:
+        """Return a call if it still rings here."""
+        call = self._alive.get(call_id)
+        return call if call is not None and call.state is CallState.RINGING else None
+
     def find_to_hang_up(self) -> CallSnapshot | None:
         """Return the call that somebody means who hangs up: one that goes on, else one that rings here."""
         return max(self._alive.values(), key=first_to_hang_up, default=None)

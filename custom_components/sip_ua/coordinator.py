@@ -523,8 +523,7 @@ class SipUaCoordinator:
 
     async def async_hangup(self, call_id: str, code: int | None = None) -> None:
         """End a call in any state; one that rings here is refused with `code` where that is given."""
-        call = self.calls.get(call_id)
-        if code is not None and call is not None and call.state is CallState.RINGING:
+        if code is not None and self.calls.get_ringing(call_id) is not None:
             await self.phone.reject(call_id, code)
         else:
             await self.phone.hangup(call_id)

@@ -18,7 +18,7 @@ from .options import options_of
 from .reception import BUSY, Reception, Refusal
 from .settings import identity_of
 from .sip.errors import LocalProtocolError, SipError
-from .sip.events import CallSnapshot, CallState
+from .sip.events import CallSnapshot
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -96,14 +96,13 @@ class IncomingCalls:
     async def _async_refuse_later(self, call_id: str, seconds: int, refusal: Refusal) -> None:
         """Let a call ring no longer than its time."""
         await asyncio.sleep(seconds)
-        if (call := self._calls.get(call_id)) is not None and call.state is CallState.RINGING:
+        if self._calls.get_ringing(call_id) is not None:
             self._refuse(call_id, refusal)
 
     async def _async_answer_later(self, call_id: str) -> None:
         """Answer a call by itself, unless somebody else was quicker, or talks on this account meanwhile."""
         await asyncio.sleep(self._answer_delay)
-        call = self._calls.get(call_id)
-        if call is None or call.state is not CallState.RINGING:
+        if (call := self._calls.get_ringing(call_id)) is None:
             return
         if not self._reception.answers(call) or self._calls.find_connected() is not None:
             return

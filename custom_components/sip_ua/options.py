@@ -223,6 +223,14 @@ def _allows_transfers(calls: Mapping[str, Any]) -> bool:
     return bool(calls[CONF_REFER_POLICY] != ReferPolicy.OFF)
 
 
+def _pattern_rules(name: str, key: str, pattern: re.Pattern[str]) -> tuple[Rule, Rule]:
+    """Return the rules of a list of number patterns: there may be so many, and each has to be one."""
+    return (
+        (f"{name}s_too_many", key, lambda values, _: len(values[key]) > ALLOWED_NUMBERS_MAX),
+        (f"{name}_invalid", key, lambda values, _: not all(pattern.fullmatch(text) for text in values[key])),
+    )
+
+
 OPTION_RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     OPTIONS_CALLS: (
         (
@@ -242,16 +250,7 @@ OPTION_RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
             CONF_ALLOWED_NUMBERS,
             lambda calls, _: not _allows_transfers(calls) and calls[CONF_ALLOWED_NUMBERS] not in ([], ["*"]),
         ),
-        (
-            "allowed_numbers_too_many",
-            CONF_ALLOWED_NUMBERS,
-            lambda calls, _: len(calls[CONF_ALLOWED_NUMBERS]) > ALLOWED_NUMBERS_MAX,
-        ),
-        (
-            "allowed_number_invalid",
-            CONF_ALLOWED_NUMBERS,
-            lambda calls, _: not all(_PATTERN.fullmatch(pattern) for pattern in calls[CONF_ALLOWED_NUMBERS]),
-        ),
+        *_pattern_rules("allowed_number", CONF_ALLOWED_NUMBERS, _PATTERN),
         (
             "mwi_expiration_not_used",
             CONF_MWI_EXPIRATION,
@@ -259,26 +258,8 @@ OPTION_RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
         ),
     ),
     OPTIONS_INCOMING: (
-        (
-            "blocked_numbers_too_many",
-            CONF_BLOCKED_NUMBERS,
-            lambda rules, _: len(rules[CONF_BLOCKED_NUMBERS]) > ALLOWED_NUMBERS_MAX,
-        ),
-        (
-            "blocked_number_invalid",
-            CONF_BLOCKED_NUMBERS,
-            lambda rules, _: not all(_CALLER.fullmatch(pattern) for pattern in rules[CONF_BLOCKED_NUMBERS]),
-        ),
-        (
-            "allowed_callers_too_many",
-            CONF_ALLOWED_CALLERS,
-            lambda rules, _: len(rules[CONF_ALLOWED_CALLERS]) > ALLOWED_NUMBERS_MAX,
-        ),
-        (
-            "allowed_caller_invalid",
-            CONF_ALLOWED_CALLERS,
-            lambda rules, _: not all(_CALLER.fullmatch(pattern) for pattern in rules[CONF_ALLOWED_CALLERS]),
-        ),
+        *_pattern_rules("blocked_number", CONF_BLOCKED_NUMBERS, _CALLER),
+        *_pattern_rules("allowed_caller", CONF_ALLOWED_CALLERS, _CALLER),
         (
             "forward_overridden",
             CONF_FORWARD_ALWAYS,

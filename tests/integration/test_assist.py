@@ -20,9 +20,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.sip_ua import assist_call
+from custom_components.sip_ua.announcement import BREATH
 from custom_components.sip_ua.assist_call import FAILURE, FAREWELL, GO_AHEAD
 from custom_components.sip_ua.assist_satellite import SipUaSatellite
-from custom_components.sip_ua.assist_voice import BREATH, SORRY
+from custom_components.sip_ua.assist_voice import SORRY
 from custom_components.sip_ua.net.audio import FileSource, StreamSource
 from custom_components.sip_ua.net.errors import MediaStoppedError
 from custom_components.sip_ua.sip.events import CallOutcome, CallState, RegistrationFailure, RegistrationState

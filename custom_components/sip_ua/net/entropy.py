@@ -18,6 +18,7 @@ class Entropy:
         ahead = self._ahead
         if size > len(ahead):
             ahead += os.urandom(max(AHEAD, size))
-        taken = bytes(ahead[-size:]) if size else b""
-        del ahead[len(ahead) - size :]
+        start = len(ahead) - size
+        taken = bytes(ahead[start:])
+        del ahead[start:]
         return taken

@@ -1,6 +1,5 @@
 """Pairs of UDP ports for RTP and RTCP out of an account's range (RFC 3550 section 11)."""
 
-import contextlib
 import errno
 import ipaddress
 import os
@@ -11,7 +10,7 @@ from typing import Final
 from ..sip.account import RTP_DSCP
 from .errors import NoPortError
 from .libc import SO_TIMESTAMPNS
-from .marking import mark
+from .marking import mark, set_option
 
 _BUSY: Final = frozenset({errno.EADDRINUSE, errno.EACCES, errno.EPERM})
 
@@ -110,7 +109,7 @@ def bind_socket(address: str, port: int, dscp: int = RTP_DSCP) -> socket.socket 
         else:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             bound.bind((host, port, 0, scope_index(zone)))
-        _set(bound, socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        set_option(bound, socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     except OSError as error:
         bound.close()
         if error.errno in _BUSY:
@@ -120,12 +119,6 @@ def bind_socket(address: str, port: int, dscp: int = RTP_DSCP) -> socket.socket 
         bound.close()
         raise
     return bound
-
-
-def _set(target: socket.socket, level: int, option: int, value: int) -> None:
-    """Set an option that helps where the system has it and is not missed elsewhere."""
-    with contextlib.suppress(OSError):
-        target.setsockopt(level, option, value)
 
 
 def scope_index(zone: str) -> int:

@@ -1,7 +1,6 @@
 """One UDP socket for signalling that never waits and tells which peer an error came from (RFC 3261 section 18)."""
 
 import asyncio
-import contextlib
 import errno
 import socket
 import struct
@@ -13,7 +12,7 @@ from typing import Final
 
 from ..sip.account import SIP_DSCP
 from .errors import LocalAddressError, LocalPortInUseError
-from .marking import mark
+from .marking import mark, set_option
 
 RECEIVE_BUFFER: Final = 1 << 20
 """Octets that may wait for a busy event loop: some 900 requests, where the usual 200 kB hold 90 and lose the rest."""
@@ -55,10 +54,10 @@ def bind(kind: socket.SocketKind, host: str, port: int, dscp: int = SIP_DSCP) ->
             # Connections that still say goodbye must not keep us from our port after a restart.
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         else:
-            _set(bound, socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            set_option(bound, socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
             if sys.platform == "linux":
                 # Beyond what the system grants everybody, where we have the right to it.
-                _set(bound, socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
+                set_option(bound, socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
         bound.bind((host, port))
     except OSError as error:
         bound.close()
@@ -87,11 +86,11 @@ class UdpSocket:
         self.dropped = 0
         self.waited: float | None = None
         """Seconds that the datagram waited which is being delivered; None for the first of those read together."""
-        _set(bound, socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        set_option(bound, socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         if bound.family == socket.AF_INET:
-            _set(bound, socket.IPPROTO_IP, _IP_RECVERR, 1)
+            set_option(bound, socket.IPPROTO_IP, _IP_RECVERR, 1)
         else:
-            _set(bound, socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+            set_option(bound, socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
         self._loop.add_reader(bound, self._readable)
 
     @property
@@ -175,9 +174,3 @@ def seconds_waited(told: list[tuple[int, int, bytes]]) -> float:
             # Where that clock was set meanwhile, nothing is known.
             return max(0.0, time.time() - came_at)
     return 0.0
-
-
-def _set(target: socket.socket, level: int, option: int, value: int) -> None:
-    """Set an option that helps where the system has it and is not missed elsewhere."""
-    with contextlib.suppress(OSError):
-        target.setsockopt(level, option, value)
