@@ -144,9 +144,10 @@ class SipUaCoordinator:
         self.recordings = CallRecordings(hass, entry, self.phone, self.calls, self.bulletin)
         self.sounds = SoundBook(self.phone, self.bulletin.update_entities)
         self.lines = LineBook(entry)
-        self.contacts = ContactBook(contacts, self.account, plan_of(hass.config.country))
+        numbering = plan_of(hass.config.country)
+        self.contacts = ContactBook(contacts, self.account, numbering)
         self.dial_plan = dial_plan_of(entry.options)
-        self.reception = Reception(self.contacts, rules_of(entry.options))
+        self.reception = Reception(self.contacts, rules_of(entry.options), numbering)
         self._incoming = IncomingCalls(hass, entry, self.phone, self.calls, self.reception, self.history, self.bulletin)
         self.number_to_dial = ""
         self.answering = answering_rules_of(entry.options)

@@ -4,12 +4,13 @@ RFC 5079 (433 for callers who hide their number), RFC 3261 section 21.3.3 (302 s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final, Self
 
 from .const import CONF_FORWARD_ALWAYS, CONF_FORWARD_BUSY, CONF_FORWARD_NO_ANSWER, OPTIONS_INCOMING
 from .contacts import split_address
-from .settings import NumberField, plain_target
+from .numbering import NumberPlan
+from .settings import NumberField
 from .sip.events import Party
 from .sip.number_pattern import fits
 
@@ -38,11 +39,19 @@ class IncomingRules:
     forward_no_answer: str = ""
     forward_after: int = FORWARD_AFTER.default or 0
 
-    def blocks(self, caller: Party) -> bool:
-        """Return whether a caller is blocked, or not among those who alone may ring."""
+    def comparable(self, plan: NumberPlan) -> Self:
+        """Return the rules with patterns that can be compared with the numbers of callers by the same plan."""
+        return replace(
+            self,
+            blocked_numbers=tuple(map(plan.pattern, self.blocked_numbers)),
+            allowed_callers=tuple(map(plan.pattern, self.allowed_callers)),
+        )
+
+    def blocks(self, caller: Party, plan: NumberPlan) -> bool:
+        """Return whether a caller is blocked, or not among those who alone may ring, by rules that are comparable."""
         if not (self.blocked_numbers or self.allowed_callers):
             return False
-        names = _names(caller)
+        names = _names(caller, plan)
         if any(fits(self.blocked_numbers, name) for name in names):
             return True
         return bool(self.allowed_callers) and not any(fits(self.allowed_callers, name) for name in names)
@@ -56,10 +65,10 @@ def rules_of(stored: Mapping[str, Any]) -> IncomingRules:
     return IncomingRules(**chosen)
 
 
-def _names(caller: Party) -> tuple[str, str]:
-    """Return what a pattern may mean: the number, and the address."""
+def _names(caller: Party, plan: NumberPlan) -> frozenset[str]:
+    """Return what a pattern may mean: the number in every form, and the address."""
     user, host = split_address(caller.uri)
-    return plain_target(caller.number), f"{user}@{host}"
+    return plan.forms(caller.number) | {f"{user}@{host}"}
 
 
 def is_anonymous(caller: Party) -> bool:

@@ -59,6 +59,36 @@ class NumberPlan:
             return number
         return self._national(number)
 
+    def forms(self, text: str) -> frozenset[str]:
+        """Return the ways to write a number that a pattern may mean: as it is, international, and as in its country.
+
+        A number of this country is none that begins with the international prefix, with which others are dialled.
+        """
+        number = self.canonical(text)
+        forms = {plain_number(text) if is_keys(text) else text.strip(), number}
+        if not number.startswith("+"):
+            return frozenset(forms)
+        national = number.removeprefix(f"+{self.calling_code}")
+        if not self.calling_code or national == number:
+            forms.add(number.replace("+", self.international))
+        elif self.lengths:
+            forms |= {national, self.trunk + national}
+        else:
+            forms.add(self.trunk + national)
+        return frozenset(forms)
+
+    def pattern(self, text: str) -> str:
+        """Return a pattern with the wildcards * and ? so that it can be compared with the forms of a number."""
+        if "@" in text:
+            return text
+        if not ("*" in text or "?" in text):
+            return self.canonical(text)
+        home, prefix = f"+{self.calling_code}", f"{self.international}{self.calling_code}"
+        begun = f"{home}{text.removeprefix(prefix)}" if text.startswith(prefix) else text
+        if not self.calling_code or (self.trunk and not self.lengths and begun == f"{home}{self.trunk}*"):
+            return text
+        return self._without_trunk(begun)
+
     def _national(self, number: str) -> str:
         """Return a number that is written as in its own country."""
         code = self.calling_code

@@ -12,6 +12,7 @@ from homeassistant.exceptions import ServiceValidationError
 
 from .contacts import ContactBook, OnCall
 from .incoming_rules import FORWARDS, IncomingRules, is_anonymous
+from .numbering import NumberPlan
 from .sip.events import CallSnapshot
 
 _LOGGER = logging.getLogger(__name__)
@@ -58,19 +59,20 @@ def _resolved(rules: IncomingRules, contacts: ContactBook) -> IncomingRules:
 class Reception:
     """Decides about calls that come in; the switches are as their entities have restored them."""
 
-    def __init__(self, contacts: ContactBook, rules: IncomingRules) -> None:
-        """Let everybody ring whom neither the phone book nor a rule turns away."""
+    def __init__(self, contacts: ContactBook, rules: IncomingRules, plan: NumberPlan) -> None:
+        """Let everybody ring whom neither the phone book nor a rule turns away; by `plan` numbers are compared."""
         self.do_not_disturb = False
         self.auto_answer = False
         self._contacts = contacts
-        self._rules = _resolved(rules, contacts)
+        self._plan = plan
+        self._rules = _resolved(rules, contacts).comparable(plan)
 
     def refusal(self, call: CallSnapshot, *, busy: bool) -> Refusal | None:
         """Return how to refuse a call, None where it may ring; `busy` tells whether there is another call."""
         rules = self._rules
         contact = self._contacts.by_party(call.remote)
         if contact is None:
-            if rules.blocks(call.remote):
+            if rules.blocks(call.remote, self._plan):
                 return BLOCKED
             if rules.block_anonymous and is_anonymous(call.remote):
                 return ANONYMOUS

@@ -13,6 +13,8 @@ from homeassistant.util.hass_dict import HassKey
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from custom_components.sip_ua.logbook_lines import EVENT_LOGBOOK
+from custom_components.sip_ua.numbering import plain_number
+from custom_components.sip_ua.options import normalize_options
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.events import CallState, Party
 from custom_components.sip_ua.sip.party import ANONYMOUS
@@ -134,6 +136,46 @@ async def test_blocked_numbers_hear_that_it_is_busy_and_contacts_do_not(
     call_id = phone.ring(caller)
     await rest(hass)
     assert phone.did == ([] if did is None else [(did, call_id, 486)])
+
+
+@pytest.mark.parametrize("number", ["0900123456", "+49900123456", "0049900123456", "49900123456", "+49 (0)900/123456"])
+@pytest.mark.parametrize("pattern", ["0900*", "+49900*", "0049900*", "+49 (0)900 *", "0900123456", "49900123456"])
+async def test_a_number_is_blocked_in_whatever_form_it_and_the_list_are_written(
+    hass: HomeAssistant, set_up: SetUp, number: str, pattern: str
+) -> None:
+    hass.config.country = "DE"
+    phone = await set_up(**normalize_options("incoming", {"blocked_numbers": [pattern]}))
+    call_id = phone.ring(Party("", number, f"sip:{plain_number(number)}@fritz.box"))
+    assert phone.did == [("turn_away", call_id, 486)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "number"),
+    [
+        ("00*", "+49301234567"),
+        ("0900*", "+43900123456"),
+        ("62*", "+49621234567"),
+        ("+4962*", "62"),
+    ],
+)
+async def test_a_list_means_no_other_numbers(hass: HomeAssistant, set_up: SetUp, pattern: str, number: str) -> None:
+    hass.config.country = "DE"
+    phone = await set_up(blocked_numbers=[pattern])
+    phone.ring(Party("", number, f"sip:{number}@fritz.box"))
+    assert phone.did == []
+
+
+@pytest.mark.parametrize(
+    ("number", "rings"),
+    [("0301234567", True), ("+49301234567", True), ("+33301234567", False), ("0033301234567", False)],
+)
+async def test_allowed_callers_ring_in_whatever_form_their_numbers_are_written(
+    hass: HomeAssistant, set_up: SetUp, number: str, rings: bool
+) -> None:
+    hass.config.country = "DE"
+    phone = await set_up(allowed_callers=["030*"])
+    phone.ring(Party("", number, f"sip:{number}@fritz.box"))
+    assert (phone.did == []) is rings
 
 
 @pytest.mark.parametrize(("number", "blocked"), [("**611", True), ("99611", False)])

@@ -5,6 +5,7 @@ from hypothesis import given, strategies as st
 
 from custom_components.sip_ua.numbering import PLANS, NumberPlan, is_keys, plain_number, plan_of
 from custom_components.sip_ua.settings import plain_target
+from custom_components.sip_ua.sip.number_pattern import fits
 
 BERLIN = "+49301234567"
 
@@ -105,3 +106,62 @@ def test_the_zero_in_brackets_is_for_the_eye() -> None:
     assert plain_number("+49 (0)30 1") == "+49301"
     assert plain_number("(0)30 1") == "0301"
     assert plain_target("+49 (0)30 1") == "+49301"
+
+
+@pytest.mark.parametrize(
+    ("country", "written", "forms"),
+    [
+        ("DE", "0301234567", {"0301234567", "+49301234567"}),
+        ("DE", "+49 (0)30 1234567", {"0301234567", "+49301234567"}),
+        ("DE", "0049301234567", {"0301234567", "+49301234567", "0049301234567"}),
+        ("DE", "+33123456789", {"+33123456789", "0033123456789"}),
+        ("US", "+12125551234", {"+12125551234", "12125551234", "2125551234"}),
+        ("US", "+49301234567", {"+49301234567", "01149301234567"}),
+        ("IT", "+390612345678", {"+390612345678", "0612345678"}),
+        (None, "0033123456789", {"+33123456789", "0033123456789"}),
+        ("DE", "620", {"620"}),
+        ("DE", "**610", {"**610"}),
+        ("DE", " anonymous ", {"anonymous"}),
+    ],
+)
+def test_a_pattern_may_mean_every_form_of_a_number(country: str | None, written: str, forms: set[str]) -> None:
+    assert plan_of(country).forms(written) == forms
+
+
+@pytest.mark.parametrize(
+    ("country", "typed", "pattern"),
+    [
+        ("DE", "0049900*", "+49900*"),
+        ("DE", "00490900*", "+49900*"),
+        ("DE", "+490900*", "+49900*"),
+        ("DE", "+490*", "+490*"),
+        ("DE", "0049*", "+49*"),
+        ("DE", "0900*", "0900*"),
+        ("DE", "00*", "00*"),
+        ("DE", "0900123456", "+49900123456"),
+        ("DE", "6??", "6??"),
+        ("DE", "**610", "**610"),
+        ("DE", "0049*@192.168.1.5", "0049*@192.168.1.5"),
+        ("US", "0111900*", "+1900*"),
+        ("IT", "0039*", "+39*"),
+        ("RU", "81078*", "+78*"),
+        (None, "0049900*", "0049900*"),
+    ],
+)
+def test_a_pattern_is_compared_as_numbers_are(country: str | None, typed: str, pattern: str) -> None:
+    assert plan_of(country).pattern(typed) == pattern
+
+
+@given(
+    st.sampled_from([NumberPlan(), *PLANS.values()]),
+    st.text("0123456789", min_size=6, max_size=12),
+    st.sampled_from(["", "+", "00", "0"]),
+    st.data(),
+)
+def test_however_a_number_is_written_its_beginning_means_all_of_its_forms(
+    plan: NumberPlan, digits: str, prefix: str, data: st.DataObject
+) -> None:
+    written = prefix + digits
+    head = data.draw(st.integers(1, len(written)))
+    assert any(fits((plan.pattern(f"{written[:head]}*"),), form) for form in plan.forms(written))
+    assert any(fits((plan.pattern(written),), form) for form in plan.forms(written))
