@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from homeassistant.core import CALLBACK_TYPE, Context, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -13,13 +13,13 @@ from homeassistant.exceptions import HomeAssistantError
 from .action_errors import translated_errors, validation_error
 from .announcement import BREATH, async_answer_and_say, async_leave
 from .answering_rules import AnsweredBy
-from .const import ATTR_CALL_ID, CallEventType
 from .coordinator import SipUaCoordinator
 from .issues import ANSWERING_FAILED, async_heal, async_raise
 from .menu import MenuRun
 from .menu_book import find_menu
 from .net.audio import ToneSource
 from .net.recording_order import RecordedSides, RecordingTone
+from .sip.events import CallSnapshot
 from .sound import speech_source
 
 _LOGGER = logging.getLogger(__name__)
@@ -47,31 +47,35 @@ class Answering:
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
-        """Follow the calls that come in; the function returned ends that."""
-        return self._coordinator.bulletin.async_subscribe_events(self._handle_event)
+        """Take calls from now on; the function returned ends that."""
+        incoming = self._coordinator.incoming
+        incoming.taker = self
 
-    @callback
-    def _handle_event(self, event_type: str, data: dict[str, Any]) -> None:
-        if event_type != CallEventType.INCOMING:
-            return
-        coordinator = self._coordinator
-        if (way := self._way(data[ATTR_CALL_ID])) is not AnsweredBy.NOBODY:
-            _ = coordinator.config_entry.async_create_background_task(
-                coordinator.hass, self._answer_later(data[ATTR_CALL_ID], way), f"sip_ua {way} {coordinator.identity}"
-            )
+        def stop() -> None:
+            incoming.taker = None
+
+        return stop
+
+    @property
+    def after(self) -> float:
+        """Return after how many seconds of ringing a call is answered."""
+        return self._coordinator.answering.answer_after
+
+    def wants(self, call: CallSnapshot) -> bool:
+        """Return whether something answers a call."""
+        return self._way(call.id) is not AnsweredBy.NOBODY
 
     def _way(self, call_id: str) -> AnsweredBy:
         """Return what answers a call that rings, nobody where that is not to be."""
         coordinator = self._coordinator
-        if (call := coordinator.calls.get_ringing(call_id)) is None or coordinator.reception.answers(call):
+        if (call := coordinator.calls.get_ringing(call_id)) is None:
             return AnsweredBy.NOBODY
         return coordinator.answering.answer_to(coordinator.contacts.by_party(call.remote))
 
-    async def _answer_later(self, call_id: str, way: AnsweredBy) -> None:
-        """Answer a call, unless somebody else was quicker; Assist talks with one caller at a time."""
+    async def take(self, call_id: str) -> None:
+        """Answer a call that rings, and lead it to its end; Assist talks with one caller at a time."""
         coordinator = self._coordinator
-        await asyncio.sleep(coordinator.answering.answer_after)
-        if self._way(call_id) is not way:
+        if (way := self._way(call_id)) is AnsweredBy.NOBODY:
             return
         if way is AnsweredBy.ASSIST:
             if coordinator.satellite is not None and coordinator.satellite.is_free:

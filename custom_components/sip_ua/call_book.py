@@ -116,6 +116,11 @@ class CallBook(Mapping[str, CallSnapshot]):
         call = self._alive.get(call_id)
         return call if call is not None and call.state is CallState.RINGING else None
 
+    def is_waiting(self, call_id: str) -> bool:
+        """Return whether a call that rings here does so beside one that came before it, or that does not just ring."""
+        first, *later = self._alive.values()
+        return first.id != call_id or any(call.state is not CallState.RINGING for call in later)
+
     def find_to_hang_up(self) -> CallSnapshot | None:
         """Return the call that somebody means who hangs up: one that goes on, else one that rings here."""
         return max(self._alive.values(), key=first_to_hang_up, default=None)

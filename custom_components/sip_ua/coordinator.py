@@ -148,7 +148,7 @@ class SipUaCoordinator:
         self.contacts = ContactBook(contacts, self.account, numbering)
         self.dial_plan = dial_plan_of(entry.options)
         self.reception = Reception(self.contacts, rules_of(entry.options), numbering)
-        self._incoming = IncomingCalls(hass, entry, self.phone, self.calls, self.reception, self.history, self.bulletin)
+        self.incoming = IncomingCalls(hass, entry, self.phone, self.calls, self.reception, self.history, self.bulletin)
         self.number_to_dial = ""
         self.answering = answering_rules_of(entry.options)
         self.assist_number = ""
@@ -298,21 +298,21 @@ class SipUaCoordinator:
         call = self.contacts.name_call(event.call)
         self.history.note(event, call)
         if isinstance(event, IncomingCall):
-            if self._incoming.turn_away(call):
+            if self.incoming.turn_away(call):
                 return
-        elif call.id in self._incoming.blocked:
+        elif call.id in self.incoming.blocked:
             if isinstance(event, CallEnded):
-                self._incoming.blocked.discard(call.id)
+                self.incoming.blocked.discard(call.id)
             return
         before = self.calls.find(call.id)
-        if before is not call and (call.id not in self._incoming.turned_away or call.state is CallState.ENDED):
+        if before is not call and (call.id not in self.incoming.turned_away or call.state is CallState.ENDED):
             self._keep(before, call)
         match event:
             case CallStep():
                 self.bulletin.fire(EVENT_CALL, CALL_STEP, call_data(call) | step_data(event))
             case IncomingCall():
                 self.bulletin.tell(CallEventType.INCOMING, call, headers=dict(event.headers))
-                self._incoming.attend(call)
+                self.incoming.attend(call)
             case DigitReceived():
                 self.keys.press(call.id, event.digit)
                 self.bulletin.tell(CallEventType.DTMF, call, **digit_data(event))
@@ -351,7 +351,7 @@ class SipUaCoordinator:
     def _handle_ended(self, call: CallSnapshot) -> None:
         """Tell how a call ended."""
         self._hangup_after.discard(call.id)
-        self._incoming.turned_away.discard(call.id)
+        self.incoming.note_end(call.id)
         self.keys.end(call.id)
         self.recordings.forget(call.id)
         self.sounds.handle_call_ended(call.id)

@@ -86,14 +86,17 @@ class Reception:
             return _elsewhere(rules.forward_busy, call) if rules.forward_busy else BUSY
         return None
 
-    def patience(self, call: CallSnapshot, *, busy: bool) -> tuple[int, Refusal] | None:
-        """Return after how many seconds of ringing a call is refused, and how; None where it rings to its end."""
+    @property
+    def waiting_time(self) -> int:
+        """Return how many seconds a call rings beside another one."""
+        return self._rules.call_waiting_timeout
+
+    def forwarding(self, call: CallSnapshot) -> tuple[int, Refusal] | None:
+        """Return after how many seconds of ringing a call goes elsewhere, and how; None where it rings to its end."""
         rules = self._rules
-        forwards = rules.forward_no_answer and not call.past_server
-        forwarded = (rules.forward_after, _elsewhere(rules.forward_no_answer, call)) if forwards else None
-        if busy and (forwarded is None or rules.call_waiting_timeout < rules.forward_after):
-            return rules.call_waiting_timeout, BUSY
-        return forwarded
+        if not rules.forward_no_answer or call.past_server:
+            return None
+        return rules.forward_after, _elsewhere(rules.forward_no_answer, call)
 
     def answers(self, call: CallSnapshot) -> bool:
         """Return whether a call is answered by itself."""

@@ -1,5 +1,6 @@
 """What answers calls that nobody takes: a message, with or without a recording, or a saved menu; for whom, and when."""
 
+import asyncio
 from typing import Any
 from unittest.mock import patch
 
@@ -19,6 +20,7 @@ from custom_components.sip_ua.sip.events import CallState
 
 from .conftest import contact, make_entry, settle, until
 from .phone import GRANDMA, NEIGHBOUR, NO_PORT, FakePhone, Phones
+from .test_incoming_rules import later
 from .test_options import choose, submit, suggested
 from .test_saved_menus import saved
 
@@ -160,6 +162,173 @@ async def test_a_contact_that_is_answered_by_itself_hears_no_message(hass: HomeA
     call_id = phone.ring(NEIGHBOUR)
     await settle()
     assert phone.did == [("answer", call_id, None)]
+
+
+@pytest.mark.parametrize(
+    ("after", "waiting", "deeds_at"),
+    [
+        (20, 20, {19: [], 20: ["answer"]}),
+        (10, 20, {9: [], 10: ["answer"], 21: ["answer"]}),
+        (30, 20, {19: [], 20: ["turn_away"], 31: ["turn_away"]}),
+    ],
+)
+async def test_a_waiting_caller_is_answered_unless_the_line_is_busy_before(
+    hass: HomeAssistant, phones: Phones, after: int, waiting: int, deeds_at: dict[int, list[str]]
+) -> None:
+    incoming = {"call_waiting_timeout": waiting}
+    phone = await start(hass, phones, account(answer_after=after, options={"incoming": incoming}))
+    phone.plays_at_once = False
+    phone.enter(phone.ring(NEIGHBOUR), CallState.TALKING)
+    phone.ring(GRANDMA)
+    for moment, expected in deeds_at.items():
+        await later(hass, moment)
+        assert deeds(phone) == expected
+
+
+async def test_an_answer_that_takes_its_time_is_not_overtaken_by_a_busy_line(
+    hass: HomeAssistant, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = asyncio.Event()
+    answer = FakePhone.answer
+
+    async def slowly(phone: FakePhone, call_id: str, **how: Any) -> None:
+        await answered.wait()
+        await answer(phone, call_id, **how)
+
+    monkeypatch.setattr(FakePhone, "answer", slowly)
+    phone = await start(hass, phones, account(answer_after=20))
+    phone.plays_at_once = False
+    phone.enter(phone.ring(NEIGHBOUR), CallState.TALKING)
+    call_id = phone.ring(GRANDMA)
+    await later(hass, 20)
+    await later(hass, 25)
+    assert phone.did == []
+    answered.set()
+    await settle()
+    assert phone.did == [("answer", call_id, "Hello")]
+
+
+async def test_a_waiting_caller_whom_nothing_can_answer_hears_that_the_line_is_busy(
+    hass: HomeAssistant, phones: Phones
+) -> None:
+    phone = await start(hass, phones, account())
+    let(hass, answered_by="assist", answer_after=20)
+    phone.enter(phone.ring(NEIGHBOUR), CallState.TALKING)
+    waiting = phone.ring(GRANDMA)
+    await later(hass, 20)
+    await later(hass, 20)
+    assert phone.did == [("turn_away", waiting, 486)]
+
+
+async def test_a_waiting_caller_is_answered_later_when_the_line_has_become_free(
+    hass: HomeAssistant, phones: Phones
+) -> None:
+    phone = await start(hass, phones, account(answer_after=30))
+    phone.plays_at_once = False
+    first = phone.ring(NEIGHBOUR)
+    phone.enter(first, CallState.TALKING)
+    waiting = phone.ring(GRANDMA)
+    phone.end(first)
+    await later(hass, 20)
+    await later(hass, 29)
+    assert phone.did == []
+    await later(hass, 30)
+    assert phone.did == [("answer", waiting, "Hello")]
+
+
+async def test_nothing_answers_any_more_once_the_account_is_unloaded(hass: HomeAssistant, phones: Phones) -> None:
+    entry = account(answer_after=20)
+    phone = await start(hass, phones, entry)
+    incoming = entry.runtime_data.incoming
+    phone.ring(GRANDMA)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert incoming.taker is None
+    await later(hass, 20)
+    assert phone.did == [("stop",)]
+
+
+# Contacts that are answered by themselves
+
+WAITING = {"call_waiting_timeout": 50}
+
+
+@pytest.fixture(name="door")
+async def door_fixture(hass: HomeAssistant, phones: Phones) -> FakePhone:
+    """Return a telephone that answers the door by itself after two seconds, and everybody after twenty."""
+    door = contact("Door", "612", on_call="auto_answer")
+    phone = await start(hass, phones, account(door, answer_after=20, options={"incoming": WAITING}))
+    phone.plays_at_once = False
+    await hass.services.async_call(
+        "switch", "turn_on", {"entity_id": "switch.620_fritz_box_auto_answer"}, blocking=True
+    )
+    return phone
+
+
+async def test_the_door_is_answered_as_soon_as_the_line_is_free(hass: HomeAssistant, door: FakePhone) -> None:
+    talk = door.ring(GRANDMA)
+    door.enter(talk, CallState.TALKING)
+    first, second = door.ring(NEIGHBOUR), door.ring(NEIGHBOUR)
+    await later(hass, 2)
+    await later(hass, 19)
+    assert door.did == []
+    door.end(talk)
+    await settle()
+    assert door.did == [("answer", first, None)]
+    door.end(first)
+    await settle()
+    assert door.did == [("answer", first, None), ("answer", second, None)]
+
+
+async def test_the_door_is_not_answered_before_its_time(hass: HomeAssistant, door: FakePhone) -> None:
+    talk = door.ring(GRANDMA)
+    door.enter(talk, CallState.TALKING)
+    call_id = door.ring(NEIGHBOUR)
+    door.end(talk)
+    await later(hass, 1)
+    assert door.did == []
+    await later(hass, 2)
+    assert door.did == [("answer", call_id, None)]
+
+
+async def test_where_the_line_stays_busy_the_door_is_answered_as_everybody(
+    hass: HomeAssistant, door: FakePhone
+) -> None:
+    talk = door.ring(GRANDMA)
+    door.enter(talk, CallState.TALKING)
+    call_id = door.ring(NEIGHBOUR)
+    await later(hass, 2)
+    await later(hass, 20)
+    assert door.did == [("answer", call_id, "Hello")]
+    door.end(talk)
+    await settle()
+    assert door.did == [("answer", call_id, "Hello")]
+
+
+async def test_a_message_does_not_take_what_is_answered_by_itself_later(
+    hass: HomeAssistant, phones: Phones, door: FakePhone
+) -> None:
+    door.end(door.ring(NEIGHBOUR))
+    let(hass, answered_by="message", answer_message="Hello", answer_after=1)
+    call_id = door.ring(NEIGHBOUR)
+    await later(hass, 1)
+    assert door.did == []
+    await later(hass, 2)
+    assert door.did == [("answer", call_id, None)]
+
+
+async def test_the_door_rings_on_when_the_switch_is_off_again(hass: HomeAssistant, door: FakePhone) -> None:
+    talk = door.ring(GRANDMA)
+    door.enter(talk, CallState.TALKING)
+    call_id = door.ring(NEIGHBOUR)
+    await later(hass, 2)
+    await hass.services.async_call(
+        "switch", "turn_off", {"entity_id": "switch.620_fritz_box_auto_answer"}, blocking=True
+    )
+    door.end(talk)
+    await settle()
+    assert door.did == []
+    await later(hass, 20)
+    assert door.did == [("answer", call_id, "Hello")]
 
 
 async def test_assist_that_is_not_there_answers_nobody(hass: HomeAssistant, phones: Phones) -> None:

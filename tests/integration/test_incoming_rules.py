@@ -1,7 +1,7 @@
 """Call waiting, blocked and anonymous callers, and where calls go instead of ringing here."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +9,12 @@ from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import ServiceValidationError
-from homeassistant.util.hass_dict import HassKey
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_capture_events,
+    async_fire_time_changed,
+)
 
 from custom_components.sip_ua.logbook_lines import EVENT_LOGBOOK
 from custom_components.sip_ua.numbering import plain_number
@@ -21,8 +25,6 @@ from custom_components.sip_ua.sip.party import ANONYMOUS
 
 from .conftest import TYPED, act, contact, make_entry, settle
 from .phone import GRANDMA, NEIGHBOUR, FakePhone, Phones
-
-OVER: HassKey[asyncio.Event] = HassKey("over")
 
 type SetUp = Callable[..., Awaitable[FakePhone]]
 
@@ -53,67 +55,93 @@ def set_up_fixture(hass: HomeAssistant, phones: Phones) -> SetUp:
     return set_up
 
 
-@pytest.fixture(name="naps", autouse=True)
-def naps_fixture(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return how long somebody waits; the time is over when a test rests."""
-    naps: list[float] = []
-    over = hass.data[OVER] = asyncio.Event()
-    sleep = asyncio.sleep
-
-    async def nap(seconds: float) -> None:
-        if seconds <= 0:
-            await sleep(seconds)
-        else:
-            naps.append(seconds)
-            await over.wait()
-
-    monkeypatch.setattr(asyncio, "sleep", nap)
-    return naps
-
-
-async def rest(hass: HomeAssistant) -> None:
-    """Let the time pass that is waited for."""
+async def later(hass: HomeAssistant, seconds: float) -> None:
+    """Let it be as many seconds later than the beginning of the test."""
     await settle()
-    hass.data[OVER].set()
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
     await settle()
 
 
-async def test_without_rules_everybody_rings_to_the_end(hass: HomeAssistant, set_up: SetUp, naps: list[float]) -> None:
+async def test_without_rules_everybody_rings_to_the_end(hass: HomeAssistant, set_up: SetUp) -> None:
     phone = await set_up()
     phone.ring(ANONYMOUS)
-    await rest(hass)
-    assert (phone.did, naps) == ([], [])
+    await later(hass, 59)
+    assert phone.did == []
 
 
 async def test_a_waiting_call_rings_for_its_time_and_is_missed(
-    hass: HomeAssistant, set_up: SetUp, naps: list[float], call_events: list[Event]
+    hass: HomeAssistant, set_up: SetUp, call_events: list[Event]
 ) -> None:
     phone = await set_up(call_waiting_timeout=15)
     phone.enter(phone.ring(), CallState.TALKING)
     second = phone.ring(NEIGHBOUR)
-    await rest(hass)
-    assert naps == [15]
+    await later(hass, 14)
+    assert phone.did == []
+    await later(hass, 15)
     assert phone.did == [("turn_away", second, 486)]
     assert call_events[-1].data["outcome"] == "missed"
     assert len(phone.calls) == 1
 
 
-async def test_a_waiting_call_that_is_answered_in_time_stays(
-    hass: HomeAssistant, set_up: SetUp, naps: list[float]
-) -> None:
+async def test_a_waiting_call_that_is_answered_in_time_stays(hass: HomeAssistant, set_up: SetUp) -> None:
     phone = await set_up(call_waiting_timeout=15)
     phone.enter(phone.ring(), CallState.TALKING)
     phone.enter(phone.ring(NEIGHBOUR), CallState.TALKING)
-    await rest(hass)
-    assert naps == [15]
+    await later(hass, 60)
+    assert phone.did == []
     assert len(phone.calls) == 2
+
+
+@pytest.mark.parametrize("free_at", [5, 14])
+async def test_a_waiting_call_rings_on_when_the_line_is_free_by_its_time(
+    hass: HomeAssistant, set_up: SetUp, free_at: int
+) -> None:
+    phone = await set_up(call_waiting_timeout=15, forward_no_answer="612", forward_after=30)
+    first = phone.ring()
+    phone.enter(first, CallState.TALKING)
+    second = phone.ring(NEIGHBOUR)
+    await later(hass, free_at)
+    phone.end(first)
+    await later(hass, 16)
+    await later(hass, 29)
+    assert phone.did == []
+    await later(hass, 30)
+    assert phone.did == [("redirect", second, "612")]
+
+
+async def test_a_call_does_not_wait_behind_one_that_came_after_it(hass: HomeAssistant, set_up: SetUp) -> None:
+    phone = await set_up(call_waiting_timeout=15)
+    first = phone.ring()
+    phone.ring(NEIGHBOUR)
+    phone.end(first)
+    third = phone.ring()
+    await later(hass, 16)
+    assert phone.did == [("turn_away", third, 486)]
+
+
+async def test_a_call_waits_while_somebody_talks_whenever_that_began(hass: HomeAssistant, set_up: SetUp) -> None:
+    phone = await set_up(call_waiting_timeout=15)
+    first = phone.ring()
+    second = phone.ring(NEIGHBOUR)
+    phone.end(first)
+    phone.place(GRANDMA)
+    await later(hass, 16)
+    assert phone.did == [("turn_away", second, 486)]
+
+
+async def test_who_rang_first_rings_on_when_a_later_call_is_answered(hass: HomeAssistant, set_up: SetUp) -> None:
+    phone = await set_up(call_waiting_timeout=15)
+    phone.ring()
+    phone.enter(phone.ring(NEIGHBOUR), CallState.TALKING)
+    await later(hass, 59)
+    assert phone.did == []
 
 
 async def test_without_call_waiting_the_line_is_busy(hass: HomeAssistant, set_up: SetUp) -> None:
     phone = await set_up(call_waiting=False)
     phone.enter(phone.ring(), CallState.TALKING)
     second = phone.ring(NEIGHBOUR)
-    await rest(hass)
+    await settle()
     assert phone.did == [("turn_away", second, 486)]
 
 
@@ -122,7 +150,7 @@ async def test_a_busy_line_forwards(hass: HomeAssistant, set_up: SetUp) -> None:
     first = phone.ring()
     assert first in phone.calls
     second = phone.ring(NEIGHBOUR)
-    await rest(hass)
+    await settle()
     assert phone.did == [("redirect", second, "612")]
 
 
@@ -134,7 +162,7 @@ async def test_blocked_numbers_hear_that_it_is_busy_and_contacts_do_not(
 ) -> None:
     phone = await set_up(blocked_numbers=["0900*"])
     call_id = phone.ring(caller)
-    await rest(hass)
+    await settle()
     assert phone.did == ([] if did is None else [(did, call_id, 486)])
 
 
@@ -184,7 +212,7 @@ async def test_a_blocked_code_of_the_exchange_stands_for_itself(
 ) -> None:
     phone = await set_up(blocked_numbers=["**611"])
     phone.ring(Party("", number, f"sip:{number}@fritz.box"))
-    await rest(hass)
+    await settle()
     assert bool(phone.did) is blocked
 
 
@@ -209,7 +237,7 @@ async def test_where_some_are_allowed_nobody_rings_but_them_and_contacts(
 ) -> None:
     phone = await set_up(allowed_callers=["+4930*", "6??", "0900*", "*@192.0.2.50"], blocked_numbers=["0900*"])
     call_id = phone.ring(caller)
-    await rest(hass)
+    await settle()
     assert phone.did == ([] if rings else [("turn_away", call_id, 486)])
 
 
@@ -217,22 +245,21 @@ async def test_where_some_are_allowed_nobody_rings_but_them_and_contacts(
     "rules", [{"forward_always": "612"}, {"call_waiting": False, "forward_busy": "612"}, {"forward_no_answer": "612"}]
 )
 async def test_who_calls_past_the_server_does_not_learn_where_calls_are_forwarded_to(
-    hass: HomeAssistant, set_up: SetUp, naps: list[float], rules: dict[str, Any]
+    hass: HomeAssistant, set_up: SetUp, rules: dict[str, Any]
 ) -> None:
     phone = await set_up(**rules)
     if "forward_busy" in rules:
         phone.enter(phone.ring(), CallState.TALKING)
     phone.ring(DOOR, past_server=True)
-    await rest(hass)
+    await later(hass, 59)
     assert [did[0] for did in phone.did] == ([] if "forward_no_answer" in rules else ["turn_away"])
-    assert naps == []
 
 
 async def test_who_hides_the_number_has_to_show_it(hass: HomeAssistant, set_up: SetUp) -> None:
     phone = await set_up(block_anonymous=True)
     phone.ring(GRANDMA)
     call_id = phone.ring(ANONYMOUS)
-    await rest(hass)
+    await settle()
     assert ("turn_away", call_id, 433) in phone.did
 
 
@@ -245,7 +272,7 @@ async def test_of_who_is_turned_away_only_the_history_tells(
     entries = async_capture_events(hass, EVENT_LOGBOOK)
     phone = await set_up(**rules)
     phone.ring(caller)
-    await rest(hass)
+    await settle()
     assert (call_events, entries) == ([], [])
     assert [call["blocked"] for call in (await act(hass, "get_call_history"))["calls"]] == [True]
 
@@ -256,7 +283,7 @@ async def test_every_call_goes_elsewhere_and_nothing_rings(
     entries = async_capture_events(hass, EVENT_LOGBOOK)
     phone = await set_up(forward_always="612")
     call_id = phone.ring()
-    await rest(hass)
+    await settle()
     assert phone.did == [("redirect", call_id, "612")]
     assert "incoming" not in {event.data["type"] for event in call_events}
     assert [entry.data["message"] for entry in entries] == ["forwarded a call from Grandma (+49301234)"]
@@ -271,28 +298,33 @@ async def test_a_call_that_cannot_be_forwarded_hears_that_it_is_busy(
     monkeypatch.setattr(FakePhone, "redirect", refuse)
     phone = await set_up(forward_always="612")
     call_id = phone.ring()
-    await rest(hass)
+    await settle()
     assert phone.did == [("turn_away", call_id, 486)]
     assert "could not be forwarded to 612" in caplog.text
 
 
-async def test_what_nobody_answers_goes_elsewhere(hass: HomeAssistant, set_up: SetUp, naps: list[float]) -> None:
+async def test_what_nobody_answers_goes_elsewhere(hass: HomeAssistant, set_up: SetUp) -> None:
     phone = await set_up(forward_no_answer="612", forward_after=30)
     call_id = phone.ring()
-    await rest(hass)
-    assert naps == [30]
+    await later(hass, 29)
+    assert phone.did == []
+    await later(hass, 30)
     assert phone.did == [("redirect", call_id, "612")]
 
 
-@pytest.mark.parametrize(("forward_after", "nap", "did"), [(30, 20, "turn_away"), (10, 10, "redirect")])
+@pytest.mark.parametrize(
+    ("forward_after", "time", "did"), [(30, 20, "turn_away"), (20, 20, "redirect"), (10, 10, "redirect")]
+)
 async def test_of_two_times_the_shorter_counts(
-    hass: HomeAssistant, set_up: SetUp, naps: list[float], forward_after: int, nap: int, did: str
+    hass: HomeAssistant, set_up: SetUp, forward_after: int, time: int, did: str
 ) -> None:
     phone = await set_up(forward_no_answer="612", forward_after=forward_after)
     phone.place(NEIGHBOUR)
     phone.ring()
-    await rest(hass)
-    assert (naps, phone.did[0][0]) == ([nap], did)
+    await later(hass, time - 1)
+    assert phone.did == []
+    await later(hass, time)
+    assert [what[0] for what in phone.did] == [did]
 
 
 @pytest.mark.parametrize(
@@ -316,7 +348,7 @@ async def test_calls_are_forwarded_to_contacts_and_speed_dials(
     phone.register()
     phone.place(NEIGHBOUR)
     call_id = phone.ring()
-    await rest(hass)
+    await later(hass, 20)
     assert phone.did == [("redirect", call_id, number)]
 
 
@@ -348,7 +380,7 @@ async def test_rules_apply_when_they_are_submitted(
     await hass.async_block_till_done()
     assert phone.did == [("stop",)]
     call_id = phones[-1].ring()
-    await rest(hass)
+    await settle()
     assert phones[-1].did == [("redirect", call_id, "+49301234")]
 
 
