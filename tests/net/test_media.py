@@ -25,6 +25,7 @@ from custom_components.sip_ua.net.stream_events import (
     StreamFailed,
 )
 from custom_components.sip_ua.net.turns import TURN_IN_CALLS, TURN_WITH_PYAV, Turns
+from custom_components.sip_ua.rtp.packet import RtpPacket
 from custom_components.sip_ua.rtp.parameters import RtpConfig
 from custom_components.sip_ua.sip.errors import LocalProtocolError
 from custom_components.sip_ua.sip.offer_answer import CODECS, Codec
@@ -275,6 +276,37 @@ def kinds(report: bytes) -> list[int]:
         places.append(at + 1)
         at += 4 + 4 * int.from_bytes(report[at + 2 : at + 4])
     return places
+
+
+async def test_a_voice_that_is_withheld_says_nothing_and_then_all_from_the_beginning(engine: MediaEngine) -> None:
+    with FarEnd() as far:
+        heard = Listener()
+        stream = await open_stream(engine, heard)
+        stream.configure(far.media(), withheld=True)
+        stream.play(ToneSource(440.0, -20.0, 0.4))
+        far.rtp.sendto(RtpPacket(8, 1, 160, 7, b"\xd5" * 160).to_bytes(), (LOOPBACK, stream.port))
+        await heard.wait_for(FirstPacketReceived)
+        await asyncio.sleep(0.5)
+        assert (far.arrivals, heard.of(PlaybackFinished)) == ([], [])
+        stream.configure(far.media())
+        await heard.wait_for(PlaybackFinished)
+        await stream.close()
+        packets = [arrival.packet for arrival in far.arrivals]
+        loud = [packet for packet in packets if packet.payload != b"\xd5" * 160]
+        assert packets[0] == loud[0]
+        assert packets[0].marker
+        assert len(loud) == pytest.approx(20, abs=1)
+
+
+async def test_a_voice_that_was_withheld_to_its_end_does_not_even_say_goodbye(engine: MediaEngine) -> None:
+    with FarEnd() as far:
+        stream = await open_stream(engine)
+        stream.configure(far.media(), withheld=True)
+        stream.play(ToneSource(440.0))
+        await asyncio.sleep(0.2)
+        await stream.close()
+        await asyncio.sleep(0.2)
+        assert (far.arrivals, far.reports) == ([], [])
 
 
 async def test_a_closed_stream_frees_its_ports_and_refuses_more(engine: MediaEngine) -> None:

@@ -536,3 +536,18 @@ def test_a_silent_call_says_how_long_it_has_been_silent() -> None:
     bob = bob_session()
     feed(bob, ALICE, 0, 5)
     assert bob.statistics(2.08).silent_ms == pytest.approx(2000)
+
+
+def test_nothing_leaves_while_it_is_withheld_and_what_comes_is_heard() -> None:
+    bob = bob_session(withheld=True)
+    assert FirstPacketReceived(ALICE, "PCMA", 8000) in feed(bob, ALICE, 0, 1)
+    bob.send_digits("1")
+    assert not any(bob.send_frame(bytes(320), number * PTIME) for number in range(50))
+    assert bob.rtcp_due(60.0) == []
+    assert bob.bye(60.0) == []
+    assert bob.statistics(60.0).packets_sent == 0
+    bob.configure(parameters(ALICE), 61.0)
+    # The key that was pressed meanwhile is sent now, from its beginning.
+    first, _ = bob.send_frame(None, 61.0)[0]
+    assert (parse_packet(first).payload_type, parse_packet(first).marker) == (101, True)
+    assert [target for _, target in bob.rtcp_due(70.0)] == [(ALICE[0], ALICE[1] + 1)]

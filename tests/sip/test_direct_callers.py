@@ -4,10 +4,18 @@ import pytest
 
 from custom_components.sip_ua.sip.account import Account, ReferPolicy, ServerAddress, Transport
 from custom_components.sip_ua.sip.address import Address
-from custom_components.sip_ua.sip.events import IncomingCall, Party, TransferRefused, TransferRequested
+from custom_components.sip_ua.sip.events import (
+    CallEnded,
+    IncomingCall,
+    MediaChanged,
+    Party,
+    TransferRefused,
+    TransferRequested,
+    VoiceReleased,
+)
 from custom_components.sip_ua.sip.party import ANONYMOUS, at_address
 
-from .agents import BOB, AgentEnd, join
+from .agents import BOB, AgentEnd, direct_account, join
 from .link import Link
 from .registrar import NAME, SERVER, Registrar
 from .responder import SDP, Responder
@@ -54,15 +62,32 @@ class House:
             self.ends[source].send(BOB, ("\r\n".join([*lines, "", ""]) + body).encode())
         self.link.run_for(0.1)
 
-    def talk(self, source: Address) -> str:
-        """Answer a call, and return our tag."""
-        self.send(source, "INVITE")
+    def take(self, source: Address, *headers: str) -> str:
+        """Answer a call, and return our tag; nobody has acknowledged it yet."""
+        self.send(source, "INVITE", 1, *headers)
         self.bob.command("answer", self.bob.incoming.id, self.bob.media)
         self.link.run_for(0.1)
-        accepted = next(one.data for one in self.link.sent("200", BOB) if b"1 INVITE" in one.data).decode()
-        tag = accepted.split("To: ")[1].split("\r\n")[0].split("tag=")[1]
+        return self.said("200", "To").split("tag=")[1]
+
+    def said(self, code: str, header: str) -> str:
+        """Return a header field of our first answer to the INVITE that has this code."""
+        answer = next(one.data for one in self.link.sent(code, BOB) if b"1 INVITE" in one.data).decode()
+        return answer.split(f"\r\n{header}: ")[1].split("\r\n")[0]
+
+    def talk(self, source: Address) -> str:
+        """Answer a call, and return our tag."""
+        tag = self.take(source)
         self.send(source, "ACK", 1, tag=tag)
         return tag
+
+    @property
+    def voice(self) -> list[bool]:
+        """Return of every change of the voice whether ours is withheld."""
+        return [
+            isinstance(event, MediaChanged) and event.withheld
+            for event in self.bob.told
+            if isinstance(event, VoiceReleased) or (isinstance(event, MediaChanged) and event.media is not None)
+        ]
 
     @property
     def callers(self) -> list[tuple[str, str, bool]]:
@@ -127,3 +152,52 @@ def test_who_called_past_the_server_cannot_make_us_call_others(source: Address, 
 )
 def test_a_caller_is_known_by_the_address_that_the_call_came_from(caller: Party, host: str, known_as: Party) -> None:
     assert at_address(caller, host) == known_as
+
+
+def test_our_voice_waits_until_a_caller_past_the_server_has_acknowledged_our_answer() -> None:
+    house = House(allow_direct_calls=True)
+    tag = house.take(DOOR)
+    assert house.voice == [True]
+    # Who has not got our answer does not know the tag in it.
+    house.send(DOOR, "ACK", 1, tag="guessed")
+    assert house.voice == [True]
+    house.send(DOOR, "ACK", 1, tag=tag)
+    assert house.voice == [True, False]
+    house.send(DOOR, "ACK", 1, tag=tag)
+    assert house.voice == [True, False]
+
+
+def test_our_voice_never_leaves_where_nobody_acknowledges_our_answer() -> None:
+    house = House(allow_direct_calls=True)
+    house.take(DOOR)
+    house.link.run_for(60)
+    assert house.voice == [True]
+    assert len(house.bob.events(CallEnded)) == 1
+
+
+def test_our_voice_goes_to_the_server_at_once() -> None:
+    house = House(allow_direct_calls=True)
+    house.take(SERVER)
+    assert house.voice == [False]
+
+
+def test_an_acknowledged_answer_before_the_last_one_proves_a_caller_as_well() -> None:
+    house = House(allow_direct_calls=True)
+    house.send(DOOR, "INVITE", 1, "Supported: 100rel")
+    house.bob.command("progress", house.bob.incoming.id, house.bob.media)
+    house.link.run_for(0.1)
+    assert house.voice == [True]
+    tag = house.said("183", "To").split("tag=")[1]
+    house.send(DOOR, "PRACK", 2, f"RAck: {house.said('183', 'RSeq')} 1 INVITE", tag=tag)
+    assert house.voice == [True, False]
+
+
+def test_our_voice_waits_for_the_acknowledgement_where_there_is_no_server_at_all() -> None:
+    house = House()
+    house.link = Link()
+    house.ends = {DOOR: Responder(house.link, DOOR, ok_to_all)}
+    house.bob = join(house.link, direct_account("620", allow_direct_calls=True), BOB)
+    tag = house.take(DOOR)
+    assert house.voice == [True]
+    house.send(DOOR, "ACK", 1, tag=tag)
+    assert house.voice == [True, False]

@@ -99,10 +99,11 @@ class MediaStream:
         self._closed = False
         self._failed = False
 
-    def configure(self, media: NegotiatedMedia, *, hear_tones: bool = False) -> None:
+    def configure(self, media: NegotiatedMedia, *, hear_tones: bool = False, withheld: bool = False) -> None:
         """Start the voice or change it, as offer and answer agreed (RFC 3264).
 
-        With `hear_tones`, digits are also looked for in the voice itself. Raises `LocalProtocolError` for a host name
+        With `hear_tones`, digits are also looked for in the voice itself. While it is `withheld` nothing is sent, and
+        what is to be said waits. Raises `LocalProtocolError` for a host name
         or a codec that we have not.
         """
         if not is_numeric(media.remote_address) or not is_numeric(media.remote_rtcp[0]):
@@ -110,7 +111,7 @@ class MediaStream:
         names = {media.codec.name.upper(), *(codec.name.upper() for _, codec in media.receive)}
         if missing := names - self._config.codecs.keys():
             raise LocalProtocolError(f"no such codec: {' '.join(sorted(missing))}")
-        parameters = media_parameters(media, hear_tones=hear_tones)
+        parameters = media_parameters(media, hear_tones=hear_tones, withheld=withheld)
         self._post(ConfigureStream(self._number, parameters, media.security))
         self._media = media
 
@@ -304,8 +305,8 @@ class MediaStream:
         return f"<MediaStream {self._number} port={self.port}{' closed' if self._closed else ''}>"
 
 
-def media_parameters(media: NegotiatedMedia, *, hear_tones: bool = False) -> MediaParameters:
-    """Say in terms of RTP what offer and answer agreed, and whether digits are looked for in the voice itself."""
+def media_parameters(media: NegotiatedMedia, *, hear_tones: bool = False, withheld: bool = False) -> MediaParameters:
+    """Say in terms of RTP what offer and answer agreed; the rest is as in `MediaStream.configure`."""
     return MediaParameters(
         remote_rtp=(media.remote_address, media.remote_port),
         remote_rtcp=media.remote_rtcp,
@@ -322,4 +323,5 @@ def media_parameters(media: NegotiatedMedia, *, hear_tones: bool = False) -> Med
         discontinuous=media.discontinuous,
         ptime=media.ptime,
         direction=Direction(media.direction.value),
+        withheld=withheld,
     )

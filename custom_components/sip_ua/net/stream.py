@@ -150,16 +150,24 @@ class CallStream:
         packets: list[Outgoing] = []
         for _ in range(ticks):
             pcm = self._next_frame(now)
-            waits = pcm is None and self._head_start > 0 and bool(self._playlist)
-            if waits:
-                self._head_start -= self._media.ptime if self._media is not None else 0
-                session.skip(1)
-            else:
+            waits = self._waits(pcm)
+            if not waits:
                 self._head_start = 0
                 packets += self._send_frame(pcm, now)
             if self._recording is not None:
                 self._sent.append(None if waits else session.spoken)
         return self._cipher.protect(packets)
+
+    def _waits(self, pcm: bytes | None) -> bool:
+        """Return whether nothing is sent yet: while it may not be, and then until the first sound is about to come."""
+        media = self._media
+        if media is None or media.withheld:
+            return True
+        if pcm is not None or self._head_start <= 0 or not self._playlist:
+            return False
+        self._head_start -= media.ptime
+        self._session.skip(1)
+        return True
 
     def _send_frame(self, pcm: bytes | None, now: float) -> list[Outgoing]:
         """Return the packet of one frame, or none where it is silent and the far end does without."""
@@ -171,7 +179,7 @@ class CallStream:
 
     def _next_frame(self, now: float) -> bytes | None:
         """Return our voice of the next ptime, None for silence; a sound waits while we may not be heard."""
-        if self._media is None or not self._media.direction.sends:
+        if self._media is None or self._media.withheld or not self._media.direction.sends:
             return None
         size, rate = self._session.frame_bytes, self._session.send_codec.sample_rate
         pcm = self._playlist.frame(size, rate, now) if self._playlist else None

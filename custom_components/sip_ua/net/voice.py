@@ -51,6 +51,7 @@ class Voice:
         """What is, or was, played to such a caller."""
         self._early_source: AudioSource | None = None
         self._media: NegotiatedMedia | None = None
+        self._withheld = False
         self.closing: asyncio.Task[None] | None = None
         self.seen_at: VoiceAddress | None = None
 
@@ -70,13 +71,24 @@ class Voice:
     def _offers_events(self) -> bool:
         return self._dtmf is not DtmfMethod.INBAND
 
-    def configure(self, media: NegotiatedMedia) -> None:
-        """Start or change the voice as agreed; raises LocalProtocolError for an address that cannot be sent to."""
+    def configure(self, media: NegotiatedMedia, *, withheld: bool = False) -> None:
+        """Start or change the voice as agreed; raises LocalProtocolError for an address that cannot be sent to.
+
+        While it is `withheld` all that is to be said waits for `release`.
+        """
         no_events = self._dtmf is DtmfMethod.AUTO and media.dtmf_receive is None
-        self.stream.configure(media, hear_tones=no_events or self._dtmf is DtmfMethod.INBAND)
+        hear_tones = no_events or self._dtmf is DtmfMethod.INBAND
+        self.stream.configure(media, hear_tones=hear_tones, withheld=withheld)
         self._media = media
+        self._withheld = withheld
         self.running = True
         self._begin_early()
+
+    def release(self) -> None:
+        """Say from now on what there is to say."""
+        if self._media is not None:
+            with contextlib.suppress(MediaStoppedError):
+                self.configure(self._media)
 
     def digit_method(self, *, takes_info: bool) -> DigitMethod:
         """Return how to press a key; `takes_info` tells that the far end understands INFO."""
@@ -134,7 +146,7 @@ class Voice:
                 self.stream.stop_playback(self.early_sound)
             if self._media is not None:
                 with contextlib.suppress(MediaStoppedError):
-                    self.configure(self._media)
+                    self.configure(self._media, withheld=self._withheld)
 
     def play_pending(self, codec: Codec | None = None) -> None:
         """Play what was made ready for the answer, once; `codec` is the one that the voice is about to have."""

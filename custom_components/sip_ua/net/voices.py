@@ -23,6 +23,7 @@ from ..sip.events import (
     DigitsRefused,
     Event,
     MediaChanged,
+    VoiceReleased,
 )
 from ..sip.offer_answer import LocalMedia, NegotiatedMedia
 from .audio import AudioSource
@@ -235,7 +236,9 @@ class Voices:
             case MediaChanged(media=NegotiatedMedia() as media):
                 # A sound that is there before the voice begins is in its first packet.
                 self._greet(event.call, media)
-                self._follow(event.call.id, media)
+                self._follow(event.call.id, media, withheld=event.withheld)
+            case VoiceReleased():
+                self._release(event.call.id)
             case CallStateChanged():
                 self._greet(event.call)
 
@@ -259,12 +262,17 @@ class Voices:
             voice.end_early()
             voice.play_pending(None if media is None else media.codec)
 
-    def _follow(self, call_id: str, media: NegotiatedMedia) -> None:
+    def _release(self, call_id: str) -> None:
+        voice = self._voices.get(call_id)
+        if voice is not None and voice.closing is None:
+            voice.release()
+
+    def _follow(self, call_id: str, media: NegotiatedMedia, *, withheld: bool) -> None:
         voice = self._voices.get(call_id)
         if voice is None:
             return
         try:
-            voice.configure(media)
+            voice.configure(media, withheld=withheld)
         except LocalProtocolError as error:
             _LOGGER.warning("The voice of a call cannot be sent: %s", error)
             self._fail(call_id, STATUS_OUR_FAULT, str(error))

@@ -64,7 +64,8 @@ class MediaParameters:
     under the far end's format parameters `fmtp`, `receive` lists every payload type that may come and its codec
     name. The payload types of telephone-event (RFC 4733) and comfort noise (RFC 3389) are None where not negotiated.
     With `discontinuous`, silence is not sent though no noise tells of it, as the codec allows (RFC 7587 section 3.1.3).
-    `hear_tones` has DTMF digits looked for in the voice itself. `ptime` is in ms.
+    `hear_tones` has DTMF digits looked for in the voice itself. While it is `withheld` nothing is sent, not even RTCP.
+    `ptime` is in ms.
     """
 
     remote_rtp: Address
@@ -82,6 +83,7 @@ class MediaParameters:
     discontinuous: bool = False
     ptime: int = 20
     direction: Direction = Direction.SENDRECV
+    withheld: bool = False
 
     def canonical(self) -> Self:
         """Give the same with addresses written as sockets report them; raises `RtpUsageError` for names."""

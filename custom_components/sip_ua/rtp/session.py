@@ -118,7 +118,7 @@ class RtpSession:
         self._codec = codec
         self._timed_out = False
         self._heard = now
-        self._unreachable = media.unreachable
+        self._unreachable = media.unreachable or media.withheld
         if before is None:
             self._sender = VoiceSender(self._ssrc, self._first_sequence, self._first_timestamp, media, codec)
             self._receiver = VoiceReceiver(self._config, media)
@@ -288,8 +288,9 @@ class RtpSession:
         A frame is at most `frame_bytes` long; a shorter one is filled up with silence. `background` is how loud the
         silence is, in -dBov, where comfort noise tells of it.
         """
-        self._require()
-        sender = self._sender
+        media, sender = self._require(), self._sender
+        if media.withheld:
+            return []
         pressing = sender.pressing
         packet = sender.frame(pcm, now, background)
         if pressing and not sender.pressing:

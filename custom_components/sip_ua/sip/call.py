@@ -71,6 +71,11 @@ class Call:
         return self.snapshot.answered_at is not None and not self.ended
 
     @property
+    def withheld(self) -> bool:
+        """Whether our voice has to wait until the far end has proved that it is where its messages come from."""
+        return False
+
+    @property
     def holds(self) -> bool:
         """Whether both sides agreed that we hold the far end; `held` is what we want."""
         return False
@@ -132,7 +137,8 @@ class Call:
         self.media = media
         if media is not None:
             self.snapshot = replace(self.snapshot, encrypted=media.security is not None)
-        self.tell(MediaChanged(at=now, call=self.snapshot, media=media))
+        withheld = media is not None and self.withheld
+        self.tell(MediaChanged(at=now, call=self.snapshot, media=media, withheld=withheld))
 
     def end(self, outcome: CallOutcome, now: float, *, by: EndedBy, code: int = 0, reason: str = "") -> None:
         """End the call for people, once; what the wire still owes goes on by itself."""

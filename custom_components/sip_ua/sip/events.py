@@ -209,9 +209,18 @@ class CallStep(CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaChanged(CallEvent):
-    """Offer and answer agreed on the voice of a call (RFC 3264); `media` None when it stopped."""
+    """Offer and answer agreed on the voice of a call (RFC 3264); `media` None when it stopped.
+
+    While it is `withheld` nothing of ours may be sent: only `VoiceReleased` tells that it may.
+    """
 
     media: NegotiatedMedia | None
+    withheld: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceReleased(CallEvent):
+    """The caller has acknowledged an answer of ours, so that it is where it seemed to be: our voice may leave."""
 
 
 class DigitMethod(StrEnum):
