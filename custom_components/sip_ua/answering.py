@@ -70,7 +70,7 @@ class Answering:
         coordinator = self._coordinator
         if (call := coordinator.calls.get_ringing(call_id)) is None:
             return AnsweredBy.NOBODY
-        return coordinator.answering.answer_to(coordinator.contacts.by_party(call.remote))
+        return coordinator.answering.answer_to(coordinator.contacts.by_party(call.remote), past_server=call.past_server)
 
     async def take(self, call_id: str) -> None:
         """Answer a call that rings, and lead it to its end; Assist talks with one caller at a time."""

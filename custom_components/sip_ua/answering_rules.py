@@ -46,10 +46,14 @@ class AnsweringRules:
     answer_menu: str = ""
     assist_device: bool = False
 
-    def answer_to(self, contact: Contact | None) -> AnsweredBy:
-        """Return what answers a caller, None being somebody whom the phone book does not know."""
+    def answer_to(self, contact: Contact | None, *, past_server: bool = False) -> AnsweredBy:
+        """Return what answers a caller, None being somebody whom the phone book does not know.
+
+        Such a one who came past the server of the account only rings: nobody but the network says who that is.
+        """
         if contact is None:
-            return AnsweredBy(self.answered_by) if self.answer_whom == AnswerWhom.EVERYBODY else AnsweredBy.NOBODY
+            everybody = self.answer_whom == AnswerWhom.EVERYBODY and not past_server
+            return AnsweredBy(self.answered_by) if everybody else AnsweredBy.NOBODY
         if contact.answered_by is not ContactAnswer.ACCOUNT:
             return AnsweredBy(contact.answered_by.value)
         return AnsweredBy(self.answered_by)

@@ -13,10 +13,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.sip_ua import answering
 from custom_components.sip_ua.answering import TONE
-from custom_components.sip_ua.answering_rules import AnsweringRules
+from custom_components.sip_ua.answering_rules import AnsweredBy, AnsweringRules
 from custom_components.sip_ua.const import DOMAIN
 from custom_components.sip_ua.net.recording_order import RecordedSides
-from custom_components.sip_ua.sip.events import CallState
+from custom_components.sip_ua.sip.events import CallState, Party
 
 from .conftest import contact, make_entry, settle, until
 from .phone import GRANDMA, NEIGHBOUR, NO_PORT, FakePhone, Phones
@@ -103,6 +103,35 @@ async def test_a_stranger_rings_on_unless_everybody_is_answered(hass: HomeAssist
     assert phone.did == []
     let(hass, answered_by="message", answer_message="Hello", answer_whom="everybody", answer_after=0)
     call_id = phone.ring(NEIGHBOUR)
+    await until(lambda: call_id not in phone.calls)
+    assert deeds(phone) == ["answer", "hangup"]
+
+
+@pytest.mark.parametrize("answered_by", ["message", "menu"])
+async def test_who_comes_past_the_server_only_rings_where_everybody_is_answered(
+    hass: HomeAssistant, phones: Phones, answered_by: str
+) -> None:
+    phone = await start(hass, phones, account())
+    let(hass, answered_by=answered_by, answer_message="Hi", answer_menu="Gate", answer_whom="everybody", answer_after=0)
+    phone.ring(NEIGHBOUR, past_server=True)
+    await settle()
+    assert phone.did == []
+    phone.ring(NEIGHBOUR)
+    await until(lambda: "answer" in deeds(phone))
+
+
+def test_assist_talks_with_nobody_whom_only_the_network_vouches_for() -> None:
+    rules = AnsweringRules(answered_by="assist", answer_whom="everybody")
+    assert rules.answer_to(None) is AnsweredBy.ASSIST
+    assert rules.answer_to(None, past_server=True) is AnsweredBy.NOBODY
+
+
+async def test_a_contact_that_is_called_directly_is_answered_past_the_server(
+    hass: HomeAssistant, phones: Phones
+) -> None:
+    address = "sip:door@192.0.2.50"
+    phone = await start(hass, phones, account(contact("Door", address, way="direct")))
+    call_id = phone.ring(Party("", "door@192.0.2.50", address), past_server=True)
     await until(lambda: call_id not in phone.calls)
     assert deeds(phone) == ["answer", "hangup"]
 
