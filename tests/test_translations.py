@@ -45,7 +45,7 @@ from custom_components.sip_ua.binary_sensor import LINE, RECORDING
 from custom_components.sip_ua.button import BUTTONS, CALL_CONTACT, DIAL, OPEN_THE_DOOR
 from custom_components.sip_ua.condition import CALL_STATES, CONDITIONS
 from custom_components.sip_ua.conflicts import CONFLICT_KEYS
-from custom_components.sip_ua.const import SECTION_TIMERS, Enqueue, WaitFor
+from custom_components.sip_ua.const import SECTION_TIMERS, SUBENTRY_CONTACT, Enqueue, WaitFor
 from custom_components.sip_ua.event import CALL, DOORBELL, VOICE_MAIL
 from custom_components.sip_ua.logbook_lines import LINES
 from custom_components.sip_ua.media_player import PLAYER
@@ -232,7 +232,7 @@ def test_a_contact_has_its_texts(english: dict[str, Any]) -> None:
         for key, field in sections.items():
             inner = {str(marker) for marker in field.schema.schema}
             assert set(step["sections"][key]["data"]) == set(step["sections"][key]["data_description"]) == inner
-    assert set(contact["error"]) == {key for key, _, _ in contact_flow.RULES}
+    assert set(contact["error"]) == {key for key, _, _ in contact_flow.RULES} | CONFLICT_KEYS[SUBENTRY_CONTACT]
     assert set(contact["abort"]) == {"reconfigure_successful", "phone_book_full"}
 
 

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from ipaddress import ip_address
-from types import MappingProxyType
 from typing import Any, override
 
 import voluptuous as vol
@@ -43,6 +42,7 @@ from .const import (
     SUBENTRY_MENU,
 )
 from .contact_flow import ContactFlow
+from .contacts import contacts_of
 from .coordinator import SipUaConfigEntry
 from .discovery import accounts_of, async_follow, device_of, has_lost, is_at, place_of, unscoped_host
 from .form import REAUTH_SCHEMA, account_schema, reconfigure_schema
@@ -177,7 +177,7 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
             kept = {key: entry.data[key] for key in KEPT if key in entry.data}
             data = normalize(user_input | kept)
             data[CONF_PASSWORD] = data[CONF_PASSWORD] or entry.data[CONF_PASSWORD]
-            if self._keeps_the_rules(data, addresses, entry.options):
+            if self._keeps_the_rules(data, addresses, entry):
                 unique_id = unique_id_of(data)
                 if unique_id != entry.unique_id:
                     await self.async_set_unique_id(unique_id)
@@ -224,12 +224,14 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     def _keeps_the_rules(
-        self, data: Mapping[str, Any], addresses: Mapping[str, str], options: Mapping[str, Any] = MappingProxyType({})
+        self, data: Mapping[str, Any], addresses: Mapping[str, str], entry: ConfigEntry | None = None
     ) -> bool:
         """Return whether a typed account keeps all rules, those that its options bring too, and remember what not."""
+        options = entry.options if entry else {}
         self._mistakes = find_mistakes(data, addresses)
         if SECTION_TIMERS not in self._opened:
-            self._mistakes += find_conflicts(data, options, SECTION_TIMERS)[:1]
+            answers = [contact.answered_by for contact in contacts_of(entry)] if entry else []
+            self._mistakes += find_conflicts(data, options, SECTION_TIMERS, answers)[:1]
         self._placeholders = _placeholders(data)
         return not self._mistakes
 

@@ -10,6 +10,7 @@ from homeassistant.const import CONF_NAME
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import BooleanSelector, TextSelector, TextSelectorConfig
 
+from .conflicts import find_contact_conflicts
 from .const import (
     CONF_ALIASES,
     CONF_ANSWERED_BY,
@@ -223,6 +224,8 @@ class ContactFlow(ListingFlow):
             place = _BASE_PLACES.get(field, field)
             if place not in mistakes and broken(draft):
                 mistakes[place] = key
+        for mistake in find_contact_conflicts(entry.data, entry.options, listed.data[CONF_ANSWERED_BY]):
+            mistakes.setdefault(mistake.place, mistake.key)
         return mistakes
 
 

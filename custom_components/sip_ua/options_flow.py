@@ -280,7 +280,9 @@ class SipUaOptionsFlow(OptionsFlow):
             errors = {**mistakes, **find_option_mistakes(step, shown)}
             if step == OPTIONS_INCOMING:
                 errors = find_incoming_mistakes(self.config_entry.data, shown, self._phone_book()) | errors
-            conflicts = find_conflicts(self.config_entry.data, {**self.config_entry.options, step: shown}, step)
+            answers = [contact.answered_by for contact in contacts_of(self.config_entry)]
+            options = {**self.config_entry.options, step: shown}
+            conflicts = find_conflicts(self.config_entry.data, options, step, answers)
             errors = {mistake.place: mistake.key for mistake in conflicts} | errors
             if not errors:
                 return self.async_create_entry(data={**self.config_entry.options, step: shown})

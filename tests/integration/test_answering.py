@@ -20,6 +20,7 @@ from custom_components.sip_ua.sip.events import CallState, Party
 
 from .conftest import contact, make_entry, settle, until
 from .phone import GRANDMA, NEIGHBOUR, NO_PORT, FakePhone, Phones
+from .test_contacts import submit as submit_contact
 from .test_incoming_rules import later
 from .test_options import choose, submit, suggested
 from .test_saved_menus import saved
@@ -545,6 +546,10 @@ async def test_what_is_missing_is_told_in_the_form(
         ({}, 59, None),
         ({"forward_no_answer": "612"}, 20, {"answer_after": "answer_after_too_long"}),
         ({"forward_no_answer": "612"}, 19, None),
+        ({"call_waiting_timeout": 15}, 16, {"answer_after": "answer_after_waiting"}),
+        ({"call_waiting_timeout": 15}, 15, None),
+        ({"call_waiting_timeout": 15, "call_waiting": False}, 16, None),
+        ({"call_waiting_timeout": 20}, 30, None),
     ],
 )
 async def test_a_call_rings_long_enough_to_be_answered(
@@ -572,6 +577,56 @@ async def test_calls_go_elsewhere_only_after_they_would_be_answered(
     await start(hass, phones, entry)
     fields = {"call_waiting": True, "call_waiting_timeout": 20, "block_anonymous": False, "forward_after": 20}
     result = await submit(hass, entry, "incoming", forward_no_answer="612", **fields)
+    assert result.get("errors") == errors
+
+
+@pytest.mark.parametrize(
+    ("by", "waiting", "errors"),
+    [
+        ("assist", 29, {"call_waiting_timeout": "waiting_before_answer"}),
+        ("assist", 30, None),
+        ("assist", 20, None),
+        ("nobody", 29, None),
+    ],
+)
+async def test_who_waits_is_not_refused_before_the_answer(
+    hass: HomeAssistant, phones: Phones, by: str, waiting: int, errors: dict[str, str] | None
+) -> None:
+    entry = account(answered_by=by, answer_after=30)
+    await start(hass, phones, entry)
+    fields = {"call_waiting": True, "block_anonymous": False, "forward_after": 20}
+    result = await submit(hass, entry, "incoming", call_waiting_timeout=waiting, **fields)
+    assert result.get("errors") == errors
+
+
+@pytest.mark.parametrize(("answer", "refused"), [("message", True), ("nobody", False), ("account", False)])
+async def test_the_answer_of_a_contact_has_its_time_even_where_the_account_has_none(
+    hass: HomeAssistant, phones: Phones, answer: str, refused: bool
+) -> None:
+    boss = contact("Boss", "612", answered_by=answer)
+    entry = account(boss, options={"incoming": {"forward_no_answer": "613"}}, answered_by="nobody", answer_after=10)
+    await start(hass, phones, entry)
+    fields = {"answered_by": "nobody", "answer_whom": "contacts", "answer_message": "Hi"}
+    result = await submit(hass, entry, "answering", answer_after=20, **fields)
+    assert result.get("errors") == ({"answer_after": "answer_after_too_long"} if refused else None)
+
+
+@pytest.mark.parametrize(
+    ("incoming", "answer", "errors"),
+    [
+        ({"forward_no_answer": "613", "forward_after": 30}, "message", {"answered_by": "contact_answered_too_late"}),
+        ({"forward_no_answer": "613", "forward_after": 31}, "message", None),
+        ({"forward_no_answer": "613", "forward_after": 30}, "account", None),
+        ({"call_waiting_timeout": 29}, "assist", {"answered_by": "contact_answered_too_late"}),
+        ({"call_waiting_timeout": 30}, "assist", None),
+    ],
+)
+async def test_a_contact_is_told_that_its_answer_would_come_too_late(
+    hass: HomeAssistant, phones: Phones, incoming: dict[str, Any], answer: str, errors: dict[str, str] | None
+) -> None:
+    entry = account(options={"incoming": incoming}, answered_by="nobody", answer_after=30)
+    await start(hass, phones, entry)
+    result = await submit_contact(hass, entry, name="Boss", number="612", answered_by=answer)
     assert result.get("errors") == errors
 
 

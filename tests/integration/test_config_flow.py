@@ -34,7 +34,7 @@ from custom_components.sip_ua.sip.events import RegistrationChanged, Registratio
 from custom_components.sip_ua.templates import FACTS, Template
 
 from .certificates import PEM
-from .conftest import OTHER_TYPED, TYPED, make_entry
+from .conftest import OTHER_TYPED, TYPED, contact, make_entry
 from .phone import FakePhone, Phones
 
 ADAPTERS = [
@@ -644,6 +644,22 @@ async def test_calls_ring_long_enough_for_what_the_options_do_meanwhile(
     assert result.get("errors") == errors
     assert opened(result) == {SECTION_TIMERS} if errors else result["reason"] == "reconfigure_successful"
     assert entry.data[SECTION_TIMERS]["ring_timeout"] == (60 if errors else 15)
+    await hass.async_block_till_done()
+
+
+@pytest.mark.parametrize(
+    ("answer", "after", "refused"), [("menu", 15, True), ("menu", 14, False), ("nobody", 15, False)]
+)
+async def test_calls_ring_long_enough_for_what_answers_a_contact(
+    hass: HomeAssistant, phones: Phones, answer: str, after: int, refused: bool
+) -> None:
+    boss = contact("Boss", "612", answered_by=answer)
+    entry = make_entry(subentries=[boss], options={"answering": {"answer_after": after}})
+    entry.add_to_hass(hass)
+    result = await entry.start_reconfigure_flow(hass)
+    typed = {CONF_SERVER: "fritz.box", "servers": {}, "network": {}, "security": {}, "timers": {"ring_timeout": 15}}
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], typed)
+    assert result.get("errors") == ({SECTION_TIMERS: "ring_timeout_too_short"} if refused else None)
     await hass.async_block_till_done()
 
 
