@@ -207,7 +207,7 @@ def test_every_option_has_a_name_a_description_and_a_place_in_the_menu(english: 
 def test_every_mistake_in_the_options_has_a_text(english: dict[str, Any]) -> None:
     keys = {key for rules in options.OPTION_RULES.values() for key, _, _ in rules}
     keys |= {key for form, texts in CONFLICT_KEYS.items() if form in OPTION_FORMS for key in texts}
-    forwarding = {f"forward_{what}" for what in ("invalid", "contact_ambiguous", "contact_unknown")}
+    forwarding = {f"forward_{what}" for what in ("invalid", "contact_ambiguous", "contact_unknown", "number_blocked")}
     assert set(english["options"]["error"]) == keys | forwarding | {"direct_calls_need_port"}
 
 

@@ -147,7 +147,7 @@ class SipUaCoordinator:
         numbering = plan_of(hass.config.country)
         self.contacts = ContactBook(contacts, self.account, numbering)
         self.dial_plan = dial_plan_of(entry.options)
-        self.reception = Reception(self.contacts, rules_of(entry.options), numbering)
+        self.reception = Reception(self.contacts, rules_of(entry.options), numbering, self.dial_plan)
         self.incoming = IncomingCalls(hass, entry, self.phone, self.calls, self.reception, self.history, self.bulletin)
         self.number_to_dial = ""
         self.answering = answering_rules_of(entry.options)
@@ -510,9 +510,10 @@ class SipUaCoordinator:
         """Place a call and return its id; `source` plays at the answer, and ends the call with `hangup_after`.
 
         `caller_id` says whether the other side learns who calls, None as the options do. With `as_it_is` the number is
-        one that went out before.
+        one that went out before, and goes out so; what the dial plan lets nobody dial does not.
         """
-        number = target if as_it_is else self.dialed(target)
+        dialed = self.dialed(target)
+        number = target if as_it_is else dialed
         call_id = await self.phone.dial(number, source=source, ring_timeout=ring_timeout, caller_id=caller_id)
         if hangup_after and source is not None and call_id in self.calls:
             self._hangup_after.add(call_id)

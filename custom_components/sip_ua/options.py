@@ -202,7 +202,9 @@ def dial_plan_of(stored: Mapping[str, Any]) -> DialPlan:
     return DialPlan(options_of(stored, OPTIONS_EXPERT)[CONF_DIAL_PLAN])
 
 
-def find_incoming_mistakes(data: Mapping[str, Any], rules: Mapping[str, Any], book: ContactBook) -> dict[str, str]:
+def find_incoming_mistakes(
+    data: Mapping[str, Any], rules: Mapping[str, Any], book: ContactBook, dial_plan: DialPlan
+) -> dict[str, str]:
     """Return the error text's key of what the account with these settings cannot do with calls that come in."""
     account = account_of(data)
     mistakes: dict[str, str] = {}
@@ -211,7 +213,10 @@ def find_incoming_mistakes(data: Mapping[str, Any], rules: Mapping[str, Any], bo
     for key in FORWARDS:
         try:
             if rules[key]:
-                check_target(account, book.target(rules[key]))
+                dialed = dial_plan.apply(book.target(rules[key]))
+                check_target(account, dialed.number)
+                if dialed.blocked:
+                    mistakes[key] = "forward_number_blocked"
         except ServiceValidationError as error:
             mistakes[key] = f"forward_{error.translation_key}"
         except LocalProtocolError:

@@ -88,6 +88,7 @@ from .options import (
     RTP_MARK,
     SIP_MARK,
     VOLUME,
+    dial_plan_of,
     find_incoming_mistakes,
     find_option_mistakes,
     named_in_mistakes,
@@ -279,7 +280,8 @@ class SipUaOptionsFlow(OptionsFlow):
             shown = normalize_options(step, user_input)
             errors = {**mistakes, **find_option_mistakes(step, shown)}
             if step == OPTIONS_INCOMING:
-                errors = find_incoming_mistakes(self.config_entry.data, shown, self._phone_book()) | errors
+                dial_plan = dial_plan_of(self.config_entry.options)
+                errors = find_incoming_mistakes(self.config_entry.data, shown, self._phone_book(), dial_plan) | errors
             answers = [contact.answered_by for contact in contacts_of(self.config_entry)]
             options = {**self.config_entry.options, step: shown}
             conflicts = find_conflicts(self.config_entry.data, options, step, answers)

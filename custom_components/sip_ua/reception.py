@@ -11,6 +11,7 @@ from typing import Any, Final
 from homeassistant.exceptions import ServiceValidationError
 
 from .contacts import ContactBook, OnCall
+from .dial_plan import DialPlan
 from .incoming_rules import FORWARDS, IncomingRules, is_anonymous
 from .numbering import NumberPlan
 from .sip.events import CallSnapshot
@@ -43,29 +44,39 @@ def _elsewhere(target: str, call: CallSnapshot) -> Refusal:
     return BUSY if call.past_server else Refusal(302, missed=False, target=target)
 
 
-def _resolved(rules: IncomingRules, contacts: ContactBook) -> IncomingRules:
-    """Return the rules with numbers in place of contacts and speed dials; nobody is sent to a contact that is gone."""
+def _resolved(rules: IncomingRules, contacts: ContactBook, dial_plan: DialPlan) -> IncomingRules:
+    """Return the rules with what would go out if somebody dialed where calls are forwarded to.
+
+    Nobody is sent to a contact that is gone, or to a number that nobody may dial.
+    """
     targets: dict[str, Any] = {}
     for field in FORWARDS:
         text: str = getattr(rules, field)
         try:
-            targets[field] = contacts.target(text)
+            dialed = dial_plan.apply(contacts.target(text))
         except ServiceValidationError as error:
             targets[field] = ""
             _LOGGER.warning("An account forwards no calls to %s: %s", text, error.translation_key)
+            continue
+        targets[field] = "" if dialed.blocked else dialed.number
+        if dialed.blocked:
+            _LOGGER.warning("An account forwards no calls to %s: the rule %s of its dial plan", text, dialed.rule)
     return replace(rules, **targets)
 
 
 class Reception:
     """Decides about calls that come in; the switches are as their entities have restored them."""
 
-    def __init__(self, contacts: ContactBook, rules: IncomingRules, plan: NumberPlan) -> None:
-        """Let everybody ring whom neither the phone book nor a rule turns away; by `plan` numbers are compared."""
+    def __init__(self, contacts: ContactBook, rules: IncomingRules, plan: NumberPlan, dial_plan: DialPlan) -> None:
+        """Let everybody ring whom neither the phone book nor a rule turns away.
+
+        By `plan` numbers are compared, by `dial_plan` calls are forwarded.
+        """
         self.do_not_disturb = False
         self.auto_answer = False
         self._contacts = contacts
         self._plan = plan
-        self._rules = _resolved(rules, contacts).comparable(plan)
+        self._rules = _resolved(rules, contacts, dial_plan).comparable(plan)
 
     def refusal(self, call: CallSnapshot, *, busy: bool) -> Refusal | None:
         """Return how to refuse a call, None where it may ring; `busy` tells whether there is another call."""

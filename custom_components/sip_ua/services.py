@@ -43,6 +43,7 @@ from .const import (
     ATTR_SEND_CALLER_ID,
     ATTR_TO_CALL_ID,
     ATTR_TRANSFER,
+    ATTR_USE_DIAL_PLAN,
     ATTR_WAIT,
     CALL_STATISTICS,
     DOMAIN,
@@ -95,6 +96,7 @@ DIAL_SCHEMA = vol.Schema(
         vol.Required(ATTR_NUMBER): TARGET,
         vol.Optional(ATTR_RING_TIMEOUT): RING_TIMEOUT,
         vol.Optional(ATTR_SEND_CALLER_ID): cv.boolean,
+        vol.Optional(ATTR_USE_DIAL_PLAN, default=True): cv.boolean,
         vol.Optional(ATTR_HANGUP_AFTER, default=False): cv.boolean,
         vol.Optional(ATTR_RECORD): cv.boolean,
         vol.Optional(ATTR_WAIT, default=WaitFor.NO.value): vol.Coerce(WaitFor),
@@ -172,6 +174,7 @@ async def _dial(call: ServiceCall) -> ServiceResponse:
             ring_timeout=call.data.get(ATTR_RING_TIMEOUT),
             hangup_after=call.data[ATTR_HANGUP_AFTER],
             caller_id=call.data.get(ATTR_SEND_CALLER_ID),
+            as_it_is=not call.data[ATTR_USE_DIAL_PLAN],
         )
     if ATTR_RECORD in call.data:
         coordinator.recordings.wish(call_id, record=call.data[ATTR_RECORD])
@@ -183,7 +186,8 @@ async def _dial(call: ServiceCall) -> ServiceResponse:
     response = response_of(call, coordinator, call_id, snapshot)
     if response is None:
         return None
-    response[ATTR_DIAL_RULE] = coordinator.dial_plan.apply(target).rule or None
+    rule = coordinator.dial_plan.apply(target).rule if call.data[ATTR_USE_DIAL_PLAN] else ""
+    response[ATTR_DIAL_RULE] = rule or None
     if snapshot is not None and until is WaitFor.ENDED:
         response[CALL_STATISTICS] = await coordinator.async_statistics(snapshot)
         if (recording := coordinator.recordings.result(call_id)) is not None:

@@ -26,6 +26,7 @@ from custom_components.sip_ua.sip.events import CallState, Party
 
 from .conftest import act, contact, do, make_entry, settle
 from .phone import GRANDMA, FakePhone, Phones
+from .test_incoming_rules import later
 from .test_options import submit, suggested
 from .test_services import FIGURES
 
@@ -257,7 +258,74 @@ async def test_voice_dials_by_the_plan_and_again_what_went_out(hass: HomeAssista
     assert len(went_out(phone)) == 3
 
 
+async def test_what_went_out_is_dialed_again_as_it_is(hass: HomeAssistant, phone: FakePhone) -> None:
+    await do(hass, "dial", number="612")
+    phone.end(next(iter(phone.calls)))
+    (last,) = (await act(hass, "get_call_history"))["calls"]
+    answer = await act(hass, "dial", number=last["number"], use_dial_plan=False)
+    assert (answer["number"], answer["dial_rule"]) == ("9612", None)
+    for number in ("612", "030 12345"):
+        await do(hass, "dial", number=number, use_dial_plan=False)
+    assert went_out(phone) == ["9612", "9612", "612", "03012345"]
+    with pytest.raises(ServiceValidationError) as raised:
+        await do(hass, "dial", number="0900123", use_dial_plan=False)
+    assert raised.value.translation_key == "number_blocked"
+
+
+@pytest.mark.parametrize(
+    ("typed", "went"),
+    [
+        ("030 / 123-45", "00493012345"),
+        ("612", "9612"),
+        ("Anna", "0049301234567"),
+        ("#07", "0049301234567"),
+        ("**610", "**610"),
+        ("sip:612@fritz.box", "sip:612@fritz.box"),
+    ],
+)
+@pytest.mark.parametrize("when", ["forward_always", "forward_busy", "forward_no_answer"])
+async def test_calls_are_forwarded_as_if_somebody_dialed(
+    hass: HomeAssistant, phones: Phones, entry: MockConfigEntry, when: str, typed: str, went: str
+) -> None:
+    entry.add_to_hass(hass)
+    rules = {"call_waiting": when != "forward_busy", when: typed}
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "incoming": rules})
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    phone = phones[-1]
+    phone.register()
+    phone.enter(phone.place(GRANDMA), CallState.TALKING)
+    call_id = phone.ring(GRANDMA)
+    await later(hass, 20)
+    assert phone.did == [("redirect", call_id, went)]
+
+
+async def test_calls_ring_here_that_would_be_forwarded_to_a_number_that_nobody_may_dial(
+    hass: HomeAssistant, phones: Phones, entry: MockConfigEntry, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry.add_to_hass(hass)
+    rules = {"forward_always": "Premium"}
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "incoming": rules})
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    call_id = phones[-1].ring(GRANDMA)
+    assert call_id in phones[-1].calls
+    assert "forwards no calls to Premium: the rule 0900x.!" in caplog.text
+
+
 # The form
+
+
+async def test_where_calls_go_is_no_number_that_nobody_may_dial(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    fields = {"call_waiting": True, "call_waiting_timeout": 20, "block_anonymous": False, "forward_after": 20}
+    result = await submit(hass, entry, "incoming", forward_no_answer="0900 12", **fields)
+    assert result["errors"] == {"forward_no_answer": "forward_number_blocked"}
+    result = await submit(hass, entry, "incoming", forward_no_answer="612", **fields)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options["incoming"]["forward_no_answer"] == "612"
+    await hass.async_block_till_done()
 
 
 async def test_a_plan_is_typed_as_it_is_and_dials_once_it_is_kept(
