@@ -155,7 +155,11 @@ def test_a_language_has_every_text_with_the_same_placeholders(language: str, eng
 
 def test_form_errors_are_those_that_the_flow_can_show(english: dict[str, Any]) -> None:
     rules = [*validation.FIELD_RULES, *(rule for rules in validation.SECTION_RULES.values() for rule in rules)]
-    shown = {key for key, _, _ in rules} | {"bind_address_unknown", config_flow.UNKNOWN}
+    shown = {key for key, _, _ in rules} | {
+        "bind_address_unknown",
+        config_flow.LOCAL_PORT_NEEDED.key,
+        config_flow.UNKNOWN,
+    }
     shown |= CONFLICT_KEYS[SECTION_TIMERS]
     shown |= {key for facts in FACTS.values() for key in facts.texts.values()}
     assert set(english["config"]["error"]) == shown | {failure.value for failure in RegistrationFailure}
@@ -308,7 +312,8 @@ def test_every_issue_that_is_shown_in_repairs_has_a_text(english: dict[str, Any]
         texts = english["issues"][key]
         assert set(texts) == {"title", "fix_flow" if kind.fixable else "description"}
         if kind.fixable:
-            assert set(texts["fix_flow"]["step"]) == {repairs.STEP}
+            fixed = {repairs.STEP_FIXED_PORT} if key == issues.LOCAL_PORT_IN_USE else set()
+            assert set(texts["fix_flow"]["step"]) == {repairs.STEP} | fixed
             assert set(texts["fix_flow"]["abort"]) == {"account_gone"}
     step = english["issues"][issues.ONE_WAY_AUDIO]["fix_flow"]["step"][repairs.STEP]
     fields = {str(marker) for marker in repairs.STUN_SCHEMA.schema}

@@ -47,6 +47,7 @@ from .coordinator import SipUaConfigEntry
 from .discovery import accounts_of, async_follow, device_of, has_lost, is_at, place_of, unscoped_host
 from .form import REAUTH_SCHEMA, account_schema, reconfigure_schema
 from .line_flow import LineFlow
+from .local_port import loses_its_port
 from .menu_flow import MenuFlow
 from .net.errors import LocalAddressError
 from .net.registration_check import check_registration
@@ -103,6 +104,9 @@ def _mistake_of(result: RegistrationChanged, data: Mapping[str, Any]) -> Mistake
     if place == CONF_SERVER and (servers[CONF_OUTBOUND_PROXY] or servers[CONF_REGISTRAR]):
         place = SECTION_SERVERS
     return Mistake(facts_of(data[CONF_TEMPLATE]).texts.get(failure, failure.value), place)
+
+
+LOCAL_PORT_NEEDED = Mistake("local_port_needed", SECTION_NETWORK)
 
 
 class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
@@ -229,6 +233,8 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
         """Return whether a typed account keeps all rules, those that its options bring too, and remember what not."""
         options = entry.options if entry else {}
         self._mistakes = find_mistakes(data, addresses)
+        if entry and SECTION_NETWORK not in self._opened and loses_its_port(entry, data):
+            self._mistakes.append(LOCAL_PORT_NEEDED)
         if SECTION_TIMERS not in self._opened:
             answers = [contact.answered_by for contact in contacts_of(entry)] if entry else []
             self._mistakes += find_conflicts(data, options, SECTION_TIMERS, answers)[:1]

@@ -17,11 +17,13 @@ from .const import (
     CONF_NAT,
     CONF_SRTP,
     CONF_STUN_SERVER,
+    DOMAIN,
     SECTION_NETWORK,
     SECTION_SECURITY,
 )
 from .form import TEXT
 from .issues import CERTIFICATE_NOT_TRUSTED, LOCAL_PORT_IN_USE, ONE_WAY_AUDIO, SRTP_REFUSED
+from .local_port import choose_port, needs_fixed_port
 from .settings import normalize
 from .sip.account import CertificateCheck, NatMode, Srtp
 from .validation import find_mistakes
@@ -30,6 +32,7 @@ type Remedy = Callable[[Mapping[str, Any], Mapping[str, Any]], tuple[str, dict[s
 """Returns the section that is mended and its values, from what the issue knows and what was typed."""
 
 STEP: Final = "confirm"
+STEP_FIXED_PORT: Final = "fixed_port"
 
 REMEDIES: Final[Mapping[str, Remedy]] = {
     CERTIFICATE_NOT_TRUSTED: lambda issue, _typed: (
@@ -40,7 +43,7 @@ REMEDIES: Final[Mapping[str, Remedy]] = {
             CONF_CERTIFICATE_AUTHORITY: "",
         },
     ),
-    LOCAL_PORT_IN_USE: lambda _issue, _typed: (SECTION_NETWORK, {CONF_LOCAL_PORT: 0}),
+    LOCAL_PORT_IN_USE: lambda issue, _typed: (SECTION_NETWORK, {CONF_LOCAL_PORT: issue.get("free_port", 0)}),
     ONE_WAY_AUDIO: lambda _issue, typed: (
         SECTION_NETWORK,
         {CONF_NAT: NatMode.STUN.value, CONF_STUN_SERVER: typed[CONF_STUN_SERVER]},
@@ -67,13 +70,29 @@ class AccountRepairFlow(RepairsFlow):
         self._known = issue
 
     async def async_step_init(self, _user_input: dict[str, str] | None = None) -> RepairsFlowResult:
-        """Ask at once."""
+        """Ask at once; an account that others have to find gets another port, at which it stays."""
+        entry = self._entry
+        if entry is not None and self._known.get("kind") == LOCAL_PORT_IN_USE and needs_fixed_port(entry):
+            free_port = choose_port(entry, self.hass.config_entries.async_entries(DOMAIN))
+            self._known = {**self._known, "free_port": free_port}
+            return await self.async_step_fixed_port()
         return await self.async_step_confirm()
 
     async def async_step_confirm(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
         """Say what will be changed, and change it."""
+        return self._mend(STEP, user_input)
+
+    async def async_step_fixed_port(self, user_input: dict[str, str] | None = None) -> RepairsFlowResult:
+        """Say which port the account will have, and give it that."""
+        return self._mend(STEP_FIXED_PORT, user_input)
+
+    @property
+    def _entry(self) -> ConfigEntry | None:
+        return self.hass.config_entries.async_get_entry(str(self._known.get("entry_id")))
+
+    def _mend(self, step_id: str, user_input: dict[str, str] | None) -> RepairsFlowResult:
         kind = str(self._known.get("kind"))
-        entry = self.hass.config_entries.async_get_entry(str(self._known.get("entry_id")))
+        entry = self._entry
         if entry is None or kind not in REMEDIES:
             return self.async_abort(reason="account_gone")
         errors: dict[str, str] = {}
@@ -85,7 +104,7 @@ class AccountRepairFlow(RepairsFlow):
                 return self.async_create_entry(data={})
         schema = STUN_SCHEMA if kind == ONE_WAY_AUDIO else _CONFIRM
         return self.async_show_form(
-            step_id=STEP,
+            step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, user_input or {}),
             errors=errors,
             description_placeholders={

@@ -6,7 +6,7 @@ from unittest.mock import AsyncMock, patch
 
 import pytest
 import voluptuous as vol
-from homeassistant.config_entries import SOURCE_USER, ConfigEntryState, ConfigFlowResult
+from homeassistant.config_entries import SOURCE_USER, ConfigEntryState, ConfigFlowResult, ConfigSubentryDataWithId
 from homeassistant.const import CONF_PASSWORD
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
@@ -614,6 +614,50 @@ async def test_a_change_that_breaks_a_rule_is_not_tried(
     )
     assert result["errors"] == {SECTION_NETWORK: "keep_alive_range"}
     check.assert_not_awaited()
+
+
+DIRECTLY = [contact("Door", "sip:door@192.0.2.50", way="direct")]
+
+
+@pytest.mark.parametrize(
+    ("contacts", "server_only", "port", "wanted", "allowed"),
+    [
+        ([], False, 5070, 0, False),
+        (DIRECTLY, True, 5070, 0, False),
+        (DIRECTLY, True, 5070, 5072, True),
+        ([], False, 5070, 5072, True),
+        ([], True, 5070, 0, True),
+        # Such a contact can be called from any port.
+        (DIRECTLY, True, 0, 0, True),
+    ],
+)
+async def test_an_account_that_is_called_past_its_server_keeps_a_port(
+    hass: HomeAssistant,
+    phones: Phones,
+    check: AsyncMock,
+    contacts: list[ConfigSubentryDataWithId],
+    *,
+    server_only: bool,
+    port: int,
+    wanted: int,
+    allowed: bool,
+) -> None:
+    options = {"incoming": {"server_only": server_only}}
+    entry = make_entry(TYPED | {"network": {"local_port": port}}, options=options, subentries=contacts)
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await entry.start_reconfigure_flow(hass)
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"],
+        {CONF_SERVER: "fritz.box", "servers": {}, "network": {"local_port": wanted}, "security": {}, "timers": {}},
+    )
+    if allowed:
+        assert result["reason"] == "reconfigure_successful"
+    else:
+        assert result["errors"] == {SECTION_NETWORK: "local_port_needed"}
+        assert opened(result) == {SECTION_NETWORK}
+        check.assert_not_awaited()
+    await hass.async_block_till_done()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from custom_components.sip_ua.issues import KINDS, UNREACHABLE_AFTER
 from custom_components.sip_ua.net.errors import LocalPortInUseError
 from custom_components.sip_ua.sip.events import CallOutcome, CallState, EndedBy, RegistrationFailure, RegistrationState
 
-from .conftest import TYPED, make_entry
+from .conftest import TYPED, contact, make_entry
 from .phone import FakePhone, Phones
 from .test_history import STATISTICS
 
@@ -207,6 +207,41 @@ async def test_a_port_that_is_taken_is_given_up_by_a_click(
     assert ended["type"] == "create_entry"
     assert phones[-1].account.network.local_port == 0
     assert entry.state.value == "loaded"
+    assert shown(hass) == {}
+
+
+@pytest.mark.parametrize("why", ["the network", "a contact", "no server"])
+async def test_an_account_that_others_have_to_find_gets_another_port_at_which_it_stays(
+    hass: HomeAssistant, phones: Phones, hass_client: ClientSessionGenerator, why: str
+) -> None:
+    asked: list[tuple[str, set[int]]] = []
+
+    def find(bind_address: str, besides: set[int]) -> int:
+        asked.append((bind_address, besides))
+        return 5064
+
+    phones.error = LocalPortInUseError(5060)
+    entry = make_entry(
+        TYPED
+        | {"network": {"local_port": 5060}}
+        | ({"template": "direct", "server": ""} if why == "no server" else {}),
+        options={"incoming": {"server_only": why != "the network"}},
+        subentries=[contact("Door", "sip:door@192.0.2.50", way="direct")] if why == "a contact" else [],
+    )
+    entry.add_to_hass(hass)
+    await hass.config_entries.async_setup(entry.entry_id)
+    phones.error = None
+    make_entry(TYPED | {"number": "621", "network": {"local_port": 5062}}).add_to_hass(hass)
+    with patch("custom_components.sip_ua.local_port.find_free_port", find):
+        form, ended = await mend(hass, hass_client, "local_port_in_use")
+    assert (form["step_id"], form["description_placeholders"]["free_port"]) == ("fixed_port", "5064")
+    assert form["description_placeholders"]["local_port"] == "5060"
+    assert asked[0][0] == ""
+    assert {5060, 5062, 51000, 51098} <= asked[0][1]
+    assert 50999 not in asked[0][1]
+    assert ended["type"] == "create_entry"
+    assert phones[-1].account.network.local_port == 5064
+    assert entry.data["network"]["local_port"] == 5064
     assert shown(hass) == {}
 
 
