@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from homeassistant.exceptions import HomeAssistantError
 
-from custom_components.sip_ua.action_errors import FAULT_KEYS, UNEXPECTED, key_of
+from custom_components.sip_ua.action_errors import FAULT_KEYS, OTHER, UNEXPECTED, fault_key, key_of
 from custom_components.sip_ua.net.errors import (
     AudioFault,
     LocalAddressError,
@@ -49,7 +50,7 @@ INTERNAL = {
     "sip/transaction_machine.py",
     "sip/transaction_server.py",
 }
-QUOTED = {"no_network", "tts_failed", "media_not_found", "menu_template_failed"}
+QUOTED = {"quoted_error", "no_network", "tts_failed", "media_not_found", "menu_template_failed"}
 """Texts that quote the operating system or Home Assistant, whose words nobody here can translate."""
 
 
@@ -109,6 +110,13 @@ def test_a_fault_of_one_kind_is_not_taken_for_one_of_another() -> None:
     assert key_of(None) == UNEXPECTED
 
 
+def test_a_program_tells_an_error_by_one_key() -> None:
+    assert fault_key(LocalProtocolError("no", LocalFault.CALL_OVER)) == "call_over"
+    assert fault_key(SipError("no")) == UNEXPECTED
+    assert fault_key(HomeAssistantError(translation_domain="sip_ua", translation_key="tts_missing")) == "tts_missing"
+    assert fault_key(HomeAssistantError("no")) == OTHER
+
+
 def test_every_error_that_somebody_can_meet_names_its_fault() -> None:
     found = {path for path, node in calls("LocalProtocolError", "_undialable") if fault_of(node) is None}
     # The one place that makes errors of a fault which it is given.
@@ -161,7 +169,7 @@ def test_no_error_of_the_core_is_put_into_a_text() -> None:
 
 def told(node: ast.Call) -> list[ast.expr] | None:
     """Return what a call puts into a translated text, None where it makes none."""
-    if called(node) in {"validation_error", "async_show_form"}:
+    if called(node) in {"validation_error", "async_show_form", "async_raise", "_raise"}:
         return [keyword.value for keyword in node.keywords]
     values = [keyword.value for keyword in node.keywords if keyword.arg == "translation_placeholders"]
     return values or None

@@ -22,6 +22,7 @@ from custom_components.sip_ua import (
     contact_flow,
     dtmf_input,
     escalation,
+    failure_words,
     form,
     history_access,
     issues,
@@ -39,7 +40,7 @@ from custom_components.sip_ua import (
     trace_access,
     validation,
 )
-from custom_components.sip_ua.assist_satellite import ASSIST
+from custom_components.sip_ua.assist_satellite import ASSIST, WITHOUT_STT, WITHOUT_TTS
 from custom_components.sip_ua.audio_quality import AUDIO_QUALITY
 from custom_components.sip_ua.binary_sensor import LINE, RECORDING
 from custom_components.sip_ua.button import BUTTONS, CALL_CONTACT, DIAL, OPEN_THE_DOOR
@@ -47,7 +48,7 @@ from custom_components.sip_ua.condition import CALL_STATES, CONDITIONS
 from custom_components.sip_ua.conflicts import CONFLICT_KEYS
 from custom_components.sip_ua.const import SECTION_TIMERS, SUBENTRY_CONTACT, Enqueue, WaitFor
 from custom_components.sip_ua.event import CALL, DOORBELL, VOICE_MAIL
-from custom_components.sip_ua.logbook_lines import LINES
+from custom_components.sip_ua.logbook_lines import CAUSE_OTHER, CAUSES, LINES
 from custom_components.sip_ua.media_player import PLAYER
 from custom_components.sip_ua.net.av_codecs import working_codecs
 from custom_components.sip_ua.notify import SPEAK_MESSAGE
@@ -120,13 +121,13 @@ def placeholders(text: str) -> set[str]:
 def raised_keys() -> set[str]:
     """Return the translation keys of the errors that the code raises."""
     keys: set[str] = {key for faults in action_errors.FAULT_KEYS.values() for key in faults.values()}
-    keys |= {*announcement.NOT_REACHED_KEYS.values()}
+    keys |= {*announcement.NOT_REACHED_KEYS.values(), failure_words.QUOTED, WITHOUT_STT, WITHOUT_TTS}
     for path in ROOT.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
             name = node.func.id if isinstance(node.func, ast.Name) else ""
-            if name == "validation_error" and isinstance(node.args[0], ast.Constant):
+            if name in {"validation_error", "AssistFailedError"} and isinstance(node.args[0], ast.Constant):
                 keys.add(str(node.args[0].value))
             if name == "find_call" and isinstance(node.args[-1], ast.Constant):
                 keys.add(str(node.args[-1].value))
@@ -173,7 +174,8 @@ def test_every_reason_that_ends_a_flow_has_a_text(english: dict[str, Any]) -> No
 
 
 def test_error_texts_name_only_what_the_flow_gives(english: dict[str, Any]) -> None:
-    given = {"identity", "number", "server", "local_port", "answer", "detail"}
+    given = {"identity", "number", "server", "local_port", "answer", "place"}
+    given |= {"names", "issuer", "until", "fingerprint"}
     for text in english["config"]["error"].values():
         assert placeholders(text) <= given
 
@@ -294,7 +296,7 @@ def test_every_entity_has_its_texts_and_an_icon(english: dict[str, Any]) -> None
 
 
 def test_every_other_text_is_a_line_of_the_logbook_or_names_a_folder(english: dict[str, Any]) -> None:
-    assert set(english["common"]) == {"older_recordings"} | LINES
+    assert set(english["common"]) == {"older_recordings"} | LINES | {*CAUSES.values(), CAUSE_OTHER}
 
 
 def test_every_state_of_a_transfer_is_a_type_of_event() -> None:

@@ -17,6 +17,9 @@ _LOGGER = logging.getLogger(__name__)
 UNEXPECTED: Final = "phone_failed"
 """The error text of what nobody but the author of this program can put right."""
 
+OTHER: Final = "other"
+"""The key of an error of somebody else that has no text to be translated."""
+
 # By the kind of fault first: two kinds may have a fault of the same name.
 FAULT_KEYS: Final[Mapping[type[StrEnum], Mapping[StrEnum, str]]] = {
     LocalFault: {
@@ -63,6 +66,13 @@ FAULT_KEYS: Final[Mapping[type[StrEnum], Mapping[StrEnum, str]]] = {
 def key_of(fault: StrEnum | None) -> str:
     """Return the error text's key of a fault."""
     return UNEXPECTED if fault is None else FAULT_KEYS[type(fault)][fault]
+
+
+def fault_key(error: SipError | HomeAssistantError) -> str:
+    """Return the stable key that programs tell an error by, which is that of its text."""
+    if isinstance(error, SipError):
+        return key_of(error.fault)
+    return error.translation_key or OTHER
 
 
 @contextmanager

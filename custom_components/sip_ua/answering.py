@@ -14,6 +14,7 @@ from .action_errors import translated_errors, validation_error
 from .announcement import BREATH, async_answer_and_say, async_leave
 from .answering_rules import AnsweredBy
 from .coordinator import SipUaCoordinator
+from .failure_words import error_text
 from .issues import ANSWERING_FAILED, async_heal, async_raise
 from .menu import MenuRun
 from .menu_book import find_menu
@@ -87,9 +88,9 @@ class Answering:
                 async with asyncio.timeout(LONGEST_CALL):
                     await self._ways[way](call_id)
         except (HomeAssistantError, TimeoutError) as error:
-            reason = str(error).rstrip(".") or "it took too long"
-            _LOGGER.warning("A call of %s was not answered as it should be: %s", coordinator.identity, reason)
-            async_raise(coordinator.hass, entry, ANSWERING_FAILED, error=reason)
+            told = error if isinstance(error, HomeAssistantError) else validation_error("took_too_long")
+            _LOGGER.warning("A call of %s was not answered as it should be: %s", coordinator.identity, told)
+            async_raise(coordinator.hass, entry, ANSWERING_FAILED, error=error_text(coordinator.hass, told))
         else:
             async_heal(coordinator.hass, entry, ANSWERING_FAILED)
         finally:

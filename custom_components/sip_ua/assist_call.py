@@ -9,8 +9,9 @@ from homeassistant.components.assist_pipeline import SAMPLE_RATE, PipelineEvent,
 from homeassistant.exceptions import HomeAssistantError
 
 from .announcement import SPEAKING_TIMEOUT
-from .const import WaitFor
+from .const import DOMAIN, WaitFor
 from .coordinator import SipUaCoordinator
+from .failure_words import QUOTED
 from .net.audio import AudioSource, ToneSource
 from .sound import spoken_source
 from .voice_language import is_goodbye
@@ -38,6 +39,10 @@ type Pipeline = Callable[[AsyncIterable[bytes]], Awaitable[None]]
 class AssistFailedError(HomeAssistantError):
     """Assist did not work several times in a row; the text says why, for people."""
 
+    def __init__(self, key: str, **placeholders: str) -> None:
+        """Keep what the text says."""
+        super().__init__(translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders)
+
 
 class GoodbyeError(HomeAssistantError):
     """The caller said goodbye, which nobody has to think about."""
@@ -50,7 +55,7 @@ class Turn:
         """Begin with nothing said."""
         self.text = ""
         self.answer = ""
-        self.failure = ""
+        self.failure: AssistFailedError | None = None
 
     def note(self, event: PipelineEvent) -> None:
         """Take what Assist tells: what it understood, what it answers, what went wrong."""
@@ -61,7 +66,7 @@ class Turn:
             case PipelineEventType.TTS_END:
                 self.answer = data["tts_output"].get("token", "")
             case PipelineEventType.ERROR if data["code"] != NOTHING_SAID:
-                self.failure = f"{data['message']} ({data['code']})"
+                self.failure = AssistFailedError(QUOTED, error=f"{data['message']} ({data['code']})")
 
 
 class AssistCall:
@@ -136,20 +141,20 @@ class AssistCall:
         except GoodbyeError:
             pass
         except TimeoutError:
-            self.turn.failure = f"no answer came within {TURN_TIMEOUT:g} seconds"
+            self.turn.failure = AssistFailedError("assist_silent", seconds=f"{TURN_TIMEOUT:g}")
         except Exception as error:  # noqa: BLE001 - whatever an engine raises, the caller must not wait for ever
-            self.turn.failure = str(error) or type(error).__name__
+            self.turn.failure = AssistFailedError(QUOTED, error=str(error) or type(error).__name__)
 
     async def _answer(self) -> bool:
         """Say the answer; return whether the conversation goes on."""
         turn = self.turn
         if self._is_over:
             return False
-        if turn.failure:
+        if turn.failure is not None:
             self._failed_left -= 1
             await self.play(FAILURE)
             if not self._failed_left:
-                raise AssistFailedError(turn.failure)
+                raise turn.failure
             return True
         self._failed_left = FAILED_TURNS
         if not turn.text:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterable, Iterator
-from typing import Any, override
+from typing import Any, Final, override
 
 from homeassistant.components import stt, tts
 from homeassistant.components.assist_pipeline import Pipeline, PipelineEvent, PipelineNotFound
@@ -32,11 +32,16 @@ from .assist_voice import async_say_sorry, async_sounds_of, greeting_of
 from .const import DOMAIN, KEY_ASSIST, KEY_PIPELINE, KEY_VAD_SENSITIVITY
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .entity import SipUaStateEntity, unique_id_in
+from .failure_words import NOTHING, error_text
 from .issues import ASSIST_UNUSABLE, async_heal, async_raise
 
 _LOGGER = logging.getLogger(__name__)
 
 PARALLEL_UPDATES = 0
+
+WITHOUT_STT: Final = "assist_without_stt"
+WITHOUT_TTS: Final = "assist_without_tts"
+"""The error texts of a voice assistant that cannot hear, or cannot speak."""
 
 ASSIST = AssistSatelliteEntityDescription(key=KEY_ASSIST, translation_key=KEY_ASSIST)
 
@@ -155,21 +160,21 @@ class SipUaSatellite(SipUaStateEntity, AssistSatelliteEntity):
         """Return the voice assistant that answers; where none can, tell people what to do about it."""
         pipeline = self._chosen_pipeline()
         if pipeline is None:
-            self._tell_problem(None, "-")
+            self._tell_problem(None, validation_error("assist_not_found"))
             return None
         heard = pipeline.stt_engine and stt.async_get_speech_to_text_engine(self.hass, pipeline.stt_engine)
         said = pipeline.tts_engine and tts.async_resolve_engine(self.hass, pipeline.tts_engine)
         if heard and said:
             return pipeline
-        missing = " + ".join(
-            f"{kind}: {engine or '-'}"
-            for kind, engine, there in (
-                ("STT", pipeline.stt_engine, heard),
-                ("TTS", pipeline.tts_engine, said),
+        missing = [
+            validation_error(key, engine=engine or NOTHING)
+            for key, engine, there in (
+                (WITHOUT_STT, pipeline.stt_engine, heard),
+                (WITHOUT_TTS, pipeline.tts_engine, said),
             )
             if not there
-        )
-        self._tell_problem(pipeline, missing)
+        ]
+        self._tell_problem(pipeline, *missing)
         return None
 
     def _chosen_pipeline(self) -> Pipeline | None:
@@ -178,9 +183,11 @@ class SipUaSatellite(SipUaStateEntity, AssistSatelliteEntity):
         except PipelineNotFound:
             return None
 
-    def _tell_problem(self, pipeline: Pipeline | None, error: str) -> None:
-        assistant = "-" if pipeline is None else pipeline.name
-        _LOGGER.warning("Assist cannot talk in calls of %s: %s (%s)", self.coordinator.identity, assistant, error)
+    def _tell_problem(self, pipeline: Pipeline | None, *errors: HomeAssistantError) -> None:
+        assistant = NOTHING if pipeline is None else pipeline.name
+        causes = "; ".join(str(error) for error in errors)
+        _LOGGER.warning("Assist cannot talk in calls of %s: %s (%s)", self.coordinator.identity, assistant, causes)
+        error = " ".join(error_text(self.hass, error) for error in errors)
         async_raise(self.hass, self.coordinator.config_entry, ASSIST_UNUSABLE, assistant=assistant, error=error)
 
     # Conversations
@@ -192,7 +199,7 @@ class SipUaSatellite(SipUaStateEntity, AssistSatelliteEntity):
         try:
             await self._talk
         except AssistFailedError as error:
-            self._tell_problem(self._chosen_pipeline(), str(error))
+            self._tell_problem(self._chosen_pipeline(), error)
         else:
             if self._call.was_understood:
                 async_heal(self.hass, self.coordinator.config_entry, ASSIST_UNUSABLE)

@@ -16,7 +16,7 @@ from .call_view import (
     newest,
     outcome_data,
 )
-from .const import ATTR_PLAYBACK_ERROR
+from .const import ATTR_PLAYBACK_ERROR, ATTR_PLAYBACK_FAULT
 from .sip.events import CallDirection, CallSnapshot, CallState
 
 ENDED_CALLS_KEPT: Final = 32
@@ -35,7 +35,7 @@ class CallBook(Mapping[str, CallSnapshot]):
         self._last_of: dict[CallDirection, CallSnapshot] = {}
         self._alive: dict[str, CallSnapshot] = {}
         self._ended: dict[str, CallSnapshot] = {}
-        self._playback_errors: dict[str, str] = {}
+        self._playback_errors: dict[str, tuple[str, str]] = {}
         self._answered_at: dict[str, datetime] = {}
         self._joined: dict[str, tuple[str, ...]] = {}
         self._voices: dict[str, Voice] = {}
@@ -92,10 +92,10 @@ class CallBook(Mapping[str, CallSnapshot]):
         if voice is not None and call_id in self._alive:
             self._voices[call_id] = voice
 
-    def note_playback_error(self, call_id: str, error: str) -> None:
-        """Remember why a sound of a call was not heard."""
+    def note_playback_error(self, call_id: str, error: str, fault: str) -> None:
+        """Remember why a sound of a call was not heard: for logs, and as the key that programs tell it by."""
         if self.find(call_id) is not None:
-            self._playback_errors[call_id] = error
+            self._playback_errors[call_id] = error, fault
 
     # What is known of them
 
@@ -177,4 +177,5 @@ class CallBook(Mapping[str, CallSnapshot]):
 
     def outcome(self, call: CallSnapshot) -> dict[str, Any]:
         """Return how a call went so far, and why its last sound that failed was not heard (None: none failed)."""
-        return outcome_data(call) | {ATTR_PLAYBACK_ERROR: self._playback_errors.get(call.id)}
+        error, fault = self._playback_errors.get(call.id, (None, None))
+        return outcome_data(call) | {ATTR_PLAYBACK_ERROR: error, ATTR_PLAYBACK_FAULT: fault}

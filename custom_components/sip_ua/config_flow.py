@@ -45,6 +45,7 @@ from .contact_flow import ContactFlow
 from .contacts import contacts_of
 from .coordinator import SipUaConfigEntry
 from .discovery import accounts_of, async_follow, device_of, has_lost, is_at, place_of, unscoped_host
+from .failure_words import NOTHING, answer_of, certificate_words, tried_at
 from .form import REAUTH_SCHEMA, account_schema, reconfigure_schema
 from .line_flow import LineFlow
 from .local_port import loses_its_port
@@ -292,12 +293,12 @@ def _with_free_port(data: Mapping[str, Any], entry: ConfigEntry | None) -> Mappi
 
 def _placeholders(data: Mapping[str, Any], result: RegistrationChanged | None = None) -> dict[str, str]:
     """Return what the error texts name."""
-    answer = f"{result.code} {result.reason}".strip() if result and result.code else ""
     return {
         "identity": identity_of(data),
         "number": str(data[CONF_NUMBER]),
         "server": str(data[CONF_SERVER]),
         "local_port": str(data[SECTION_NETWORK][CONF_LOCAL_PORT]),
-        "answer": answer or "-",
-        "detail": (result.detail if result else "") or "-",
+        "answer": answer_of(result) if result else NOTHING,
+        "place": tried_at(result) if result else NOTHING,
+        **(certificate_words(result) if result else {}),
     }

@@ -17,7 +17,7 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
-from .action_errors import validation_error
+from .action_errors import key_of, validation_error
 from .answering_rules import answering_rules_of
 from .bulletin import Bulletin
 from .call_book import CallBook
@@ -378,7 +378,7 @@ class SipUaCoordinator:
         for key in (event.playback_id, None):
             self._playing.tell((event.call_id, key), fault)
         if event.error:
-            self.calls.note_playback_error(event.call_id, event.error)
+            self.calls.note_playback_error(event.call_id, event.error, key_of(fault))
         if (call := self.calls.get(event.call_id)) is None:
             return
         if event.error:
@@ -388,6 +388,7 @@ class SipUaCoordinator:
             call,
             playback_id=event.playback_id,
             error=event.error,
+            fault=key_of(fault) if fault else None,
             stopped=event.stopped,
         )
         if event.call_id in self._hangup_after and not event.stopped and not self.sounds.of(event.call_id):

@@ -22,6 +22,7 @@ from .action_calls import (
     optional_sound,
     target_of,
 )
+from .action_errors import fault_key
 from .action_targets import ACCOUNT_FIELDS, calling_coordinator
 from .call_view import call_data, is_connected
 from .const import (
@@ -181,7 +182,13 @@ class Escalation:
             await self._call(attempt)
         except (SipError, HomeAssistantError) as error:
             attempt.result = Result.NOT_ANSWERED
-            attempt.how = {"outcome": CallOutcome.FAILED.value, "code": 0, "reason": str(error)}
+            attempt.how = {
+                "outcome": CallOutcome.FAILED.value,
+                "code": 0,
+                "reason": "",
+                "fault": fault_key(error),
+                "detail": str(error),
+            }
         finally:
             if self.accepted is not attempt:
                 await self._hang_up(attempt)

@@ -1,6 +1,5 @@
 """What people are told of in Repairs: once, with what to do about it, and for as long as it holds."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_call_later
 
 from .const import DOMAIN
+from .failure_words import NOTHING, answer_of, cause_of, certificate_words, tried_at
 from .settings import is_unchecked
 from .sip.account import Account, NatMode, Srtp
 from .sip.events import CallSnapshot, EndedBy, RegistrationChanged, RegistrationFailure, RegistrationState
@@ -48,8 +48,6 @@ _UNREACHABLE: Final = frozenset(
         RegistrationFailure.SERVER_ERROR,
     }
 )
-# The last one in the text: names that a certificate gives itself stand before it.
-_fingerprint = re.compile(r".*SHA-256 fingerprint ((?:[0-9A-F]{2}:){31}[0-9A-F]{2})\)?$", re.DOTALL).match
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +147,18 @@ class Reminders:
 
     @callback
     def _follow_certificate(self, status: RegistrationChanged) -> None:
-        found = _fingerprint(status.detail)
-        if status.failure in _PINNABLE and found is not None:
-            self._raise(CERTIFICATE_NOT_TRUSTED, detail=status.detail, fingerprint=found[1])
+        words = certificate_words(status)
+        if status.failure in _PINNABLE and words["fingerprint"] != NOTHING:
+            self._raise(CERTIFICATE_NOT_TRUSTED, place=tried_at(status), **words)
         elif status.failure in _PINNABLE | _NOT_PINNABLE:
-            self._raise(CERTIFICATE_WRONG, detail=status.detail)
+            self._raise(CERTIFICATE_WRONG, cause=cause_of(self._hass, status), place=tried_at(status), **words)
 
     @callback
     def _is_unreachable(self, _now: datetime) -> None:
         status = self._failure
         if status is not None:
-            answer = f"{status.code} {status.reason}".strip() if status.code else "-"
-            self._raise(SERVER_UNREACHABLE, detail=status.detail or "-", answer=answer)
+            cause = cause_of(self._hass, status)
+            self._raise(SERVER_UNREACHABLE, place=tried_at(status), cause=cause, answer=answer_of(status))
 
     @callback
     def _stop_waiting(self) -> None:

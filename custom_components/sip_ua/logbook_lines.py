@@ -15,7 +15,8 @@ from homeassistant.helpers.translation import async_get_translations
 from .const import ATTR_MESSAGE, DOMAIN, KEY_CALL_STATE, NEW_MESSAGE, CallEventType
 from .coordinator import SipUaConfigEntry
 from .entity import unique_id_in
-from .sip.events import CallDirection, CallOutcome, RegistrationState
+from .failure_words import NOTHING, answer_of, cause_of
+from .sip.events import CallDirection, CallOutcome, EndedBy, RegistrationChanged, RegistrationState
 
 EVENT_LOGBOOK: Final = f"{DOMAIN}_logbook"
 
@@ -50,6 +51,16 @@ END_LINES: Final[Mapping[tuple[str, str], str]] = {
 MOVED: Final = 302
 FORWARDED: Final = "log_forwarded"
 """The answer that sends a caller elsewhere, and what it is called."""
+
+CAUSES: Final[Mapping[int, str]] = {
+    408: "cause_no_answer",
+    488: "cause_no_common_voice",
+    502: "cause_name_not_found",
+    503: "cause_not_reached",
+    504: "cause_no_answer",
+}
+CAUSE_OTHER: Final = "cause_other"
+"""Why a call broke that the other side did not end, by the code of that, and for all other codes."""
 
 LOST: Final = "log_lost"
 RESTORED: Final = "log_restored"
@@ -114,7 +125,7 @@ class _Teller:
                 who=self._who(data),
                 target=str(data.get("target", "")),
                 duration=_duration(data.get("talk_duration")),
-                reason=str(data.get("reason") or data.get("code") or "-"),
+                reason=self._reason(data),
             )
 
     @callback
@@ -123,10 +134,24 @@ class _Teller:
         status = self._entry.runtime_data.registration
         if status.state in _LOST_STATES and not self._lost:
             self._lost = True
-            self._write(LOST, reason=f"{status.code} {status.reason}".strip() if status.code else status.detail or "-")
+            self._write(LOST, reason=self._cause(status))
         elif status.state is RegistrationState.REGISTERED and self._lost:
             self._lost = False
             self._write(RESTORED)
+
+    def _reason(self, data: Mapping[str, Any]) -> str:
+        """Return what the other side answered in its own words, or what this phone found out in ours."""
+        code = data.get("code")
+        if data.get("ended_by") == EndedBy.REMOTE:
+            return f"{code} {data['reason']}".strip() if code else NOTHING
+        return self._text(CAUSES.get(code or 0, CAUSE_OTHER))
+
+    def _cause(self, status: RegistrationChanged) -> str:
+        """Return the server's own words, or what this phone found out and where."""
+        if status.code:
+            return answer_of(status)
+        cause = cause_of(self._hass, status)
+        return f"{cause} ({status.place})" if status.place else cause
 
     @staticmethod
     def _who(data: Mapping[str, Any]) -> str:

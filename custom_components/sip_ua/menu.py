@@ -13,7 +13,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.script import Script, async_validate_actions_config
 
 from .action_calls import CALL_FIELDS, do_work, find_call, optional_sound, response_of
-from .action_errors import translated_errors, validation_error
+from .action_errors import fault_key, translated_errors, validation_error
 from .call_book import CallBook
 from .call_view import call_data, is_audible
 from .const import ATTR_MENU, ATTR_RESULT, DOMAIN
@@ -132,7 +132,7 @@ class MenuRun:
             return await optional_sound(hass, said)
         except HomeAssistantError as error:
             _LOGGER.warning("The menu %s cannot be heard: %s", menu.name, error)
-            self._coordinator.calls.note_playback_error(self._call_id, str(error))
+            self._coordinator.calls.note_playback_error(self._call_id, str(error), fault_key(error))
             return None
 
     async def _ask(self, visit: Visit, keys: Keys) -> MenuResult | None:

@@ -13,7 +13,15 @@ from homeassistant.helpers.typing import StateType
 
 from .audio_quality import AudioQualitySensor
 from .call_view import call_data, messages_data, outcome_data
-from .const import ATTR_CONFERENCE_WITH, ATTR_RECORDING, KEY_CALL_STATE, KEY_MESSAGES_WAITING, PROBLEM_NONE, STATE_IDLE
+from .const import (
+    ATTR_CONFERENCE_WITH,
+    ATTR_RECORDING,
+    KEY_CALL_STATE,
+    KEY_MESSAGES_WAITING,
+    KEY_REGISTRATION_PROBLEM,
+    PROBLEM_NONE,
+    STATE_IDLE,
+)
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .entity import SipUaStateEntity
 from .sip.events import (
@@ -298,8 +306,8 @@ REGISTRATION_SENSORS: tuple[SipUaSensorDescription, ...] = (
         always=True,
     ),
     SipUaSensorDescription(
-        key="registration_problem",
-        translation_key="registration_problem",
+        key=KEY_REGISTRATION_PROBLEM,
+        translation_key=KEY_REGISTRATION_PROBLEM,
         device_class=SensorDeviceClass.ENUM,
         entity_category=EntityCategory.DIAGNOSTIC,
         options=[PROBLEM_NONE, *(failure.value for failure in RegistrationFailure)],

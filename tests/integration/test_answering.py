@@ -454,7 +454,7 @@ async def test_what_cannot_be_said_lets_it_ring_and_stands_in_repairs_until_it_i
         await settle()
     assert phone.did == []
     assert phone.calls[call_id].state is CallState.RINGING
-    assert issues(hass)["answering_failed"]["error"] == "there is no voice"
+    assert issues(hass)["answering_failed"]["error"] == "Home Assistant says: there is no voice."
     phone.end(call_id)
     phone.ring(GRANDMA)
     await until(lambda: not phone.calls)
@@ -498,7 +498,17 @@ async def test_a_call_whose_message_breaks_off_or_never_ends_is_ended(
     monkeypatch.setattr(answering, "LONGEST_CALL", 0.01)
     phone.ring(GRANDMA)
     await until(lambda: not phone.calls)
-    assert issues(hass)["answering_failed"]["error"] == "it took too long"
+    assert issues(hass)["answering_failed"]["error"] == "It took too long, so the call was ended."
+
+
+async def test_why_nobody_was_answered_is_told_in_the_language_of_home_assistant(
+    hass: HomeAssistant, phones: Phones
+) -> None:
+    hass.config.language = "de"
+    phone = await start(hass, phones, account(answered_by="menu", answer_menu="Tür"))
+    phone.ring(GRANDMA)
+    await settle()
+    assert issues(hass)["answering_failed"]["error"].startswith("Unter dem Namen Tür ist kein Menü gespeichert.")
 
 
 # A menu

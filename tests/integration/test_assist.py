@@ -214,7 +214,13 @@ async def test_an_answer_without_words_asks_for_the_next_question(
 # What goes wrong
 
 
-@pytest.mark.parametrize("lacking", ["stt_engine", "tts_engine"])
+WITHOUT = {
+    "stt_engine": "Its speech-to-text is not there: -.",
+    "tts_engine": "Its text-to-speech is not there: -.",
+}
+
+
+@pytest.mark.parametrize("lacking", WITHOUT)
 async def test_without_ears_or_mouth_the_caller_hears_two_tones_and_people_what_to_do(
     hass: HomeAssistant, home: FakePhone, assistant: Assistant, lacking: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -224,7 +230,7 @@ async def test_without_ears_or_mouth_the_caller_hears_two_tones_and_people_what_
     await settle()
     assert sounds(home) == ["sorry", "really sorry"]
     told = issues(hass)["assist_unusable"]
-    assert (told["assistant"], told["error"]) == ("House", f"{lacking[:3].upper()}: -")
+    assert (told["assistant"], told["error"]) == ("House", WITHOUT[lacking])
     assert "Assist cannot talk" in caplog.text
     assert satellite(hass).is_free
     await assistant.choose()
@@ -251,7 +257,7 @@ async def test_an_engine_that_is_gone_is_named(hass: HomeAssistant, home: FakePh
     await assistant.ears.async_remove()
     home.ring(GRANDMA)
     await until(lambda: not home.calls)
-    assert issues(hass)["assist_unusable"]["error"] == f"STT: {EARS}"
+    assert issues(hass)["assist_unusable"]["error"] == f"Its speech-to-text is not there: {EARS}."
 
 
 async def test_a_pipeline_that_is_gone_is_told(hass: HomeAssistant, home: FakePhone) -> None:
@@ -260,6 +266,7 @@ async def test_a_pipeline_that_is_gone_is_told(hass: HomeAssistant, home: FakePh
         await until(lambda: not home.calls)
     assert sounds(home) == ["sorry", "really sorry"]
     assert issues(hass)["assist_unusable"]["assistant"] == "-"
+    assert issues(hass)["assist_unusable"]["error"] == "The chosen voice assistant is not there any more."
 
 
 async def test_one_failure_is_forgiven_two_in_a_row_end_the_call(
@@ -296,7 +303,7 @@ async def test_whatever_the_pipeline_raises_counts_as_a_failure(
         await until(lambda: not home.calls)
         await settle()
     told = issues(hass)["assist_unusable"]
-    assert (told["assistant"], told["error"]) == ("-", "no way")
+    assert (told["assistant"], told["error"]) == ("-", "Home Assistant says: no way.")
 
 
 async def test_speech_that_cannot_be_spoken_goes_on_with_the_next_question(
@@ -316,7 +323,7 @@ async def test_ears_that_hang_do_not_keep_the_call(
     assistant.ears.understands = [lambda: None, lambda: None]
     home.ring(GRANDMA)
     await until(lambda: not home.calls)
-    assert "no answer came" in issues(hass)["assist_unusable"]["error"]
+    assert issues(hass)["assist_unusable"]["error"] == "It gave no answer within 0.05 seconds."
 
 
 async def test_a_conversation_has_an_end_whatever_is_said(

@@ -30,7 +30,12 @@ from custom_components.sip_ua.const import (
 )
 from custom_components.sip_ua.net.errors import LocalAddressError
 from custom_components.sip_ua.settings import account_of, normalize
-from custom_components.sip_ua.sip.events import RegistrationChanged, RegistrationFailure, RegistrationState
+from custom_components.sip_ua.sip.events import (
+    CertificateFacts,
+    RegistrationChanged,
+    RegistrationFailure,
+    RegistrationState,
+)
 from custom_components.sip_ua.templates import FACTS, Template
 
 from .certificates import PEM
@@ -77,6 +82,8 @@ def failed(failure: RegistrationFailure | None, code: int = 0, reason: str = "")
         code=code,
         reason=reason,
         detail="192.0.2.1 port 5060 over UDP",
+        place="192.0.2.1:5060 (UDP)",
+        certificate=CertificateFacts(names=("pbx.example", "pbx"), issuer="Home Root", not_after="2030-12-31"),
     )
 
 
@@ -236,7 +243,11 @@ async def test_a_failed_registration_says_why_where_it_is_put_right_and_goes_on(
         "server": "pbx.example",
         "local_port": "0",
         "answer": f"{code} Because" if code else "-",
-        "detail": "192.0.2.1 port 5060 over UDP",
+        "place": "192.0.2.1:5060 (UDP)",
+        "names": "pbx.example, pbx",
+        "issuer": "Home Root",
+        "until": "2030-12-31",
+        "fingerprint": "-",
     }
     values = suggested(result)
     assert (values[CONF_NUMBER], values[CONF_SERVER], values[CONF_AUTH_USER]) == ("100", "pbx.example", "login")

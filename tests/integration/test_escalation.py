@@ -14,7 +14,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.sip_ua.escalation import CALL_OUT_SCHEMA, MAX_NUMBERS
 from custom_components.sip_ua.net.audio import FileSource
-from custom_components.sip_ua.sip.errors import LocalProtocolError
+from custom_components.sip_ua.sip.errors import LocalFault, LocalProtocolError
 from custom_components.sip_ua.sip.events import CallOutcome, CallState, RegistrationFailure
 
 from .conftest import act, settle, until
@@ -257,7 +257,7 @@ async def test_a_number_that_cannot_be_dialled_does_not_stop_the_others(
 
     async def refuse(target: str, **how: Any) -> str:
         if target == "611":
-            raise LocalProtocolError("this is no number")
+            raise LocalProtocolError("this is no number", LocalFault.NOT_DIALABLE, number=target)
         return await dial(target, **how)
 
     monkeypatch.setattr(phone, "dial", refuse)
@@ -265,7 +265,9 @@ async def test_a_number_that_cannot_be_dialled_does_not_stop_the_others(
     phone.press(await answered(phone, "612"), "1")
     answer = await task
     assert results(answer) == [("611", 1, "not_answered", "failed"), ("612", 1, "accepted", "answered")]
-    assert answer["attempts"][0]["reason"] == "this is no number"
+    failed = answer["attempts"][0]
+    assert (failed["code"], failed["reason"], failed["fault"]) == (0, "", "number_not_dialable")
+    assert failed["detail"] == "this is no number"
 
 
 async def test_an_end_that_nobody_confirms_does_not_hold_up_the_answer(

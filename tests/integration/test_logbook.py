@@ -14,7 +14,15 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.sip_ua.const import DOMAIN
 from custom_components.sip_ua.logbook_lines import END_LINES, EVENT_LOGBOOK, ICONS, LINES
-from custom_components.sip_ua.sip.events import CallDirection, CallOutcome, CallState, Party, RegistrationFailure
+from custom_components.sip_ua.sip.events import (
+    CallDirection,
+    CallOutcome,
+    CallState,
+    EndedBy,
+    Party,
+    RegistrationFailure,
+    RegistrationState,
+)
 
 from .conftest import make_entry
 from .phone import NEIGHBOUR, FakePhone, Phones
@@ -104,8 +112,28 @@ async def test_the_logbook_of_the_account_has_the_lines(
         (CallOutcome.NO_ANSWER, {}, "called 612, and nobody answered"),
         (CallOutcome.DECLINED, {}, "called 612, where the call was declined"),
         (CallOutcome.CANCELLED, {}, "hung up before 612 answered"),
-        (CallOutcome.UNREACHABLE, {"code": 404, "reason": "Not Found"}, "could not reach 612: Not Found"),
-        (CallOutcome.FAILED, {"code": 500, "reason": ""}, "could not call 612: 500"),
+        (
+            CallOutcome.UNREACHABLE,
+            {"code": 404, "reason": "Not Found", "by": EndedBy.REMOTE},
+            "could not reach 612: 404 Not Found",
+        ),
+        (CallOutcome.FAILED, {"code": 500, "by": EndedBy.REMOTE}, "could not call 612: 500"),
+        (CallOutcome.FAILED, {"by": EndedBy.REMOTE}, "could not call 612: -"),
+        (
+            CallOutcome.UNREACHABLE,
+            {"code": 408, "reason": "192.0.2.1 port 5060 over UDP: no answer", "by": EndedBy.NETWORK},
+            "could not reach 612: no answer came",
+        ),
+        (
+            CallOutcome.FAILED,
+            {"code": 488, "reason": "nothing fits", "by": EndedBy.NETWORK},
+            "could not call 612: both sides have no kind of voice in common",
+        ),
+        (
+            CallOutcome.FAILED,
+            {"reason": "it broke", "by": EndedBy.LOCAL},
+            "could not call 612: something went wrong on this side; Home Assistant's log says more",
+        ),
     ],
 )
 async def test_a_call_of_ours_is_told_with_how_it_ended(
@@ -144,8 +172,26 @@ async def test_loss_and_return_of_the_registration_are_told_once_each(
     phone.register()
     await hass.async_block_till_done()
     assert len(entries) == 2
-    assert told(entries)[0].startswith("lost its registration: ")
-    assert told(entries)[1] == "is registered again"
+    assert told(entries) == [
+        "lost its registration: The server does not answer (192.0.2.1:5060 (UDP))",
+        "is registered again",
+    ]
+
+
+async def test_a_loss_is_told_in_the_servers_words_or_in_ours(
+    hass: HomeAssistant, entries: list[Event], phone: FakePhone
+) -> None:
+    phone.fail(RegistrationFailure.SERVER_BUSY, 503, "Busy")
+    phone.register()
+    phone.change(state=RegistrationState.FAILED, failure=RegistrationFailure.LOCAL_PORT_IN_USE, detail="in use")
+    phone.register()
+    phone.change(state=RegistrationState.FAILED)
+    await hass.async_block_till_done()
+    assert told(entries)[::2] == [
+        "lost its registration: 503 Busy",
+        "lost its registration: The local port is taken",
+        "lost its registration: -",
+    ]
 
 
 async def test_an_account_that_is_unloaded_tells_nothing_more(

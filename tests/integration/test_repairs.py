@@ -1,5 +1,6 @@
 """What stands in Repairs: raised once, with a remedy, healed by itself, and mended by a click where one is enough."""
 
+from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -17,14 +18,26 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.sip_ua.const import DOMAIN
 from custom_components.sip_ua.issues import KINDS, UNREACHABLE_AFTER
 from custom_components.sip_ua.net.errors import LocalPortInUseError
-from custom_components.sip_ua.sip.events import CallOutcome, CallState, EndedBy, RegistrationFailure, RegistrationState
+from custom_components.sip_ua.sip.events import (
+    CallOutcome,
+    CallState,
+    CertificateFacts,
+    EndedBy,
+    RegistrationFailure,
+    RegistrationState,
+)
 
 from .conftest import TYPED, contact, make_entry
 from .phone import FakePhone, Phones
 from .test_history import STATISTICS
 
+PROBLEMS = {
+    RegistrationFailure.CERTIFICATE_NAME: "The server's certificate is for somebody else",
+    RegistrationFailure.CERTIFICATE_EXPIRED: "The server's certificate is not valid today",
+    RegistrationFailure.CERTIFICATE: "The server's certificate is not trusted",
+}
 FINGERPRINT = ":".join(["AB"] * 32)
-SELF_MADE = f"pbx: self-signed certificate (for pbx; valid until 2030-12-31; SHA-256 fingerprint {FINGERPRINT})"
+SELF_MADE = CertificateFacts(subject="pbx", issuer="pbx", not_after="2030-12-31", fingerprint=FINGERPRINT)
 
 
 def shown(hass: HomeAssistant) -> dict[str, ir.IssueEntry]:
@@ -83,13 +96,36 @@ async def test_a_server_that_is_away_for_long_is_shown_until_it_is_back(
     issue = shown(hass)["server_unreachable"]
     assert issue.translation_placeholders == {
         "account": "620@fritz.box",
-        "detail": "192.0.2.1 port 5060 over UDP",
+        "place": "192.0.2.1:5060 (UDP)",
+        "cause": "The server is busy",
         "answer": "503 Busy",
     }
     assert issue.learn_more_url is not None
     assert issue.learn_more_url.endswith("/docs/repairs.md#server-unreachable")
     phone.register()
     assert shown(hass) == {}
+
+
+async def test_a_cause_is_told_in_the_language_of_home_assistant(
+    hass: HomeAssistant, phones: Phones, freezer: FrozenDateTimeFactory
+) -> None:
+    hass.config.language = "de"
+    _, phone = await set_up(hass, phones)
+    phone.change(state=RegistrationState.FAILED, failure=RegistrationFailure.NO_ANSWER, detail="no answer")
+    wait(hass, freezer, UNREACHABLE_AFTER + 1)
+    await hass.async_block_till_done()
+    issue = shown(hass)["server_unreachable"]
+    assert issue.translation_placeholders == {
+        "account": "620@fritz.box",
+        "place": "-",
+        "cause": "Der Server antwortet nicht",
+        "answer": "-",
+    }
+    phone.change(state=RegistrationState.FAILED, failure=RegistrationFailure.CERTIFICATE_NAME)
+    wrong = shown(hass)["certificate_wrong"].translation_placeholders
+    assert wrong is not None
+    assert wrong["cause"] == "Das Zertifikat des Servers ist für jemand anderen"
+    assert {wrong[key] for key in ("names", "issuer", "until", "fingerprint")} == {"-"}
 
 
 async def test_a_server_that_is_back_in_time_is_not_shown(
@@ -132,7 +168,7 @@ async def test_a_certificate_that_nobody_vouches_for_can_be_pinned(
     hass: HomeAssistant, phones: Phones, hass_client: ClientSessionGenerator, failure: RegistrationFailure
 ) -> None:
     entry, phone = await set_up(hass, phones, servers={"transport": "tls"})
-    phone.change(state=RegistrationState.FAILED, failure=failure, detail=SELF_MADE)
+    phone.change(state=RegistrationState.FAILED, failure=failure, certificate=SELF_MADE)
     form, ended = await mend(hass, hass_client, "certificate_not_trusted")
     assert form["description_placeholders"]["fingerprint"] == FINGERPRINT
     assert ended["type"] == "create_entry"
@@ -145,8 +181,8 @@ async def test_a_certificate_that_nobody_vouches_for_can_be_pinned(
 async def test_a_certificate_cannot_name_another_fingerprint_than_its_own(hass: HomeAssistant, phones: Phones) -> None:
     _, phone = await set_up(hass, phones, servers={"transport": "tls"})
     other = ":".join(["CD"] * 32)
-    detail = f"pbx: bad (for SHA-256 fingerprint {other}; SHA-256 fingerprint {FINGERPRINT})"
-    phone.change(state=RegistrationState.FAILED, failure=RegistrationFailure.CERTIFICATE, detail=detail)
+    facts = replace(SELF_MADE, names=(f"SHA-256 fingerprint {other}",))
+    phone.change(state=RegistrationState.FAILED, failure=RegistrationFailure.CERTIFICATE, certificate=facts)
     data = shown(hass)["certificate_not_trusted"].data
     assert data is not None
     assert data["fingerprint"] == FINGERPRINT
@@ -159,9 +195,19 @@ async def test_a_certificate_cannot_name_another_fingerprint_than_its_own(hass: 
 async def test_a_certificate_that_a_click_cannot_mend_is_explained_until_it_is_right(
     hass: HomeAssistant, phone: FakePhone, failure: RegistrationFailure
 ) -> None:
-    phone.change(state=RegistrationState.FAILED, failure=failure, detail="not for pbx.example")
+    facts = replace(SELF_MADE, fingerprint="", names=("one.example", "two.example"))
+    phone.change(state=RegistrationState.FAILED, failure=failure, detail="not for pbx.example", certificate=facts)
     issue = shown(hass)["certificate_wrong"]
     assert not issue.is_fixable
+    assert issue.translation_placeholders == {
+        "account": "620@fritz.box",
+        "cause": PROBLEMS[failure],
+        "place": "-",
+        "names": "one.example, two.example",
+        "issuer": "pbx",
+        "until": "2030-12-31",
+        "fingerprint": "-",
+    }
     phone.register()
     assert shown(hass) == {}
 
@@ -375,7 +421,7 @@ async def test_nothing_is_left_of_a_removed_account(
 ) -> None:
     phone.behind_nat = True
     talk_unheard(phone)
-    phone.change(state=RegistrationState.FAILED, failure=RegistrationFailure.CERTIFICATE, detail=SELF_MADE)
+    phone.change(state=RegistrationState.FAILED, failure=RegistrationFailure.CERTIFICATE, certificate=SELF_MADE)
     assert set(shown(hass)) == {"one_way_audio", "certificate_not_trusted"}
     await hass.config_entries.async_remove(entry.entry_id)
     await hass.async_block_till_done()

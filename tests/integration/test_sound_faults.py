@@ -148,13 +148,22 @@ async def test_a_sound_that_fails_is_told_in_time_and_the_call_goes_on(
     assert (await act(hass, "hangup"))["outcome"] == "answered"
 
 
-@pytest.mark.parametrize("message", ["fail", "never", "nothing", "noise"])
+FAULTS = {
+    "fail": "tts_broke_down",
+    "never": "sound_timed_out",
+    "nothing": "sound_empty",
+    "noise": "sound_unknown",
+}
+
+
+@pytest.mark.parametrize("message", FAULTS)
 async def test_a_message_that_fails_before_the_answer_is_told_and_the_call_ends_as_asked(
     hass: HomeAssistant, account: ConfigEntry, message: str
 ) -> None:
     answer = await act(hass, "dial", number="601", message=message, hangup_after=True, wait="ended")
     assert (answer["outcome"], answer["ended_by"]) == ("answered", "local")
     assert answer["playback_error"]
+    assert answer["playback_fault"] == FAULTS[message]
 
 
 async def test_a_media_source_that_hangs_is_given_up(

@@ -1,6 +1,5 @@
 """TLS as a person meets it: the form refuses an unknown server, says why, and takes what the person pastes."""
 
-import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -33,12 +32,16 @@ async def test_an_exchange_with_its_own_certificate_is_set_up_and_calls(
     result = await hass.config_entries.flow.async_configure(result["flow_id"], typed)
     assert result["errors"] == {"security": "certificate"}
     assert result["description_placeholders"] is not None
-    told = re.search(r"fingerprint ([0-9A-F:]{95})", result["description_placeholders"]["detail"])
-    assert told is not None
-    assert told[1] == fingerprint_of(certificate)
+    told = dict(result["description_placeholders"])
+    assert told["fingerprint"] == fingerprint_of(certificate)
+    assert (told["names"], told["place"]) == (LOOPBACK, f"{LOOPBACK}:{kamailio.tls_port} (TLS)")
     assert kamailio.requests() == []
 
-    pasted = {"certificate_authority": authority.pem} if check == "authority" else {"certificate_fingerprint": told[1]}
+    pasted = (
+        {"certificate_authority": authority.pem}
+        if check == "authority"
+        else {"certificate_fingerprint": told["fingerprint"]}
+    )
     typed["security"] = {"certificate_check": check, **pasted}
     result = await hass.config_entries.flow.async_configure(result["flow_id"], typed)
     assert result["type"] is FlowResultType.CREATE_ENTRY

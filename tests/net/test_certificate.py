@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import DNSName, IPAddress, RFC822Name, UniformResourceIdentifier
 from hypothesis import given, strategies as st
 
-from custom_components.sip_ua.net.certificate import CertificateFacts, describe, fingerprint, identities, is_for
+from custom_components.sip_ua.net.certificate import describe, fingerprint, identities, is_for
+from custom_components.sip_ua.sip.events import CertificateFacts
 
 from .certificates import CertificateAuthority
 

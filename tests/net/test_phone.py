@@ -372,6 +372,7 @@ async def test_a_server_to_which_no_network_leads_is_told_from_one_that_does_not
     result = await check_registration(account)
     assert result.failure is RegistrationFailure.NO_ROUTE
     assert result.detail == "this machine has no way to 2001:db8::1"
+    assert result.place == "2001:db8::1"
 
 
 async def test_only_the_server_of_an_account_may_connect_to_it(engine: MediaEngine, resolver: Resolver) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from cryptography.x509 import DNSName, IPAddress, UniformResourceIdentifier
 
-from custom_components.sip_ua.net.certificate import CertificateFacts
 from custom_components.sip_ua.net.connections import Admission
 from custom_components.sip_ua.net.resolver import Resolver
 from custom_components.sip_ua.net.tls import MAX_DATES, TlsTrust
@@ -27,7 +26,8 @@ from custom_components.sip_ua.sip.account import (
     Transport,
 )
 from custom_components.sip_ua.sip.address import Address, Hop, Lookup
-from custom_components.sip_ua.sip.events import RegistrationFailure
+from custom_components.sip_ua.sip.core import Failure
+from custom_components.sip_ua.sip.events import CertificateFacts, RegistrationFailure
 
 from .certificates import CertificateAuthority, fingerprint_of, server_context
 from .name_server import NameServer
@@ -118,9 +118,9 @@ async def talk(
     def nobody(_host: str) -> bool:
         return False
 
-    def failed(address: Address, failure: RegistrationFailure, text: str) -> None:
+    def failed(address: Address, failure: Failure) -> None:
         assert address == Address(Transport.TLS, HOME, port)
-        told.put_nowait((failure, text))
+        told.put_nowait((failure.kind, failure.text))
 
     transports = Transports(
         replace(ACCOUNT, tls=tls, domain=domain),

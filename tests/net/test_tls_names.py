@@ -15,6 +15,7 @@ from custom_components.sip_ua.net.transport import TransportHandlers, Transports
 from custom_components.sip_ua.sip.account import Account, Transport
 from custom_components.sip_ua.sip.address import Address, Hop, Lookup
 from custom_components.sip_ua.sip.agent import UserAgent
+from custom_components.sip_ua.sip.core import Failure
 from custom_components.sip_ua.sip.events import RegistrationFailure
 
 from .certificates import CertificateAuthority
@@ -65,8 +66,8 @@ async def line(resolver: Resolver, authority: CertificateAuthority) -> AsyncIter
     def message(data: bytes, _hop: Hop) -> None:
         told.put_nowait(data)
 
-    def failed(_address: Address, failure: RegistrationFailure, text: str) -> None:
-        told.put_nowait((failure, text))
+    def failed(_address: Address, failure: Failure) -> None:
+        told.put_nowait((failure.kind, failure.text))
 
     def nobody(_host: str) -> bool:
         return False

@@ -9,6 +9,7 @@ from custom_components.sip_ua.net import connections
 from custom_components.sip_ua.net.transport import TransportHandlers, Transports
 from custom_components.sip_ua.sip.account import Account, NatMode, NetworkSettings, ServerAddress, Transport
 from custom_components.sip_ua.sip.address import Address, Hop, HostPort
+from custom_components.sip_ua.sip.core import Failure
 from custom_components.sip_ua.sip.events import RegistrationFailure
 from custom_components.sip_ua.sip.stun_message import binding_response, is_stun
 
@@ -43,8 +44,8 @@ class Inbox:
             self.on_message()
         self.told.set()
 
-    def failed(self, address: Address, failure: RegistrationFailure, text: str) -> None:
-        self.failures.append((address, failure, text))
+    def failed(self, address: Address, failure: Failure) -> None:
+        self.failures.append((address, failure.kind, failure.text))
         self.told.set()
 
     @property

@@ -1,10 +1,11 @@
 """Whom a certificate names: identity of a SIP domain (RFC 5922 section 7) and text for people (RFC 5280)."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address
 from typing import Any, Final
+
+from ..sip.events import CertificateFacts
 
 _SEQUENCE: Final = 0x30
 _SET: Final = 0x31
@@ -20,18 +21,6 @@ _ALTERNATIVE_NAMES: Final = b"\x55\x1d\x11"
 _CENTURY_TURN: Final = 50
 MAX_NAME: Final = 64
 MAX_NAMES: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateFacts:
-    """What a certificate says of itself, "" or nothing where it does not say; dates are like 2030-12-31."""
-
-    subject: str = ""
-    issuer: str = ""
-    names: tuple[str, ...] = ()
-    not_before: str = ""
-    not_after: str = ""
-    fingerprint: str = ""
 
 
 def identities(certificate: Mapping[str, Any]) -> list[str]:

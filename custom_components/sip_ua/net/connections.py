@@ -9,6 +9,7 @@ from typing import Final
 
 from ..sip.account import SIP_DSCP, Transport
 from ..sip.address import Address
+from ..sip.core import Failure
 from ..sip.events import RegistrationFailure
 from .failures import explain
 from .marking import mark
@@ -22,7 +23,7 @@ INCOMING_IDLE: Final = 300.0
 CHECK_INTERVAL: Final = 30.0
 
 type Received = Callable[[bytes, Address], None]
-type Failed = Callable[[Address, RegistrationFailure, str], None]
+type Failed = Callable[[Address, Failure], None]
 type Names = Callable[[Address], tuple[str, ...]]
 
 
@@ -85,7 +86,7 @@ class Connections:
             if self._is_closed:
                 return
             if not self._make_room():
-                self._report(address, RegistrationFailure.NO_ANSWER, "too many connections are open")
+                self._report(address, Failure(RegistrationFailure.NO_ANSWER, "too many connections are open"))
                 return
             names = self._names(address) if address.transport is Transport.TLS else ()
             connection = Connection(
@@ -225,12 +226,12 @@ class Connections:
         address = connection.address
         if self._open.get(address) is connection:
             del self._open[address]
-        self._report(address, *explain(error))
+        self._report(address, explain(error))
 
-    def _report(self, address: Address, failure: RegistrationFailure, text: str) -> None:
+    def _report(self, address: Address, failure: Failure) -> None:
         # Later, because whoever sends is not ready to hear of it within its own call.
         if not self._is_closed:
-            self._loop.call_soon(self._failed, address, failure, text)
+            self._loop.call_soon(self._failed, address, failure)
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(self._keep_alive or CHECK_INTERVAL, self._tick)

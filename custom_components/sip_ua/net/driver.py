@@ -15,7 +15,7 @@ from ..sip.address import Address, Hop, Lookup, Send
 from ..sip.agent import UserAgent
 from ..sip.core import Failure
 from ..sip.errors import LocalFault, LocalProtocolError
-from ..sip.events import Event, RegistrationFailure
+from ..sip.events import Event
 from ..sip.trace import Trace
 from .connections import Admission
 from .errors import ResolutionError
@@ -125,7 +125,7 @@ class Driver:
             hops = self.transports.locate_numeric(lookup)
             return await self.transports.locate(lookup) if hops is None else hops
         except ResolutionError as error:
-            return Failure(error.failure, str(error))
+            return Failure(error.failure, str(error), error.place)
 
     # What happens
 
@@ -148,8 +148,8 @@ class Driver:
             _LOGGER.warning("%s: too much to do, new calls are refused for the moment", self._account.domain)
         self._quiet_at = now + OVERLOAD_QUIET
 
-    def _transport_failed(self, address: Address, failure: RegistrationFailure, text: str) -> None:
-        self._agent.transport_failed(address, failure, text, self.now)
+    def _transport_failed(self, address: Address, failure: Failure) -> None:
+        self._agent.transport_failed(address, failure.kind, failure.text, self.now, failure.certificate)
         self.pump()
 
     def _route(self, host: str) -> str | None:
@@ -232,7 +232,7 @@ class Driver:
         try:
             hops = self.transports.locate_numeric(lookup)
         except ResolutionError as error:
-            self._agent.lookup_failed(lookup.token, error.failure, str(error), self.now)
+            self._agent.lookup_failed(lookup.token, error.failure, str(error), self.now, place=error.place)
             return
         if hops is None:
             self.spawn(self._locate(lookup), f"sip_ua look up {lookup.host}")
@@ -247,7 +247,7 @@ class Driver:
         try:
             hops = await self.transports.locate(lookup)
         except ResolutionError as error:
-            self._agent.lookup_failed(lookup.token, error.failure, str(error), self.now)
+            self._agent.lookup_failed(lookup.token, error.failure, str(error), self.now, place=error.place)
         else:
             self._looked_up(lookup, hops)
         self.pump()

@@ -138,7 +138,7 @@ class LocalAddressError(SipError):
 
 
 class ResolutionError(SipError):
-    """A server whose address cannot be found (RFC 3263); the text is for people."""
+    """A server whose address cannot be found (RFC 3263); the text is for logs, `place` is what was looked for."""
 
     failure: ClassVar[RegistrationFailure] = RegistrationFailure.NAME_NOT_FOUND
     """What that means for a registration."""
@@ -146,7 +146,7 @@ class ResolutionError(SipError):
     def __init__(self, name: str, text: str) -> None:
         """Keep the name beside the text."""
         super().__init__(text)
-        self.name = name
+        self.name = self.place = name
 
 
 class NoRouteError(ResolutionError):
@@ -157,3 +157,4 @@ class NoRouteError(ResolutionError):
     def __init__(self, name: str, host: str) -> None:
         """Name the server and its numeric address."""
         super().__init__(name, f"this machine has no way to {host}")
+        self.place = host

@@ -38,13 +38,15 @@ async def check_registration(account: Account) -> RegistrationChanged:
         async with asyncio.timeout(TRIAL_TIMEOUT):
             return await decided
     except LocalPortInUseError as error:
-        return _failed(loop.time(), RegistrationFailure.LOCAL_PORT_IN_USE, str(error))
+        return _failed(loop.time(), RegistrationFailure.LOCAL_PORT_IN_USE, str(error), "")
     except TimeoutError:
-        return _failed(loop.time(), RegistrationFailure.NO_ANSWER, phone.registration.detail)
+        last = phone.registration
+        return _failed(loop.time(), RegistrationFailure.NO_ANSWER, last.detail, last.place)
     finally:
         await phone.stop()
         await media.stop()
 
 
-def _failed(now: float, failure: RegistrationFailure, detail: str) -> RegistrationChanged:
-    return RegistrationChanged(at=now, state=RegistrationState.FAILED, failure=failure, failures=1, detail=detail)
+def _failed(now: float, failure: RegistrationFailure, detail: str, place: str) -> RegistrationChanged:
+    state = RegistrationState.FAILED
+    return RegistrationChanged(at=now, state=state, failure=failure, failures=1, detail=detail, place=place)

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import Final, override
 
 from ..sip.account import CertificateCheck, TlsSettings
-from ..sip.events import RegistrationFailure
-from .certificate import CertificateFacts, describe, fingerprint, is_for
+from ..sip.events import CertificateFacts, RegistrationFailure
+from .certificate import describe, fingerprint, is_for
 
 HANDSHAKE_TIMEOUT: Final = 10.0
 SHUTDOWN_TIMEOUT: Final = 1.0
@@ -23,12 +23,16 @@ _OUT_OF_DATE: Final = frozenset({9, 10})
 
 
 class UntrustedCertificateError(ssl.SSLError):
-    """A certificate that is not accepted; the text says why and what people can compare, `failure` which kind it is."""
+    """A certificate that is not accepted; the text says why and what people can compare, `failure` which kind it is.
+
+    `certificate` is what it says of itself.
+    """
 
     def __init__(self, failure: RegistrationFailure, reason: str, held: CertificateFacts) -> None:
         """Name the reason, and what the certificate says of itself."""
         super().__init__(f"{reason} ({_facts(held)})")
         self.failure = failure
+        self.certificate = held
 
 
 class _Connection(ssl.SSLObject):

@@ -8,6 +8,7 @@ from typing import Final
 
 from ..sip.account import Account, Transport
 from ..sip.address import Address, Hop, HostPort, Lookup
+from ..sip.core import Failure
 from ..sip.events import RegistrationFailure
 from ..sip.stun_message import is_stun
 from .connections import Admission, Connections
@@ -42,7 +43,7 @@ class TransportHandlers:
     """
 
     message: Callable[[bytes, Hop], None]
-    failed: Callable[[Address, RegistrationFailure, str], None]
+    failed: Callable[[Address, Failure], None]
     address_changed: Callable[[], None]
     admission: Admission
 
@@ -112,7 +113,9 @@ class Transports:
             return
         bound = self._sockets.get(":" in address.host)
         if self._route(address.host) is None or bound is None:
-            self._loop.call_soon(self._failed, address, RegistrationFailure.NO_ROUTE, "this machine has no way there")
+            self._loop.call_soon(
+                self._failed, address, Failure(RegistrationFailure.NO_ROUTE, "this machine has no way there")
+            )
         elif address.transport is Transport.UDP:
             bound.send(data, address.host, address.port)
         else:
@@ -223,11 +226,11 @@ class Transports:
 
     def _datagram_failed(self, host: str, port: int, number: int) -> None:
         if not self._public.is_server(host, port):
-            self._failed(Address(Transport.UDP, host, port), *explain_number(number))
+            self._failed(Address(Transport.UDP, host, port), explain_number(number))
 
-    def _failed(self, address: Address, failure: RegistrationFailure, text: str) -> None:
+    def _failed(self, address: Address, failure: Failure) -> None:
         if self._connections is not None:
-            self._handlers.failed(address, failure, text)
+            self._handlers.failed(address, failure)
 
     def _received(self, data: bytes, source: Address) -> None:
         self._waited = None

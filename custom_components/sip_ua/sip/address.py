@@ -24,6 +24,13 @@ def is_nowhere(host: str) -> bool:
         return False
 
 
+def place_of(host: str, port: int | None, transport: str) -> str:
+    """Return where a server is in words of no language: `pbx.example:5061 (TLS)`; what is not known is left out."""
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    shown = host if port is None else f"{host}:{port}"
+    return f"{shown} ({transport})" if transport else shown
+
+
 @dataclass(frozen=True, slots=True)
 class HostPort:
     """A host (name or numeric address, IPv6 without brackets) and a port."""
@@ -60,6 +67,11 @@ class Address:
     def __str__(self) -> str:
         """Return the address as people read it."""
         return f"{self.host} port {self.port} over {self.transport.via}"
+
+    @property
+    def place(self) -> str:
+        """Return the address in words of no language."""
+        return place_of(self.host, self.port, self.transport.via)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from .codecs import Codec
 from .core import Core, Entropy, Failure, NextHop
 from .dialog_call import DialogCall
 from .errors import LocalFault, LocalProtocolError, MessageError
-from .events import CallSnapshot, Event, RegistrationChanged, RegistrationFailure, RegistrationState
+from .events import CallSnapshot, CertificateFacts, Event, RegistrationChanged, RegistrationFailure, RegistrationState
 from .inbound import Inbound
 from .keep_alive import KeepAlive
 from .message import Request, parse_message
@@ -69,7 +69,7 @@ class UserAgent:
         self._keep_alive = KeepAlive(core, self._is_quiet, self._server_lost)
         self._better_server = BetterServer(core, self._keep_alive.build, self._registration.refresh)
         self._malformed_limit = RateLimit(MALFORMED_RATE, MALFORMED_BURST)
-        self._failure_kind = RegistrationFailure.NO_ANSWER
+        self._failure = Failure(RegistrationFailure.NO_ANSWER, "")
         self._move_limit = RateLimit(MOVE_RATE, MOVE_BURST)
         self._moves = 0
 
@@ -219,14 +219,23 @@ class UserAgent:
         self._core.located(token, hops, now)
         self._work(now)
 
-    def lookup_failed(self, token: int, failure: RegistrationFailure, text: str, now: float) -> None:
-        """Learn that a server cannot be located."""
-        self._core.located(token, Failure(failure, text), now)
+    def lookup_failed(
+        self, token: int, failure: RegistrationFailure, text: str, now: float, *, place: str = ""
+    ) -> None:
+        """Learn that a server cannot be located; `place` is what was looked for."""
+        self._core.located(token, Failure(failure, text, place), now)
         self._work(now)
 
-    def transport_failed(self, address: Address, failure: RegistrationFailure, text: str, now: float) -> None:
+    def transport_failed(
+        self,
+        address: Address,
+        failure: RegistrationFailure,
+        text: str,
+        now: float,
+        certificate: CertificateFacts | None = None,
+    ) -> None:
         """Learn that an address cannot be sent to, or that the connection to it is gone."""
-        self._failure_kind = failure
+        self._failure = Failure(failure, text, certificate=certificate)
         self._core.layer.transport_failed(address, text, now)
         self._work(now)
         lost = address.transport.reliable and address == self._registration.server
@@ -482,7 +491,7 @@ class UserAgent:
             case TransactionTimedOut(ClientTransaction(context=ClientRequest() as client) as transaction):
                 client.timed_out(transaction, now)
             case TransportFailed(ClientTransaction(context=ClientRequest() as client) as transaction, text):
-                client.transport_failed(transaction, self._failure_kind, text, now)
+                client.transport_failed(transaction, replace(self._failure, text=text), now)
             case _:
                 # What is left needs no hand of ours: answers to a CANCEL, an ACK of nothing, a failure to answer.
                 pass

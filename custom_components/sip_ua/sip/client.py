@@ -5,7 +5,7 @@ for another server).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .account import Transport
 from .address import Hop
@@ -139,20 +139,19 @@ class ClientRequest:
 
     def timed_out(self, transaction: ClientTransaction, now: float) -> None:
         """No final answer came in time (timer B or F)."""
-        self._unanswered(transaction, RegistrationFailure.NO_ANSWER, "no answer", now)
+        self._unanswered(transaction, Failure(RegistrationFailure.NO_ANSWER, "no answer"), now)
 
-    def transport_failed(
-        self, transaction: ClientTransaction, kind: RegistrationFailure, text: str, now: float
-    ) -> None:
+    def transport_failed(self, transaction: ClientTransaction, failure: Failure, now: float) -> None:
         """Deal with a request that could not be sent."""
         if transaction is self.transaction and self._fall_back(now):
             return
-        self._unanswered(transaction, kind, text, now)
+        self._unanswered(transaction, failure, now)
 
-    def _unanswered(self, transaction: ClientTransaction, kind: RegistrationFailure, text: str, now: float) -> None:
+    def _unanswered(self, transaction: ClientTransaction, failure: Failure, now: float) -> None:
         if transaction is not self.transaction or self._advance(now):
             return
-        self._handlers.failed(Failure(kind, f"{self._way.remote}: {text}"), now)
+        remote = self._way.remote
+        self._handlers.failed(replace(failure, text=f"{remote}: {failure.text}", place=remote.place), now)
 
     def _fall_back(self, now: float) -> bool:
         """Send as a datagram what is too large for one, where nobody takes a connection."""

@@ -15,7 +15,7 @@ from .address import Address, Hop, HostPort, Lookup, Send
 from .alarm import AlarmQueue
 from .codecs import Codec, codecs_named
 from .digest import Credentials, DigestClient
-from .events import Event, RegistrationFailure
+from .events import CertificateFacts, Event, RegistrationFailure
 from .grammar import BRANCH_COOKIE, MAX_FORWARDS
 from .headers import CSeq, Headers, NameAddr, Via
 from .key_rules import KeyRules
@@ -44,10 +44,15 @@ NOWHERE = Hop(Address(Transport.UDP, "", 0), HostPort("", 0))
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a request got no answer at all; `text` names what was tried."""
+    """Why a request got no answer at all; `text` names what was tried, in English.
+
+    `place` is where that is, in words of no language; `certificate` the one that was not accepted.
+    """
 
     kind: RegistrationFailure
     text: str
+    place: str = ""
+    certificate: CertificateFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

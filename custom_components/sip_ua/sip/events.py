@@ -43,6 +43,18 @@ class RegistrationFailure(StrEnum):
     SERVER_ERROR = "server_error"
 
 
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """What a certificate says of itself, "" or nothing where it does not say; dates are like 2030-12-31."""
+
+    subject: str = ""
+    issuer: str = ""
+    names: tuple[str, ...] = ()
+    not_before: str = ""
+    not_after: str = ""
+    fingerprint: str = ""
+
+
 class CallDirection(StrEnum):
     """Who placed the call."""
 
@@ -130,8 +142,9 @@ class CallSnapshot:
 class RegistrationChanged:
     """The registration changed or was renewed (RFC 3261 section 10).
 
-    `code` and `reason` are the last answer's, 0 and "" where none came. `detail` names the address, port and
-    transport that were tried. `next_attempt_at` is when the next REGISTER goes out by itself at the latest, None
+    `code` and `reason` are the last answer's, 0 and "" where none came. `detail` says in English, for logs, what was
+    tried and what came of it; `place` is where, in words of no language, and `certificate` the one that was not
+    accepted. `next_attempt_at` is when the next REGISTER goes out by itself at the latest, None
     where nothing more is tried (`REFUSED` waits for a new login). A registration that is only confirmed before that is
     not told: it lasts longer than was said.
     """
@@ -145,6 +158,8 @@ class RegistrationChanged:
     failure: RegistrationFailure | None = None
     failures: int = 0
     detail: str = ""
+    place: str = ""
+    certificate: CertificateFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -271,6 +271,7 @@ class Registration:
             expires_at=now + granted,
             next_attempt_at=self._refresh_due,
             detail=str(hop.remote),
+            place=hop.remote.place,
         )
         if not self._is_known(status):
             self._change(status)
@@ -333,6 +334,7 @@ class Registration:
             code=status,
             reason=clean_text(response.reason),
             detail=place or str(hop.remote),
+            place=place or hop.remote.place,
         )
         told = float(response.retry_after)
         self._not_before = now + told
@@ -343,7 +345,14 @@ class Registration:
         if purpose is _Purpose.UNREGISTER:
             self._unregistered(now, 0, "")
             return
-        answer = RegistrationChanged(at=now, state=RegistrationState.FAILED, failure=failure.kind, detail=failure.text)
+        answer = RegistrationChanged(
+            at=now,
+            state=RegistrationState.FAILED,
+            failure=failure.kind,
+            detail=failure.text,
+            place=failure.place,
+            certificate=failure.certificate,
+        )
         self._retry(answer, self._backoff(failure.kind))
 
     def _unregistered(self, now: float, code: int, reason: str) -> None:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from .account import Account
-from .address import Address
+from .address import Address, place_of
 from .events import RegistrationFailure
 from .headers import NameAddr
 from .message import Response
@@ -69,9 +69,8 @@ def place_named(response: Response) -> str:
     uri = next((place for place in places_of(response) if isinstance(place, SipUri)), None)
     if uri is None:
         return ""
-    port = "" if uri.port is None else f" port {uri.port}"
     transport = "TLS" if uri.secure else (uri.params.get("transport") or "").upper()
-    return clean_text(f"{uri.host}{port}{f' over {transport}' if transport else ''}")
+    return clean_text(place_of(uri.host, uri.port, transport))
 
 
 def granted_seconds(response: Response, ours: NameAddr | None, asked: int) -> float:
