@@ -64,19 +64,19 @@ class Answering:
 
     def wants(self, call: CallSnapshot) -> bool:
         """Return whether something answers a call."""
-        return self._way(call.id) is not AnsweredBy.NOBODY
+        return self._way(call) is not AnsweredBy.NOBODY
 
-    def _way(self, call_id: str) -> AnsweredBy:
+    def _way(self, call: CallSnapshot) -> AnsweredBy:
         """Return what answers a call that rings, nobody where that is not to be."""
         coordinator = self._coordinator
-        if (call := coordinator.calls.get_ringing(call_id)) is None:
-            return AnsweredBy.NOBODY
         return coordinator.answering.answer_to(coordinator.contacts.by_party(call.remote), past_server=call.past_server)
 
     async def take(self, call_id: str) -> None:
         """Answer a call that rings, and lead it to its end; Assist talks with one caller at a time."""
         coordinator = self._coordinator
-        if (way := self._way(call_id)) is AnsweredBy.NOBODY:
+        call = coordinator.calls.get_ringing(call_id)
+        way = AnsweredBy.NOBODY if call is None else self._way(call)
+        if way is AnsweredBy.NOBODY:
             return
         if way is AnsweredBy.ASSIST:
             if coordinator.satellite is not None and coordinator.satellite.is_free:

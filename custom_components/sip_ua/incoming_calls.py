@@ -122,7 +122,7 @@ class IncomingCalls:
         steps: list[_Step] = []
         if self.taker is not None and self.taker.wants(call):
             answered = self._answer_delay if self._reception.answers(call) else 0
-            steps.append(_Step(max(self.taker.after, answered), self._async_take))
+            steps.append(_Step(max(self.taker.after, answered), partial(self._async_take, self.taker)))
         if (forwarding := self._reception.forwarding(call)) is not None:
             after, refusal = forwarding
             steps.append(_Step(after, partial(self._async_refuse, refusal)))
@@ -161,10 +161,10 @@ class IncomingCalls:
         if self._calls.is_waiting(call_id):
             self._refuse(call_id, BUSY)
 
-    async def _async_take(self, call_id: str) -> None:
+    async def _async_take(self, taker: Taker, call_id: str) -> None:
         """Let a call be taken that nobody answered; one that could be answered by itself by now is."""
-        if not await self._async_answer(call_id) and self.taker is not None:
-            await self.taker.take(call_id)
+        if not await self._async_answer(call_id):
+            await taker.take(call_id)
 
     async def _async_answer_when_free(self, call_id: str, turn: asyncio.Lock) -> None:
         """Answer a call by itself after a while, or as soon after that as nobody talks on this account any more."""

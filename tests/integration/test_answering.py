@@ -277,6 +277,19 @@ async def test_nothing_answers_any_more_once_the_account_is_unloaded(hass: HomeA
     assert phone.did == [("stop",)]
 
 
+async def test_what_is_over_by_then_or_is_not_to_be_answered_any_more_is_not(
+    hass: HomeAssistant, phones: Phones
+) -> None:
+    entry = account(answer_after=20)
+    phone = await start(hass, phones, entry)
+    phone.ring(GRANDMA)
+    let(hass, answered_by="nobody")
+    await later(hass, 20)
+    let(hass, answered_by="message", answer_message="Hello")
+    await entry.runtime_data.incoming.taker.take("gone")
+    assert phone.did == []
+
+
 # Contacts that are answered by themselves
 
 WAITING = {"call_waiting_timeout": 50}
