@@ -31,7 +31,6 @@ from .call_view import (
     registration_data,
     replaced_data,
     step_data,
-    transfer_data,
     transition,
     voice_of,
     wall_clock,
@@ -101,10 +100,10 @@ from .sip.events import (
     TransferProgress,
     TransferRefused,
     TransferRequested,
-    TransferState,
     WatchedStateChanged,
 )
 from .sounds import SoundBook
+from .transfers import Transfers
 from .waiting import Waiting
 
 _LOGGER = logging.getLogger(__name__)
@@ -112,8 +111,6 @@ _LOGGER = logging.getLogger(__name__)
 HANGUP_TIMEOUT = 2.0
 STATISTICS_TIMEOUT = 1.0
 MAX_WRONG_PINS = 10
-
-_TRANSFER_RUNS = frozenset({TransferState.ACCEPTED, TransferState.PROGRESS})
 
 type SipUaConfigEntry = ConfigEntry[SipUaCoordinator]
 
@@ -144,6 +141,7 @@ class SipUaCoordinator:
         self.recordings = CallRecordings(hass, entry, self.phone, self.calls, self.bulletin)
         self.sounds = SoundBook(self.phone, self.bulletin.update_entities)
         self.lines = LineBook(entry)
+        self.transfers = Transfers(self.phone, self.calls, self.bulletin, self.identity)
         numbering = plan_of(hass.config.country)
         self.contacts = ContactBook(contacts, self.account, numbering)
         self.dial_plan = dial_plan_of(entry.options)
@@ -159,11 +157,9 @@ class SipUaCoordinator:
         self._reaching: Waiting[str, CallSnapshot] = Waiting()
         self._figures: Waiting[str, dict[str, Any] | None] = Waiting()
         self._playing: Waiting[tuple[str, int | None], AudioFault | None] = Waiting()
-        self._transferring: Waiting[str, TransferProgress] = Waiting()
         self._hangup_after: set[str] = set()
         self._settings = (entry.options, self.lines.lines, self.contacts.contacts)
         self._lost = False
-        self._refused_for: str | None = None
         self._stopped = False
         self._reload_when_idle = False
         self._occupations = 0
@@ -205,7 +201,7 @@ class SipUaCoordinator:
         self._reaching.cancel()
         self._playing.cancel()
         self.sounds.cancel()
-        self._transferring.cancel()
+        self.transfers.cancel()
         await async_release_engine(self.hass)
 
     @callback
@@ -288,7 +284,7 @@ class SipUaCoordinator:
             case WatchedStateChanged():
                 self._handle_line(event)
             case TransferProgress() | TransferRefused() | TransferRequested():
-                self._handle_transfer(event)
+                self.transfers.handle(event)
             case CallEvent():
                 self._handle_call_event(event)
 
@@ -416,24 +412,6 @@ class SipUaCoordinator:
         self.bulletin.fire(EVENT_CALL, CALL_STATISTICS, call_data(call) | {CALL_STATISTICS: figures})
 
     @callback
-    def _handle_transfer(self, event: TransferProgress | TransferRefused | TransferRequested) -> None:
-        """Tell of a transfer, which may outlast its call; one that the rules forbid is logged once for each call."""
-        call = self.calls.find(event.call.id) or event.call
-        match event:
-            case TransferRequested():
-                self.bulletin.tell(CallEventType.TRANSFER_REQUESTED, call, target=event.target)
-            case TransferRefused():
-                if call.id != self._refused_for:
-                    self._refused_for = call.id
-                    cause = event.reason or "the account's rules for transfers do not allow it"
-                    _LOGGER.warning("%s was not transferred to %s: %s", self.identity, event.target, cause)
-                self.bulletin.tell(CallEventType.TRANSFER_REFUSED, call, target=event.target, reason=event.reason)
-            case TransferProgress():
-                self.bulletin.tell(CallEventType(f"transfer_{event.state.value}"), call, **transfer_data(event))
-                if event.state not in _TRANSFER_RUNS:
-                    self._transferring.tell(call.id, event)
-
-    @callback
     def _handle_messages(self, messages: MessagesWaiting) -> None:
         """Keep what waits in the voice mail box, and tell of it."""
         new = has_new_message(self.messages, messages)
@@ -553,19 +531,6 @@ class SipUaCoordinator:
         """Talk again to a far end that we hold, and return the call's state once it agreed or the call ended."""
         await self.phone.resume(call_id)
         return await self._until(call_id, lambda call: call.state is not CallState.HELD)
-
-    async def async_transfer(
-        self, call_id: str, target: str, *, join: bool = False, wait: bool = False
-    ) -> TransferProgress | None:
-        """Let the far end talk to `target`, with `join` the id of another call; `wait` for the last news of it."""
-        target = target if join else self.dialed(target)
-        transfer = self.phone.transfer_to if join else self.phone.transfer
-        result = self._transferring.expect(call_id)
-        try:
-            await transfer(call_id, target)
-            return await result if wait else None
-        finally:
-            result.cancel()
 
     async def async_wait(self, call_id: str, until: WaitFor) -> CallSnapshot:
         """Return a call's state when it has been answered or has ended."""

@@ -252,7 +252,11 @@ async def _transfer(call: ServiceCall) -> ServiceResponse:
     ):
         raise validation_error("call_not_joinable", call_id=other)
     with unless_stopped(coordinator), translated_errors():
-        result = await coordinator.async_transfer(snapshot.id, target, join=other is not None, wait=data[ATTR_WAIT])
+        if other is None:
+            number = coordinator.dialed(target)
+            result = await coordinator.transfers.async_to_number(snapshot.id, number, wait=data[ATTR_WAIT])
+        else:
+            result = await coordinator.transfers.async_to_call(snapshot.id, other, wait=data[ATTR_WAIT])
     response = response_of(call, coordinator, snapshot.id, coordinator.calls.find(snapshot.id))
     if response is not None and result is not None:
         response[ATTR_TRANSFER] = {"state": result.state.value} | transfer_data(result)
