@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import voluptuous as vol
 from homeassistant.components.assist_pipeline import OPTION_PREFERRED, VadSensitivity
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers import config_validation as cv
@@ -17,6 +18,7 @@ from homeassistant.util.yaml import load_yaml_dict
 from custom_components.sip_ua import (
     action_errors,
     announcement,
+    answering_form,
     conference_actions,
     config_flow,
     contact_flow,
@@ -83,17 +85,25 @@ ENTITIES: dict[str, tuple[EntityDescription, ...]] = {
 OPTION_FORMS = {
     "calls": options_flow.calls_schema(),
     "incoming": options_flow.incoming_schema(direct=False),
-    "answering": options_flow.answering_schema(()),
+    "answering": vol.Schema({**answering_form.WHO_SCHEMA.schema, **answering_form.how_schema(()).schema}),
     "voice": options_flow.voice_schema(working_codecs()),
     "recording": options_flow.recording_schema(working_codecs()),
     "expert": options_flow.EXPERT_SCHEMA,
 }
+SECOND_PAGES = {"answering": "answering_how"}
 ERRORS = {"BrowseError", "ConfigEntryNotReady", "HomeAssistantError", "ServiceValidationError", "Unresolvable"}
 
 
 def read(name: str) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((ROOT / name).read_text(encoding="utf-8"))
     return content
+
+
+def texts_of_options(step: str) -> dict[str, Any]:
+    """Return the texts of a form of the options, those of its second page among them."""
+    steps: dict[str, dict[str, Any]] = read("translations/en.json")["options"]["step"]
+    first, second = steps[step], steps.get(SECOND_PAGES.get(step, ""), {})
+    return first | {key: first[key] | second.get(key, {}) for key in ("data", "data_description")}
 
 
 def described_actions() -> dict[str, Any]:
@@ -202,11 +212,12 @@ def test_every_field_of_a_form_has_a_name_and_a_description(step: str, schema: A
 
 def test_every_option_has_a_name_a_description_and_a_place_in_the_menu(english: dict[str, Any]) -> None:
     steps = english["options"]["step"]
-    assert set(steps) == {"init", *OPTION_FORMS}
+    assert set(steps) == {"init", *OPTION_FORMS, *SECOND_PAGES.values()}
     assert set(steps["init"]["menu_options"]) == set(steps["init"]["menu_option_descriptions"]) == set(OPTION_FORMS)
     for step, schema in OPTION_FORMS.items():
         fields = {str(marker) for marker in schema.schema}
-        assert set(steps[step]["data"]) == set(steps[step]["data_description"]) == fields
+        texts = texts_of_options(step)
+        assert set(texts["data"]) == set(texts["data_description"]) == fields
         assert set(options.options_of({}, step)) == fields
 
 
@@ -214,7 +225,7 @@ def test_every_mistake_in_the_options_has_a_text(english: dict[str, Any]) -> Non
     keys = {key for rules in options.OPTION_RULES.values() for key, _, _ in rules}
     keys |= {key for form, texts in CONFLICT_KEYS.items() if form in OPTION_FORMS for key in texts}
     forwarding = {f"forward_{what}" for what in ("invalid", "contact_ambiguous", "contact_unknown", "number_blocked")}
-    assert set(english["options"]["error"]) == keys | forwarding | {"direct_calls_need_port"}
+    assert set(english["options"]["error"]) == keys | forwarding | {"direct_calls_need_port", "early_media_not_found"}
 
 
 def test_a_watched_line_has_its_texts(english: dict[str, Any]) -> None:

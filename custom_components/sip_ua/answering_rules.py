@@ -1,11 +1,11 @@
 """What the owner said of calls that nobody takes: what answers them, after how long, and for whom."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Final
 
-from .const import OPTIONS_ANSWERING
+from .const import CONF_ANSWERED_BY, CONF_CONTACT_ANSWERS, OPTIONS_ANSWERING
 from .contacts import Contact, ContactAnswer
 from .settings import NumberField
 
@@ -33,11 +33,13 @@ class AnswerWhom(StrEnum):
 class AnsweringRules:
     """The rules of one account; their names are those of the options.
 
-    `answer_after` is in seconds. `answer_message` is the message, and what Assist says first; `answer_tts` is the
-    engine that speaks it, "" the usual one. `answer_menu` names a saved menu. With `assist_device` Assist can call.
+    `contact_answers` is what is prepared for single contacts beside what answers the others. `answer_after` is in
+    seconds. `answer_message` is the message, and what Assist says first; `answer_tts` is the engine that speaks it, ""
+    the usual one. `answer_menu` names a saved menu. With `assist_device` Assist can call.
     """
 
     answered_by: str = AnsweredBy.NOBODY.value
+    contact_answers: Sequence[str] = ()
     answer_whom: str = AnswerWhom.CONTACTS.value
     answer_after: int = ANSWER_AFTER.default or 0
     answer_message: str = ""
@@ -65,6 +67,17 @@ class AnsweringRules:
             or self.answered_by == AnsweredBy.ASSIST
             or any(contact.answered_by is ContactAnswer.ASSIST for contact in contacts)
         )
+
+
+def ways_of(answering: Mapping[str, Any], contacts: Iterable[Contact] = ()) -> set[AnsweredBy]:
+    """Return all that answers callers of an account, be it all of them or single contacts, or is there for that."""
+    ways = {AnsweredBy(way) for way in (answering[CONF_ANSWERED_BY], *answering[CONF_CONTACT_ANSWERS])}
+    ways |= {
+        AnsweredBy(contact.answered_by.value)
+        for contact in contacts
+        if contact.answered_by is not ContactAnswer.ACCOUNT
+    }
+    return ways - {AnsweredBy.NOBODY}
 
 
 def answering_rules_of(stored: Mapping[str, Any]) -> AnsweringRules:

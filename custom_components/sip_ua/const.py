@@ -65,6 +65,7 @@ CONF_ANSWER_MESSAGE: Final = "answer_message"
 CONF_ANSWER_TTS: Final = "answer_tts"
 CONF_ANSWER_WHOM: Final = "answer_whom"
 CONF_ANSWERED_BY: Final = "answered_by"
+CONF_CONTACT_ANSWERS: Final = "contact_answers"
 CONF_ASSIST_DEVICE: Final = "assist_device"
 CONF_TAKE_MESSAGE: Final = "take_message"
 

@@ -10,6 +10,7 @@ from homeassistant.const import CONF_NAME
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import BooleanSelector, TextSelector, TextSelectorConfig
 
+from .answering_rules import AnsweringRules, answering_rules_of
 from .conflicts import find_contact_conflicts
 from .const import (
     CONF_ALIASES,
@@ -92,6 +93,7 @@ class Draft:
     data: Mapping[str, Any]
     others: tuple[Contact, ...]
     book: ContactBook
+    answering: AnsweringRules
     is_target: Callable[[str], bool]
 
     @property
@@ -116,6 +118,10 @@ class Draft:
         """Return whether the contact can be called the way that was chosen."""
         number: str = self.data[CONF_NUMBER]
         return self.data[CONF_WAY] == Way.SERVER or bool(device_host(number) and not self.book.is_at_server(number))
+
+    def lacks(self, way: ContactAnswer, prepared: str) -> bool:
+        """Return whether something answers the contact that the account has not `prepared`."""
+        return self.data[CONF_ANSWERED_BY] == way and not prepared
 
     def is_name(self, name: str) -> bool:
         """Return whether this can be a name: what keys or addresses are made of would hide what it says."""
@@ -166,6 +172,16 @@ RULES: Final[tuple[tuple[str, str, Callable[[Draft], bool]], ...]] = (
         lambda draft: not all(len(alias) <= NAME_LENGTH_MAX and draft.is_name(alias) for alias in draft.aliases),
     ),
     ("aliases_known", CONF_ALIASES, lambda draft: any(draft.is_taken_name(alias) for alias in draft.aliases)),
+    (
+        "contact_message_missing",
+        CONF_ANSWERED_BY,
+        lambda draft: draft.lacks(ContactAnswer.MESSAGE, draft.answering.answer_message),
+    ),
+    (
+        "contact_menu_missing",
+        CONF_ANSWERED_BY,
+        lambda draft: draft.lacks(ContactAnswer.MENU, draft.answering.answer_menu),
+    ),
     (
         "door_code_invalid",
         SECTION_DOOR,
@@ -218,7 +234,7 @@ class ContactFlow(ListingFlow):
             return True
 
         book = ContactBook(others, account, plan_of(self.hass.config.country))
-        draft = Draft(listed.title, listed.data, others, book, is_target)
+        draft = Draft(listed.title, listed.data, others, book, answering_rules_of(entry.options), is_target)
         mistakes: dict[str, str] = {}
         for key, field, broken in RULES:
             place = _BASE_PLACES.get(field, field)

@@ -7,18 +7,18 @@ from typing import Any, Final
 
 from homeassistant.exceptions import ServiceValidationError
 
-from .answering_rules import ANSWER_MESSAGE_LENGTH_MAX, AnsweredBy, AnsweringRules
+from .answering_rules import ANSWER_MESSAGE_LENGTH_MAX, AnsweredBy, AnsweringRules, ways_of
 from .const import (
     CONF_ALLOWED_CALLERS,
     CONF_ALLOWED_NUMBERS,
     CONF_ANSWER_MENU,
     CONF_ANSWER_MESSAGE,
-    CONF_ANSWERED_BY,
     CONF_AUTO_ANSWER_DELAY,
     CONF_BLOCKED_NUMBERS,
     CONF_CALL_WAITING,
     CONF_CALL_WAITING_TIMEOUT,
     CONF_CODECS,
+    CONF_CONTACT_ANSWERS,
     CONF_DIAL_PLAN,
     CONF_DISPLAY_NAME,
     CONF_DTMF,
@@ -96,7 +96,7 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
         CONF_LISTENING_VOLUME: VOLUME.default,
         CONF_EARLY_MEDIA: "",
     },
-    OPTIONS_ANSWERING: asdict(AnsweringRules()),
+    OPTIONS_ANSWERING: asdict(AnsweringRules()) | {CONF_CONTACT_ANSWERS: []},
     OPTIONS_INCOMING: asdict(IncomingRules()) | {CONF_BLOCKED_NUMBERS: [], CONF_ALLOWED_CALLERS: []},
     OPTIONS_RECORDING: {
         CONF_RECORD_CALLS: RecordCalls.NONE.value,
@@ -295,9 +295,7 @@ OPTION_RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
         (
             "answer_message_required",
             CONF_ANSWER_MESSAGE,
-            lambda answering, _: (
-                answering[CONF_ANSWERED_BY] == AnsweredBy.MESSAGE and not answering[CONF_ANSWER_MESSAGE]
-            ),
+            lambda answering, _: AnsweredBy.MESSAGE in ways_of(answering) and not answering[CONF_ANSWER_MESSAGE],
         ),
         (
             "answer_message_too_long",
@@ -307,13 +305,13 @@ OPTION_RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
         (
             "answer_menu_required",
             CONF_ANSWER_MENU,
-            lambda answering, _: answering[CONF_ANSWERED_BY] == AnsweredBy.MENU and not answering[CONF_ANSWER_MENU],
+            lambda answering, _: AnsweredBy.MENU in ways_of(answering) and not answering[CONF_ANSWER_MENU],
         ),
     ),
     OPTIONS_VOICE: (
         ("codecs_required", CONF_CODECS, lambda voice, _: not voice[CONF_CODECS]),
         (
-            "early_media_not_found",
+            "early_media_too_long",
             CONF_EARLY_MEDIA,
             lambda voice, _: len(voice[CONF_EARLY_MEDIA]) > EARLY_MEDIA_LENGTH_MAX,
         ),

@@ -1,6 +1,6 @@
 """The options: a menu of what may change at any time; it applies when the last call has ended."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -8,8 +8,6 @@ import voluptuous as vol
 from homeassistant.config_entries import ConfigFlowResult, OptionsFlow
 from homeassistant.helpers.selector import (
     BooleanSelector,
-    EntitySelector,
-    EntitySelectorConfig,
     SelectSelector,
     SelectSelectorConfig,
     SelectSelectorMode,
@@ -17,18 +15,11 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
 )
 
-from .answering_rules import ANSWER_AFTER, AnsweredBy, AnswerWhom
+from .answering_form import WHO_SCHEMA, needed_schema, with_used_answers
 from .conflicts import find_conflicts
 from .const import (
     CONF_ALLOWED_CALLERS,
     CONF_ALLOWED_NUMBERS,
-    CONF_ANSWER_AFTER,
-    CONF_ANSWER_MENU,
-    CONF_ANSWER_MESSAGE,
-    CONF_ANSWER_TTS,
-    CONF_ANSWER_WHOM,
-    CONF_ANSWERED_BY,
-    CONF_ASSIST_DEVICE,
     CONF_AUTO_ANSWER_DELAY,
     CONF_BLOCK_ANONYMOUS,
     CONF_BLOCKED_NUMBERS,
@@ -60,7 +51,6 @@ from .const import (
     CONF_SERVER_ONLY,
     CONF_SIP_DSCP,
     CONF_SPEAKING_VOLUME,
-    CONF_TAKE_MESSAGE,
     CONF_TRACE,
     CONF_USER_AGENT,
     CONF_VOICE_ACTIVITY_DETECTION,
@@ -74,7 +64,7 @@ from .const import (
 )
 from .contacts import ContactBook, contacts_of
 from .early_media import async_is_playable
-from .form import LONG_TEXT, TEXT, choice, number
+from .form import TEXT, choice, number
 from .incoming_rules import CALL_WAITING_TIMEOUT, FORWARD_AFTER
 from .menu_book import menu_names
 from .net.av_codecs import working_codecs
@@ -182,24 +172,6 @@ def incoming_schema(*, direct: bool) -> vol.Schema:
     return vol.Schema(_INCOMING if direct else _SERVER_ONLY | _INCOMING)
 
 
-def answering_schema(menus: Iterable[str]) -> vol.Schema:
-    """Return the form about what answers a call; `menus` are the names of the saved ones."""
-    return vol.Schema(
-        {
-            vol.Required(CONF_ANSWERED_BY): choice(CONF_ANSWERED_BY, AnsweredBy),
-            vol.Required(CONF_ANSWER_WHOM): choice(CONF_ANSWER_WHOM, AnswerWhom),
-            vol.Required(CONF_ANSWER_AFTER): number(ANSWER_AFTER),
-            vol.Optional(CONF_ANSWER_MESSAGE): LONG_TEXT,
-            vol.Optional(CONF_ANSWER_TTS): EntitySelector(EntitySelectorConfig(domain="tts")),
-            vol.Required(CONF_TAKE_MESSAGE, default=False): BooleanSelector(),
-            vol.Optional(CONF_ANSWER_MENU): SelectSelector(
-                SelectSelectorConfig(options=list(menus), mode=SelectSelectorMode.DROPDOWN)
-            ),
-            vol.Required(CONF_ASSIST_DEVICE, default=False): BooleanSelector(),
-        }
-    )
-
-
 EXPERT_SCHEMA = vol.Schema(
     {
         vol.Required(CONF_RELIABLE_PROVISIONAL): choice(CONF_RELIABLE_PROVISIONAL, ReliableProvisional),
@@ -214,6 +186,10 @@ EXPERT_SCHEMA = vol.Schema(
 
 class SipUaOptionsFlow(OptionsFlow):
     """Handle the options of an account."""
+
+    def __init__(self) -> None:
+        """Begin with nothing chosen."""
+        self._chosen: dict[str, Any] = {}
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the menu."""
@@ -239,8 +215,26 @@ class SipUaOptionsFlow(OptionsFlow):
         return self._take(OPTIONS_INCOMING, schema, user_input)
 
     async def async_step_answering(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Change what answers a call that nobody takes."""
-        return self._take(OPTIONS_ANSWERING, answering_schema(menu_names(self.hass, self.config_entry)), user_input)
+        """Choose who answers a call that nobody takes, and what may answer single contacts."""
+        contacts = contacts_of(self.config_entry)
+        if user_input is not None:
+            self._chosen = with_used_answers(user_input, contacts)
+            return await self.async_step_answering_how()
+        stored = with_used_answers(options_of(self.config_entry.options, OPTIONS_ANSWERING), contacts)
+        return self.async_show_form(
+            step_id=OPTIONS_ANSWERING,
+            data_schema=self.add_suggested_values_to_schema(WHO_SCHEMA, stored),
+            last_step=False,
+        )
+
+    async def async_step_answering_how(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Change how it is answered; what is not asked for stays as it was."""
+        entry = self.config_entry
+        schema = needed_schema(self._chosen, contacts_of(entry), menu_names(self.hass, entry))
+        stored = options_of(entry.options, OPTIONS_ANSWERING)
+        kept = {key: value for key, value in stored.items() if key not in schema.schema} | self._chosen
+        typed = None if user_input is None else kept | user_input
+        return self._take(OPTIONS_ANSWERING, schema, typed, page="answering_how")
 
     async def async_step_voice(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Change how voice is coded, how loud it is, and what callers hear while it rings."""
@@ -272,8 +266,12 @@ class SipUaOptionsFlow(OptionsFlow):
         schema: vol.Schema,
         user_input: dict[str, Any] | None,
         mistakes: Mapping[str, str] = MappingProxyType({}),
+        page: str | None = None,
     ) -> ConfigFlowResult:
-        """Keep the options of a step, or show its form; `mistakes` are those that are known already."""
+        """Keep the options of a step, or show its form, which is the last `page` where it has several.
+
+        `mistakes` are those that are known already.
+        """
         errors: dict[str, str] = {}
         shown = options_of(self.config_entry.options, step, direct=is_direct(self.config_entry.data))
         if user_input is not None:
@@ -291,7 +289,7 @@ class SipUaOptionsFlow(OptionsFlow):
         # What is empty is not suggested: no entity and no menu has an empty name.
         suggested = {key: value for key, value in shown.items() if value != ""}
         return self.async_show_form(
-            step_id=step,
+            step_id=page or step,
             data_schema=self.add_suggested_values_to_schema(schema, suggested),
             errors=errors,
             description_placeholders=named_in_mistakes(shown) if errors else None,

@@ -6,7 +6,6 @@ from unittest.mock import patch
 
 import pytest
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
@@ -22,7 +21,7 @@ from .conftest import contact, make_entry, settle, until
 from .phone import GRANDMA, NEIGHBOUR, NO_PORT, FakePhone, Phones
 from .test_contacts import submit as submit_contact
 from .test_incoming_rules import later
-from .test_options import choose, submit, suggested
+from .test_options import submit
 from .test_saved_menus import saved
 
 MENU = {
@@ -546,23 +545,6 @@ async def test_a_saved_menu_leads_the_caller_and_the_call_ends_with_it(
 
 
 @pytest.mark.parametrize(
-    ("typed", "errors"),
-    [
-        ({"answered_by": "message"}, {"answer_message": "answer_message_required"}),
-        ({"answered_by": "message", "answer_message": " "}, {"answer_message": "answer_message_required"}),
-        ({"answered_by": "assist", "answer_message": "x" * 1001}, {"answer_message": "answer_message_too_long"}),
-        ({"answered_by": "menu"}, {"answer_menu": "answer_menu_required"}),
-    ],
-)
-async def test_what_is_missing_is_told_in_the_form(
-    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry, typed: dict[str, Any], errors: dict[str, str]
-) -> None:
-    result = await submit(hass, entry, "answering", answer_whom="contacts", answer_after=20, **typed)
-    assert (result["type"], result["errors"]) == (FlowResultType.FORM, errors)
-    assert "answering" not in entry.options
-
-
-@pytest.mark.parametrize(
     ("incoming", "after", "errors"),
     [
         ({}, 60, {"answer_after": "answer_after_too_long"}),
@@ -629,7 +611,7 @@ async def test_the_answer_of_a_contact_has_its_time_even_where_the_account_has_n
     boss = contact("Boss", "612", answered_by=answer)
     entry = account(boss, options={"incoming": {"forward_no_answer": "613"}}, answered_by="nobody", answer_after=10)
     await start(hass, phones, entry)
-    fields = {"answered_by": "nobody", "answer_whom": "contacts", "answer_message": "Hi"}
+    fields = {"answered_by": "nobody", "contact_answers": ["message"], "answer_message": "Hi"}
     result = await submit(hass, entry, "answering", answer_after=20, **fields)
     assert result.get("errors") == ({"answer_after": "answer_after_too_long"} if refused else None)
 
@@ -651,31 +633,3 @@ async def test_a_contact_is_told_that_its_answer_would_come_too_late(
     await start(hass, phones, entry)
     result = await submit_contact(hass, entry, name="Boss", number="612", answered_by=answer)
     assert result.get("errors") == errors
-
-
-async def test_the_form_offers_saved_menus_and_suggests_nothing_empty(hass: HomeAssistant, phones: Phones) -> None:
-    entry = account(answered_by="nobody", answer_message="")
-    await start(hass, phones, entry)
-    form = await choose(hass, entry, "answering")
-    shown = suggested(form)
-    assert shown == {
-        "answered_by": "nobody",
-        "answer_whom": "contacts",
-        "answer_after": 0,
-        "take_message": False,
-        "assist_device": False,
-    }
-    result = await hass.config_entries.options.async_configure(
-        form["flow_id"], shown | {"answered_by": "menu", "answer_menu": "Gate", "answer_after": 7.0}
-    )
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert entry.options["answering"] == {
-        "answered_by": "menu",
-        "answer_whom": "contacts",
-        "answer_after": 7,
-        "answer_message": "",
-        "answer_tts": "",
-        "take_message": False,
-        "answer_menu": "Gate",
-        "assist_device": False,
-    }

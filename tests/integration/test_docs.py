@@ -46,7 +46,7 @@ from custom_components.sip_ua.sip.events import CallState, LadderStep, Registrat
 from custom_components.sip_ua.trigger import TRIGGERS
 from custom_components.sip_ua.voice_language import load_languages
 from tests.documents import PAGES, REPO, examples_of, names_in, rows_of, section_of, steps_of, text_of
-from tests.test_translations import OPTION_FORMS, read
+from tests.test_translations import OPTION_FORMS, read, texts_of_options
 
 from .phone import FakePhone
 
@@ -133,7 +133,7 @@ def test_the_page_lists_every_option() -> None:
     headings = [line.removeprefix("### ") for line in page.splitlines() if line.startswith("### ")]
     assert headings == [texts[step]["title"] for step in OPTION_FORMS]
     for step, schema in OPTION_FORMS.items():
-        check_form(section_of(page, texts[step]["title"]), schema, texts[step], options_of({}, step))
+        check_form(section_of(page, texts[step]["title"]), schema, texts_of_options(step), options_of({}, step))
 
 
 def test_the_pages_list_every_field_of_a_contact_a_watched_line_and_a_saved_menu() -> None:

@@ -42,9 +42,13 @@ async def choose(hass: HomeAssistant, entry: MockConfigEntry, step: str) -> Conf
 
 
 async def submit(hass: HomeAssistant, entry: MockConfigEntry, step: str, **fields: Any) -> ConfigFlowResult:
-    """Open a form of the menu and submit it."""
+    """Open a form of the menu and submit it, the one about answers page by page."""
     form = await choose(hass, entry, step)
     typed = CALLS | fields if step == "calls" else fields
+    if step == "answering":
+        first = {key: typed.pop(key) for key in ("answered_by", "contact_answers") if key in typed}
+        form = await hass.config_entries.options.async_configure(form["flow_id"], first)
+        assert (form["type"], form["step_id"]) == (FlowResultType.FORM, "answering_how")
     return await hass.config_entries.options.async_configure(form["flow_id"], typed)
 
 
@@ -298,7 +302,7 @@ async def test_options_that_stay_the_same_change_nothing(
         (
             "voice",
             {"codecs": ["pcma"], "dtmf": "auto", "early_media": f"http://media.example/{'x' * 1024}"},
-            {"early_media": "early_media_not_found"},
+            {"early_media": "early_media_too_long"},
         ),
         ("expert", {"reliable_provisional": "off", "user_agent": "Küche"}, {"user_agent": "user_agent_invalid"}),
         ("expert", {"reliable_provisional": "off", "user_agent": "a\r\nb"}, {"user_agent": "user_agent_invalid"}),

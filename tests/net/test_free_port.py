@@ -8,6 +8,7 @@ import pytest
 from custom_components.sip_ua.net import free_port
 from custom_components.sip_ua.net.errors import LocalPortInUseError
 from custom_components.sip_ua.net.free_port import CANDIDATES, find_free_port
+from custom_components.sip_ua.net.udp import bind
 
 LOOPBACK = "127.0.0.1"
 
@@ -41,8 +42,6 @@ def test_an_address_that_this_machine_lacks_is_in_nobodys_way() -> None:
 
 
 def test_where_every_candidate_is_taken_the_system_chooses() -> None:
-    bind = free_port.bind
-
     def refuse(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
         if port:
             raise LocalPortInUseError(port)
