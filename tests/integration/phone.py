@@ -267,7 +267,7 @@ class FakePhone:
             code=200,
             reason="OK",
             detail="192.0.2.1 port 5060 over UDP",
-            place="192.0.2.1:5060 (UDP)",
+            place="192.0.2.1:5060 UDP",
         )
 
     def fail(
@@ -286,7 +286,7 @@ class FakePhone:
             failures=self.registration.failures + 1,
             next_attempt_at=None if state is RegistrationState.REFUSED else self.now + 30,
             detail="192.0.2.1 port 5060 over UDP",
-            place="192.0.2.1:5060 (UDP)",
+            place="192.0.2.1:5060 UDP",
         )
 
     def change(self, **status: Any) -> None:

@@ -82,7 +82,7 @@ def failed(failure: RegistrationFailure | None, code: int = 0, reason: str = "")
         code=code,
         reason=reason,
         detail="192.0.2.1 port 5060 over UDP",
-        place="192.0.2.1:5060 (UDP)",
+        place="192.0.2.1:5060 UDP",
         certificate=CertificateFacts(names=("pbx.example", "pbx"), issuer="Home Root", not_after="2030-12-31"),
     )
 
@@ -243,7 +243,7 @@ async def test_a_failed_registration_says_why_where_it_is_put_right_and_goes_on(
         "server": "pbx.example",
         "local_port": "0",
         "answer": f"{code} Because" if code else "-",
-        "place": "192.0.2.1:5060 (UDP)",
+        "place": "192.0.2.1:5060 UDP",
         "names": "pbx.example, pbx",
         "issuer": "Home Root",
         "until": "2030-12-31",

@@ -173,7 +173,7 @@ async def test_loss_and_return_of_the_registration_are_told_once_each(
     await hass.async_block_till_done()
     assert len(entries) == 2
     assert told(entries) == [
-        "lost its registration: The server does not answer (192.0.2.1:5060 (UDP))",
+        "lost its registration: The server does not answer (192.0.2.1:5060 UDP)",
         "is registered again",
     ]
 

@@ -96,7 +96,7 @@ async def test_a_server_that_is_away_for_long_is_shown_until_it_is_back(
     issue = shown(hass)["server_unreachable"]
     assert issue.translation_placeholders == {
         "account": "620@fritz.box",
-        "place": "192.0.2.1:5060 (UDP)",
+        "place": "192.0.2.1:5060 UDP",
         "cause": "The server is busy",
         "answer": "503 Busy",
     }

@@ -137,7 +137,7 @@ async def test_a_server_with_a_wrong_certificate_is_told_nothing(
         assert failed.failure is failure
         assert words in failed.detail
         assert failed.detail.endswith(f"SHA-256 fingerprint {fingerprint_of(certificate)})")
-        assert failed.place == f"{LOOPBACK}:{kamailio.tls_port} (TLS)"
+        assert failed.place == f"{LOOPBACK}:{kamailio.tls_port} TLS"
         assert failed.certificate is not None
         assert failed.certificate.fingerprint == fingerprint_of(certificate)
     assert kamailio.requests() == []

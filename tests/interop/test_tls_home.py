@@ -34,7 +34,7 @@ async def test_an_exchange_with_its_own_certificate_is_set_up_and_calls(
     assert result["description_placeholders"] is not None
     told = dict(result["description_placeholders"])
     assert told["fingerprint"] == fingerprint_of(certificate)
-    assert (told["names"], told["place"]) == (LOOPBACK, f"{LOOPBACK}:{kamailio.tls_port} (TLS)")
+    assert (told["names"], told["place"]) == (LOOPBACK, f"{LOOPBACK}:{kamailio.tls_port} TLS")
     assert kamailio.requests() == []
 
     pasted = (

@@ -25,10 +25,10 @@ def is_nowhere(host: str) -> bool:
 
 
 def place_of(host: str, port: int | None, transport: str) -> str:
-    """Return where a server is in words of no language: `pbx.example:5061 (TLS)`; what is not known is left out."""
+    """Return where a server is in words of no language: `pbx.example:5061 TLS`; what is not known is left out."""
     host = f"[{host}]" if ":" in host and not host.startswith("[") else host
     shown = host if port is None else f"{host}:{port}"
-    return f"{shown} ({transport})" if transport else shown
+    return f"{shown} {transport}" if transport else shown
 
 
 @dataclass(frozen=True, slots=True)
