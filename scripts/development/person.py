@@ -7,6 +7,7 @@ from typing import Final
 from .browser import TEXT_FIELD, Browser
 from .client import Client
 
+MENU_ENTRY: Final = "ha-list-item, ha-md-list-item, ha-list-item-button"
 NAME: Final = "SIP Phone"
 DESKTOP: Final = (1240, 900)
 DASHBOARD: Final = (1240, 760)
@@ -77,6 +78,10 @@ class Person:
         await self.browser.click("[role=heading]", section)
         await self.browser.field_gone(label)
 
-    async def submit(self) -> None:
-        """Submit the form."""
-        await self.browser.click("ha-button", "Submit")
+    async def submit(self, button: str = "Submit") -> None:
+        """Submit the form, or the page of it."""
+        await self.browser.click("ha-button", button)
+
+    async def choose_from_menu(self, name: str) -> None:
+        """Choose a page of a form that begins with a menu."""
+        await self.browser.click(MENU_ENTRY, name)

@@ -19,6 +19,7 @@ from tests.interop.peers import LOOPBACK, free_ports, until
 
 __all__ = ["peers", "pytest_runtest_makereport"]
 
+OPTIONS_FLOWS = "/api/config/config_entries/options/flow"
 ALBUM = os.environ.get("SIP_UA_ALBUM")
 """The folder where `scripts/screenshot` keeps the pictures; without it they are kept beside a failure only."""
 
@@ -56,6 +57,18 @@ class House:
         devices: list[dict[str, Any]] = await self.client.command("config/device_registry/list")
         (found,) = (device["id"] for device in devices if device["name"] == name)
         return f"/config/devices/device/{found}"
+
+    async def suggested(self, step: str) -> dict[str, Any]:
+        """Return what a page of the account's options holds, by its fields."""
+        flow = await self.client.request("POST", OPTIONS_FLOWS, {"handler": await find_account(self.client)})
+        path = f"{OPTIONS_FLOWS}/{flow['flow_id']}"
+        page = await self.client.request("POST", path, {"next_step_id": step})
+        await self.client.request("DELETE", path)
+        return {
+            field["name"]: field["description"]["suggested_value"]
+            for field in page["data_schema"]
+            if "description" in field
+        }
 
     async def notifications(self) -> list[str]:
         """Return what Home Assistant tells its owner."""

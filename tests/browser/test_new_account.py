@@ -18,6 +18,7 @@ pytestmark = [
 
 US, THEM = "620", "611"
 USERS = {US: "telephone-620", THEM: "telephone-611"}
+MESSAGE = "Nobody is at home. What you say after the tone is recorded."
 ACCOUNT, CONTACT = f"{US}@{REALM}", "Grandma"
 AUTOMATION = {
     "alias": "The telephone rings",
@@ -45,6 +46,7 @@ async def test_an_account_is_typed_a_contact_is_called_and_an_automation_rings(h
     await automate(house)
     await let_it_ring(house, calls, grandma, kamailio)
     await read_the_logbook(house)
+    await let_a_message_answer(house)
 
 
 async def type_a_wrong_port(house: House, kamailio: Kamailio) -> None:
@@ -187,3 +189,21 @@ async def read_the_logbook(house: House) -> None:
     await browser.until_logbook(f"{ACCOUNT} missed a call from {CONTACT} ({THEM})")
     await browser.until_logbook(f"{ACCOUNT} is called by {CONTACT} ({THEM})")
     await house.picture("logbook")
+
+
+async def let_a_message_answer(house: House) -> None:
+    """Choose in the options that a message answers: the next page asks for what a message needs, and it is kept."""
+    person, browser = house.person, house.browser
+    await browser.resize(*TALL)
+    await person.open("/config/integrations/integration/sip_ua")
+    await browser.click_field("ha-icon-button", "Configure")
+    await person.choose_from_menu("Answering")
+    await person.choose("Answered by", "A message")
+    await house.picture("answering")
+    await person.submit("Next")
+    await person.type("Message", MESSAGE)
+    await browser.click("ha-switch")
+    await house.picture("answering-message")
+    await person.submit()
+    await browser.gone("step-flow-form")
+    assert (await house.suggested("answering"))["answered_by"] == "message"
