@@ -55,7 +55,7 @@ from .net.registration_check import check_registration
 from .net.sip_probe import speaks_sip
 from .options import with_options
 from .options_flow import SipUaOptionsFlow
-from .settings import account_of, identity_of, is_direct, normalize, unique_id_of
+from .settings import account_of, identity_of, is_direct, normalize, title_of, unique_id_of
 from .sip.events import RegistrationChanged, RegistrationFailure, RegistrationState
 from .templates import Template, facts_of
 from .validation import Mistake, find_mistakes
@@ -188,7 +188,7 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
                     await self.async_set_unique_id(unique_id)
                     self._abort_if_unique_id_configured()
                 if await self._registers(data, entry):
-                    return self._update(entry, data, unique_id=unique_id, title=identity_of(data))
+                    return self._update(entry, data, unique_id=unique_id, title=title_of(entry, data))
         if (bound := entry.data[SECTION_NETWORK][CONF_BIND_ADDRESS]) != BIND_ANY:
             addresses = {bound: ""} | addresses
         schema = reconfigure_schema(addresses, self._opened, direct=is_direct(entry.data))

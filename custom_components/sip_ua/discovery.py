@@ -11,7 +11,7 @@ from homeassistant.helpers.service_info.ssdp import ATTR_UPNP_UDN, SsdpServiceIn
 
 from .const import CONF_DISCOVERED, CONF_SERVER, CONF_TEMPLATE
 from .coordinator import SipUaConfigEntry
-from .settings import identity_of, unique_id_of
+from .settings import title_of, unique_id_of
 from .templates import Template, facts_of
 
 _UDN: Final = "udn"
@@ -68,6 +68,5 @@ def async_follow(hass: HomeAssistant, entry: SipUaConfigEntry, udn: str, host: s
     unique_id = unique_id_of(data)
     if hass.config_entries.async_entry_for_domain_unique_id(entry.domain, unique_id):
         return
-    title = identity_of(data) if entry.title == identity_of(entry.data) else entry.title
-    hass.config_entries.async_update_entry(entry, data=data, unique_id=unique_id, title=title)
+    hass.config_entries.async_update_entry(entry, data=data, unique_id=unique_id, title=title_of(entry, data))
     hass.config_entries.async_schedule_reload(entry.entry_id)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_PASSWORD
 
 from .certificates import tidy_authority, tidy_fingerprint
@@ -251,6 +252,11 @@ def identity_of(data: Mapping[str, Any]) -> str:
     if ":" in domain:
         domain = f"[{domain}]"
     return f"{data[CONF_NUMBER]}@{domain}" if domain else str(data[CONF_NUMBER])
+
+
+def title_of(entry: ConfigEntry, data: Mapping[str, Any]) -> str:
+    """Return the title of an account that changes to `data`: its identity, or what a person called it."""
+    return identity_of(data) if entry.title == identity_of(entry.data) else entry.title
 
 
 def unique_id_of(data: Mapping[str, Any]) -> str:

@@ -582,6 +582,19 @@ async def test_server_and_network_can_be_changed(
     )
 
 
+async def test_an_account_keeps_the_name_that_its_owner_gave_it(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    hass.config_entries.async_update_entry(entry, title="Telephone of the house")
+    result = await entry.start_reconfigure_flow(hass)
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], {CONF_SERVER: "192.0.2.1", "servers": {}, "network": {}, "security": {}, "timers": {}}
+    )
+    assert result["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done()
+    assert (entry.unique_id, entry.title) == ("620@192.0.2.1", "Telephone of the house")
+
+
 async def test_changes_wait_for_the_end_of_the_last_call(
     hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry
 ) -> None:
