@@ -107,11 +107,16 @@ _SCHEMES = ("sip:", "sips:", "tel:", "stun:", "http://", "https://", "udp:", "tc
 
 def without_scheme(text: str) -> str:
     """Return what a person meant by an address with a scheme, parameters or a trailing slash."""
+    return _without_parameters(text).partition("/")[0].strip()
+
+
+def _without_parameters(text: str) -> str:
+    """Return an address or a number without scheme and parameters."""
     text = text.strip()
     for scheme in _SCHEMES:
         if text.lower().startswith(scheme):
             text = text[len(scheme) :]
-    return text.lstrip("/").partition(";")[0].partition("/")[0].strip()
+    return text.lstrip("/").partition(";")[0]
 
 
 def split_host_port(text: str) -> tuple[str, int | None]:
@@ -132,9 +137,9 @@ def split_host_port(text: str) -> tuple[str, int | None]:
 
 
 def split_identity(text: str) -> tuple[str, str]:
-    """Split a SIP number that may have been typed as a SIP URI into number and domain."""
-    number, _, domain = without_scheme(text.replace(" ", "")).partition("@")
-    return number, domain
+    """Split a SIP number that may have been typed as a SIP URI into number and domain; a number keeps its slash."""
+    number, _, domain = text.replace(" ", "").partition("@")
+    return _without_parameters(number), without_scheme(domain)
 
 
 def normalize(user_input: Mapping[str, Any]) -> dict[str, Any]:

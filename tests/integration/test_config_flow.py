@@ -324,6 +324,7 @@ async def test_what_else_can_go_wrong_is_told_too(
         ({"number": " "}, CONF_NUMBER, "number_required"),
         ({"number": "1" * 128}, CONF_NUMBER, "number_too_long"),
         ({"number": 'a"b'}, CONF_NUMBER, "number_invalid"),
+        ({"number": "030/1234567"}, CONF_NUMBER, "number_invalid"),
         ({"number": "hundert\N{LATIN SMALL LETTER U WITH DIAERESIS}"}, CONF_NUMBER, "number_invalid"),
         ({"server": ""}, CONF_SERVER, "server_required"),
         ({"server": "pbx_.-example"}, CONF_SERVER, "server_invalid"),

@@ -74,7 +74,9 @@ def test_an_address_is_split_as_it_was_meant(text: str, host: str, port: int | N
         ("sip:620", "620", "pbx.example"),
         ("620@home.example", "620", "home.example"),
         ("sip:620@home.example;user=phone", "620", "home.example"),
+        ("620@home.example/", "620", "home.example"),
         ("+49 30 1234", "+49301234", "pbx.example"),
+        ("030/1234567", "030/1234567", "pbx.example"),
     ],
 )
 def test_slips_in_the_number_are_put_right(number: str, expected: str, domain: str) -> None:
