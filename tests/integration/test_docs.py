@@ -257,6 +257,30 @@ async def test_the_code_at_the_door_opens_it(hass: HomeAssistant) -> None:
     assert len(locks) == 1
 
 
+@pytest.mark.parametrize("name", ["Somebody is at the door", "Show who is at the door"])
+async def test_only_the_bell_of_the_door_switches_the_light_on(hass: HomeAssistant, name: str) -> None:
+    lights = async_mock_service(hass, "light", "turn_on")
+    async_mock_service(hass, "notify", "send_message")
+    for domain in (DOMAIN, "homeassistant", "button"):
+        assert await async_setup_component(hass, domain, {})
+    bell = "event.front_door_doorbell"
+    hass.states.async_set(bell, "unknown")
+    assert await async_setup_component(hass, "automation", example_named(name))
+    await hass.async_block_till_done()
+
+    async def show(state: str) -> int:
+        hass.states.async_set(bell, state)
+        await hass.async_block_till_done()
+        return len(lights)
+
+    assert await show("unavailable") == 0, "the registration is lost"
+    assert await show("unknown") == 0, "it is registered again"
+    assert await show("2026-11-23T08:00:00.000+00:00") == 1, "the first one rings"
+    assert await show("unavailable") == 1, "the registration is lost"
+    assert await show("2026-11-23T08:00:00.000+00:00") == 1, "it is registered again"
+    assert await show("2026-11-23T08:05:00.000+00:00") == 2, "another one rings"
+
+
 @pytest.mark.parametrize(
     ("outcome", "code", "reason", "playback_error", "wanted"),
     [
