@@ -164,6 +164,14 @@ def test_a_language_has_every_text_with_the_same_placeholders(language: str, eng
     assert different == set()
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_address_in_a_description_becomes_a_link_to_write_mail(language: str) -> None:
+    # What stands below a field is Markdown, in which an address is a link unless it is code.
+    described = {key: text for key, text in leaves(read(f"translations/{language}.json")) if ".data_description." in key}
+    plain = {key: re.sub("`[^`]*`", "", text) for key, text in described.items()}
+    assert {key: text for key, text in plain.items() if re.search(r"[\w.+-]@\w", text)} == {}
+
+
 def test_form_errors_are_those_that_the_flow_can_show(english: dict[str, Any]) -> None:
     rules = [*validation.FIELD_RULES, *(rule for rules in validation.SECTION_RULES.values() for rule in rules)]
     shown = {key for key, _, _ in rules} | {
