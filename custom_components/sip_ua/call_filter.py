@@ -1,5 +1,6 @@
 """Which calls a trigger or a condition is about: by the other side, by the contact that it is, and by direction."""
 
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -13,7 +14,9 @@ from homeassistant.helpers import config_validation as cv, device_registry as dr
 from .const import CONF_CALLER, CONF_CONTACT, CONF_DIRECTION
 from .coordinator import SipUaConfigEntry
 from .entity import subentry_identifier
+from .numbering import plain_number, plan_of
 from .sip.events import CallDirection
+from .sip.number_pattern import fits
 
 ACCOUNT_FIELDS: Final[dict[vol.Marker, Any]] = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
 CALLER_FIELDS: Final[dict[vol.Marker, Any]] = ACCOUNT_FIELDS | {
@@ -28,6 +31,9 @@ CALL_FIELDS: Final[dict[vol.Marker, Any]] = CALLER_FIELDS | {
 CALL_IDENTITIES: Final[tuple[str, ...]] = ("number", "name", "uri")
 """What tells who somebody is, as far as callers do not lie about it: each writes the name that he likes."""
 
+_is_number_pattern = re.compile(r"[*#]*\+?[0-9][-0-9*#?./() \N{NO-BREAK SPACE}]*").fullmatch
+"""What means a number, with or without wildcards, and not a name or an address."""
+
 
 class CallFilter:
     """What a person chose of `CALL_FIELDS`; who neither fits a pattern nor is one of the contacts is left out."""
@@ -37,6 +43,8 @@ class CallFilter:
         self._hass = hass
         self._identities = identities
         self._patterns = [pattern.casefold() for pattern in options.get(CONF_CALLER, ())]
+        self._plan = plan_of(hass.config.country)
+        self._numbers = [self._plan.pattern(plain_number(text)) for text in self._patterns if _is_number_pattern(text)]
         self._contacts: list[str] = options.get(CONF_CONTACT, [])
         self._direction: str | None = options.get(CONF_DIRECTION)
 
@@ -51,7 +59,10 @@ class CallFilter:
 
     def _is_caller(self, data: Mapping[str, Any]) -> bool:
         texts = [str(data.get(key, "")).casefold() for key in self._identities]
-        return any(fnmatchcase(text, pattern) for pattern in self._patterns for text in texts)
+        if any(fnmatchcase(text, pattern) for pattern in self._patterns for text in texts):
+            return True
+        number = str(data.get("number", ""))
+        return bool(self._numbers) and any(fits(self._numbers, form) for form in self._plan.forms(number))
 
     def _is_contact(self, entry_id: str | None, data: Mapping[str, Any]) -> bool:
         entry: SipUaConfigEntry | None = self._hass.config_entries.async_get_entry(entry_id or "")

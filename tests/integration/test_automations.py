@@ -85,6 +85,28 @@ async def test_only_the_chosen_callers_count(
     assert len(await ran()) == fits
 
 
+@pytest.mark.parametrize("number", ["0301234567", "+49301234567", "0049301234567"])
+@pytest.mark.parametrize(
+    ("caller", "fits"),
+    [
+        ("030 1234567", True),
+        ("+49 30 12*", True),
+        ("0049301234567", True),
+        ("030123456?", True),
+        ("0301234", False),
+        ("301234567", False),
+        ("+4301234567", False),
+    ],
+)
+async def test_a_number_means_a_caller_in_whatever_form_either_is_written(
+    caller: str, fits: bool, number: str, hass: HomeAssistant, phone: FakePhone, automate: Automate
+) -> None:
+    hass.config.country = "DE"
+    ran = await automate("call_ringing", caller=caller)
+    phone.ring(Party("", number, f"sip:{number}@fritz.box"))
+    assert len(await ran()) == fits
+
+
 @pytest.fixture(name="contacts")
 async def contacts_fixture(hass: HomeAssistant, phones: Phones) -> FakePhone:
     """Return the telephone of an account with a phone book."""
