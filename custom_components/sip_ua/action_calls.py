@@ -26,6 +26,7 @@ from .const import (
     DOMAIN,
 )
 from .coordinator import SipUaCoordinator
+from .figures import Figure, number_text, with_its_plus
 from .net.audio import AudioSource
 from .sip.events import CallSnapshot
 from .sound import media_source_of, speech_source
@@ -57,7 +58,7 @@ SOUND_FIELDS = {
 SPEECH_FIELDS = frozenset({ATTR_TTS_ENGINE, ATTR_TTS_LANGUAGE, ATTR_TTS_VOICE, ATTR_TTS_OPTIONS})
 
 RING_TIMEOUT = vol.All(vol.Coerce(int), vol.Range(min=5, max=600))
-TARGET = vol.All(cv.string, vol.Length(max=TARGET_LENGTH_MAX))
+TARGET = vol.All(number_text, vol.Length(max=TARGET_LENGTH_MAX))
 
 
 @callback
@@ -128,6 +129,8 @@ async def sound_of(hass: HomeAssistant, data: Mapping[str, Any]) -> AudioSource:
 @callback
 def target_of(coordinator: SipUaCoordinator, text: str) -> str:
     """Return the number or SIP address to dial for what an action names: one of these, a contact or a speed dial."""
+    if isinstance(text, Figure):
+        text = with_its_plus(text, coordinator)
     if not (target := coordinator.contacts.target(text)):
         raise validation_error("number_missing")
     return target

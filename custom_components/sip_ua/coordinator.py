@@ -142,10 +142,10 @@ class SipUaCoordinator:
         self.sounds = SoundBook(self.phone, self.bulletin.update_entities)
         self.lines = LineBook(entry)
         self.transfers = Transfers(self.phone, self.calls, self.bulletin, self.identity)
-        numbering = plan_of(hass.config.country)
-        self.contacts = ContactBook(contacts, self.account, numbering)
+        self.numbering = plan_of(hass.config.country)
+        self.contacts = ContactBook(contacts, self.account, self.numbering)
         self.dial_plan = dial_plan_of(entry.options)
-        self.reception = Reception(self.contacts, rules_of(entry.options), numbering, self.dial_plan)
+        self.reception = Reception(self.contacts, rules_of(entry.options), self.numbering, self.dial_plan)
         self.incoming = IncomingCalls(hass, entry, self.phone, self.calls, self.reception, self.history, self.bulletin)
         self.number_to_dial = ""
         self.answering = answering_rules_of(entry.options)

@@ -59,6 +59,11 @@ class NumberPlan:
             return number
         return self._national(number)
 
+    def is_international(self, digits: str) -> bool:
+        """Return whether digits can be nothing but an international number of this country that has lost its +."""
+        marked = self.trunk and digits.startswith(self.trunk)
+        return not marked and self.canonical(digits) == f"+{digits}"
+
     def forms(self, text: str) -> frozenset[str]:
         """Return the ways to write a number that a pattern may mean: as it is, international, and as in its country.
 

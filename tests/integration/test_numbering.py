@@ -165,3 +165,21 @@ def test_however_a_number_is_written_its_beginning_means_all_of_its_forms(
     head = data.draw(st.integers(1, len(written)))
     assert any(fits((plan.pattern(f"{written[:head]}*"),), form) for form in plan.forms(written))
     assert any(fits((plan.pattern(written),), form) for form in plan.forms(written))
+
+
+@pytest.mark.parametrize(
+    ("country", "digits", "international"),
+    [
+        ("DE", "49301234567", True),
+        ("DE", "0301234567", False),
+        ("DE", "611", False),
+        ("DE", "33612345678", False),
+        ("ES", "34912345678", True),
+        ("ES", "912345678", False),
+        ("US", "12125551234", False),
+        ("US", "2125551234", False),
+        (None, "49301234567", False),
+    ],
+)
+def test_some_digits_can_be_an_international_number_only(country: str | None, digits: str, international: bool) -> None:
+    assert plan_of(country).is_international(digits) is international

@@ -1,0 +1,82 @@
+"""Numbers that come from templates, of which Home Assistant makes figures without the + before them."""
+
+import pytest
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.script import Script
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.sip_ua.const import DOMAIN
+from custom_components.sip_ua.sip.events import Party
+
+from .conftest import contact, make_entry
+from .phone import FakePhone, Phones
+
+FOREIGN = "+33612345678"
+
+
+async def run(hass: HomeAssistant, action: str, **data: object) -> None:
+    """Perform an action as an automation does, with its templates."""
+    steps = cv.SCRIPT_SCHEMA([{"action": f"{DOMAIN}.{action}", "data": data}])
+    await Script(hass, steps, "test", "test").async_run({"foreign": FOREIGN}, Context())
+
+
+def dialed(phone: FakePhone) -> list[str]:
+    """Return what went out."""
+    return [asked[1] for asked in phone.did if asked[0] == "dial"]
+
+
+@pytest.mark.parametrize(
+    ("number", "sent"),
+    [
+        ("+49301234567", "+49301234567"),
+        ("+49 30 1234567", "+49301234567"),
+        ("0301234567", "0301234567"),
+        ("0049301234567", "0049301234567"),
+        ("611", "611"),
+        ("112", "112"),
+        ("*21#", "*21#"),
+        (f"tel:{FOREIGN}", f"tel:{FOREIGN}"),
+        (FOREIGN, "33612345678"),
+    ],
+)
+async def test_a_number_from_a_template_goes_out_as_it_was(
+    number: str, sent: str, hass: HomeAssistant, phones: Phones, entry: MockConfigEntry
+) -> None:
+    hass.config.country = "DE"
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    phones[-1].register()
+    await run(hass, "dial", number=f"{{{{ '{number}' }}}}")
+    assert dialed(phones[-1]) == [sent]
+
+
+async def test_who_called_from_abroad_is_called_back(hass: HomeAssistant, phone: FakePhone) -> None:
+    phone.end(phone.ring(Party("", FOREIGN, f"sip:{FOREIGN}@fritz.box")))
+    await run(hass, "dial", number="{{ foreign }}")
+    assert dialed(phone) == [FOREIGN]
+
+
+async def test_who_called_without_a_plus_is_called_back_without_it(hass: HomeAssistant, phone: FakePhone) -> None:
+    plain = FOREIGN.removeprefix("+")
+    for number in (plain, FOREIGN):
+        phone.end(phone.ring(Party("", number, f"sip:{number}@fritz.box")))
+    await run(hass, "dial", number="{{ foreign[1:] }}")
+    assert dialed(phone) == [plain]
+
+
+async def test_the_number_of_a_contact_is_known_with_its_plus(hass: HomeAssistant, phones: Phones) -> None:
+    entry = make_entry(subentries=[contact("Aunt", "+33 6 12 34 56 78")])
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    phones[-1].register()
+    phones[-1].answers_at_once = True
+    await run(hass, "call_out", numbers=["{{ foreign }}"], confirm="none")
+    assert dialed(phones[-1]) == [FOREIGN]
+
+
+async def test_a_call_is_redirected_to_a_number_with_its_plus(hass: HomeAssistant, phone: FakePhone) -> None:
+    phone.end(phone.ring(Party("", FOREIGN, f"sip:{FOREIGN}@fritz.box")))
+    call_id = phone.ring()
+    await run(hass, "redirect", number="{{ foreign }}")
+    assert ("redirect", call_id, FOREIGN) in phone.did
