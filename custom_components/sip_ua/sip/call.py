@@ -21,6 +21,7 @@ from .events import (
     LadderStep,
     MediaChanged,
     Party,
+    VoiceReleased,
 )
 from .offer_answer import MediaDirection, NegotiatedMedia
 from .text import clean_text
@@ -31,6 +32,12 @@ _FAR_END_HOLDS = frozenset({MediaDirection.RECVONLY, MediaDirection.INACTIVE})
 class Call:
     """State and events of one call, from the first message to the last."""
 
+    proven = True
+    """Whether the far end has shown that it is where its messages seem to come from: until then our voice waits.
+
+    Anybody can write another sender into a datagram, and name that one for the voice, who would be flooded. The tag of
+    our answer, which an ACK or PRACK names, gets only who is there.
+    """
     private = False
     """Whether the far end must not learn who we are (RFC 3323)."""
 
@@ -69,11 +76,6 @@ class Call:
     def established(self) -> bool:
         """Whether somebody answered and nobody has hung up yet."""
         return self.snapshot.answered_at is not None and not self.ended
-
-    @property
-    def withheld(self) -> bool:
-        """Whether our voice has to wait until the far end has proved that it is where its messages come from."""
-        return False
 
     @property
     def holds(self) -> bool:
@@ -137,8 +139,14 @@ class Call:
         self.media = media
         if media is not None:
             self.snapshot = replace(self.snapshot, encrypted=media.security is not None)
-        withheld = media is not None and self.withheld
+        withheld = media is not None and not self.proven
         self.tell(MediaChanged(at=now, call=self.snapshot, media=media, withheld=withheld))
+
+    def prove(self, now: float) -> None:
+        """Learn that the far end is where it seemed to be: our voice need not wait any longer."""
+        waited, self.proven = not self.proven, True
+        if waited and self.media is not None:
+            self.tell(VoiceReleased(at=now, call=self.snapshot))
 
     def end(self, outcome: CallOutcome, now: float, *, by: EndedBy, code: int = 0, reason: str = "") -> None:
         """End the call for people, once; what the wire still owes goes on by itself."""

@@ -16,16 +16,7 @@ from .dialog_call import DialogCall
 from .dialog_media import description_of
 from .dialog_peer import DialogPeer
 from .errors import LocalFault, LocalProtocolError, RemoteProtocolError
-from .events import (
-    CallDirection,
-    CallOutcome,
-    CallReplaced,
-    EndedBy,
-    IncomingCall,
-    LadderStep,
-    Party,
-    VoiceReleased,
-)
+from .events import CallDirection, CallOutcome, CallReplaced, EndedBy, IncomingCall, LadderStep, Party
 from .headers import NameAddr
 from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer
@@ -70,12 +61,12 @@ class ReceivedCall(DialogCall):
         transaction.context = self
         self.hop = core.arrival
         self.of_stranger = not core.from_server
+        self.proven = core.from_server
         self._tag = core.token()
         self._description = b""
         self._answer_held = False
         self._accepted = False
         self._acked = False
-        self._proven = False
         self._hang_up_when_acked = False
         self._ring_alarm: Alarm | None = None
         self._expiry: Alarm | None = None
@@ -90,22 +81,6 @@ class ReceivedCall(DialogCall):
     def dialog_key(self) -> tuple[str, str]:
         """Return Call-ID and our tag."""
         return (self.snapshot.sip_call_id, self._tag)
-
-    @property
-    @override
-    def withheld(self) -> bool:
-        """Whether the caller has not shown yet that it gets our answers.
-
-        Anybody can write a sender of whom we know nothing into a datagram, and name another one for the voice, who
-        would be flooded. The tag of our answer, which an ACK or PRACK names, gets only who is there.
-        """
-        return self.of_stranger and not self._proven
-
-    def _prove(self, now: float) -> None:
-        """Learn that the caller is where it seemed to be: our voice need not wait any longer."""
-        withheld, self._proven = self.withheld, True
-        if withheld and self.media is not None:
-            self.tell(VoiceReleased(at=now, call=self.snapshot))
 
     @cached_property
     def _reliable(self) -> ReliableAnswers:
@@ -326,7 +301,7 @@ class ReceivedCall(DialogCall):
             self.core.respond(transaction, 400, now)
             return
         self._invite.prove()
-        self._prove(now)
+        self.prove(now)
         described = self._reliable.holds_description
         if not self._reliable.acknowledge(rack):
             self.core.respond(transaction, 481, now)
@@ -383,7 +358,7 @@ class ReceivedCall(DialogCall):
                 self.core.layer.acked(transaction, now)
                 self.bye(now)
                 return
-            self._prove(now)
+            self.prove(now)
         super().ack_received(transaction, ack, now)
 
     @override
