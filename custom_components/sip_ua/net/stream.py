@@ -10,6 +10,7 @@ from ..rtp.parameters import Address, MediaParameters, Outgoing
 from ..rtp.sender import first_sequence
 from ..rtp.session import RtpSession, RtpStatistics
 from .av_codecs import AV_CODECS
+from .full_collections import FULL_COLLECTIONS
 from .loudness import loudness_of
 from .media_messages import (
     CancelDigits,
@@ -127,6 +128,7 @@ class CallStream:
         if not self._in_call:
             self._in_call = True
             TURNS.shorten(TURN_IN_CALLS)
+            FULL_COLLECTIONS.put_off()
         names = {command.media.codec, *(name for _, name in command.media.receive)}
         self.uses_pyav = not AV_CODECS.keys().isdisjoint(names)
 
@@ -248,6 +250,7 @@ class CallStream:
         if self._in_call:
             self._in_call = False
             TURNS.restore(TURN_IN_CALLS)
+            FULL_COLLECTIONS.restore()
         try:
             self._playlist.stop()
             self._stop_recording()
