@@ -56,10 +56,14 @@ class Talk:
 
 
 @asynccontextmanager
-async def talk(peers: Peers, *, silence: float = 30.0) -> AsyncIterator[Talk]:
-    """Have a call with SIPp; afterwards nothing is left of it."""
+async def talk(peers: Peers, *, silence: float = 30.0, after: float | None = None) -> AsyncIterator[Talk]:
+    """Have a call with SIPp, which answers at once, or only some seconds after it told of its voice.
+
+    Afterwards nothing is left of it.
+    """
     media = MediaEngine(RtpConfig(codecs=ALL_CODECS, media_timeout=silence))
-    far_end = await peers.sipp("uas_answers")
+    scenario, wait = ("uas_answers", 0) if after is None else ("uas_answers_later", round(1000 * after))
+    far_end = await peers.start(Sipp(peers.own(), scenario, talk_ms=wait))
     async with Agent(direct_account(), media=media) as ours:
         before = open_descriptors()
         call_id = await ours.phone.dial(f"sip:far@{far_end.address}")
@@ -74,6 +78,19 @@ async def talk(peers: Peers, *, silence: float = 30.0) -> AsyncIterator[Talk]:
 
 async def test_a_far_end_that_sends_nothing_is_given_up_with_a_reason(peers: Peers) -> None:
     async with talk(peers, silence=SILENCE) as call:
+        await call.assert_given_up()
+
+
+@pytest.mark.parametrize("after", [0.7 * SILENCE, 1.5 * SILENCE])
+async def test_what_was_not_heard_before_the_answer_is_not_missed_after_it(peers: Peers, after: float) -> None:
+    async with talk(peers, silence=SILENCE, after=after) as call:
+        await asyncio.sleep(0.5 * SILENCE)
+        async with BareVoice(call.port):
+            await call.assert_goes_on()
+
+
+async def test_a_far_end_that_was_silent_before_the_answer_and_is_after_it_is_given_up_too(peers: Peers) -> None:
+    async with talk(peers, silence=SILENCE, after=1.5 * SILENCE) as call:
         await call.assert_given_up()
 
 

@@ -2,6 +2,7 @@
 
 from array import array
 from dataclasses import replace
+from itertools import count, islice
 from random import Random
 
 import pytest
@@ -248,6 +249,35 @@ def test_a_codec_with_another_clock_than_its_sample_rate_can_be_added() -> None:
     sent = headers(wire.alice.sent)
     assert sent[1].timestamp - sent[0].timestamp == 160
     assert wire.bob.rtp.statistics(wire.now).concealed_ms == 0
+
+
+def test_a_decoder_goes_on_over_a_change_that_is_none_for_it_and_begins_anew_with_a_new_source() -> None:
+    made: list[Doubled] = []
+
+    def create(ptime: int = 20, fmtp: str = "") -> Doubled:
+        made.append(Doubled(ptime, fmtp))
+        return made[-1]
+
+    bob = session(2, config=RtpConfig(codecs={**G711, "WIDE": replace(WIDE, create=create)}))
+    numbers = count(1)
+
+    def hear(ssrc: int) -> int:
+        """Let packets of a source be heard; return how many coders there have been."""
+        for sequence in islice(numbers, 20):
+            packet = RtpPacket(9, sequence, 160 * sequence, ssrc, b"\x20" * 160)
+            bob.receive_rtp(packet.to_bytes(), ALICE, sequence * PTIME)
+            bob.play_out(sequence * PTIME + 0.005)
+        return len(made)
+
+    usual = {"receive": ((9, "WIDE"), (8, "PCMA"))}
+    bob.configure(parameters(ALICE, **usual), 0.0)
+    before = hear(7)
+    bob.configure(parameters(ALICE, **usual, direction=Direction.RECVONLY), 1.0)
+    assert hear(7) == before
+    bob.configure(parameters(ALICE, receive=((8, "PCMA"),)), 2.0)
+    bob.configure(parameters(ALICE, **usual), 2.0)
+    assert hear(7) == before + 1
+    assert hear(8) == before + 2
 
 
 def test_a_change_of_sample_rate_in_the_middle_is_told() -> None:

@@ -50,6 +50,7 @@ class Voice:
         self.early_sound: int | None = None
         """What is, or was, played to such a caller."""
         self._early_source: AudioSource | None = None
+        self._answered = False
         self._media: NegotiatedMedia | None = None
         self._withheld = False
         self.closing: asyncio.Task[None] | None = None
@@ -137,16 +138,18 @@ class Voice:
             except (AudioError, MediaStoppedError) as error:
                 _LOGGER.warning("What callers hear before the answer cannot be played: %s", error)
 
-    def end_early(self) -> None:
-        """End what the caller heard before the answer; from now on the caller has to be heard as well."""
-        if self.early:
-            self.early = False
-            self._early_source = None
-            if self.early_sound is not None:
-                self.stream.stop_playback(self.early_sound)
-            if self._media is not None:
-                with contextlib.suppress(MediaStoppedError):
-                    self.configure(self._media, withheld=self._withheld)
+    def note_answer(self) -> None:
+        """End what the caller heard before the answer, once; from now on the far end has to be heard as well."""
+        if self._answered:
+            return
+        self._answered = True
+        self.early = False
+        self._early_source = None
+        if self.early_sound is not None:
+            self.stream.stop_playback(self.early_sound)
+        if self._media is not None:
+            with contextlib.suppress(MediaStoppedError):
+                self.configure(self._media, withheld=self._withheld)
 
     def play_pending(self, codec: Codec | None = None) -> None:
         """Play what was made ready for the answer, once; `codec` is the one that the voice is about to have."""

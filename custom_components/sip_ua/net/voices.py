@@ -259,7 +259,7 @@ class Voices:
         """Play what waits for the answer; `media` is what the voice is about to be."""
         voice = self._voices.get(call.id)
         if voice is not None and call.answered_at is not None and call.state is not CallState.ENDED:
-            voice.end_early()
+            voice.note_answer()
             voice.play_pending(None if media is None else media.codec)
 
     def _release(self, call_id: str) -> None:

@@ -79,6 +79,7 @@ class VoiceReceiver:
         self._noise = ComfortNoise()
         self._ready = b""
         self._since_stretch = 0
+        self._codecs: dict[int, CodecType] = {}
         self._decoders: dict[int, Codec] = {}
         self._dtmf_clock_rate = media.dtmf_clock_rate
         self._digits = DigitReceiver(media.dtmf_clock_rate)
@@ -104,8 +105,11 @@ class VoiceReceiver:
             number: self._config.codecs[name] for number, name in STATIC_PAYLOAD_TYPES if name in self._config.codecs
         }
         codecs |= {number: self._config.codecs[name] for number, name in media.receive}
-        self._codecs: dict[int, CodecType] = codecs
-        self._decoders.clear()
+        # What the far end goes on to send, it codes as if nothing had happened.
+        self._decoders = {
+            number: decoder for number, decoder in self._decoders.items() if codecs.get(number) is self._codecs[number]
+        }
+        self._codecs = codecs
         self._dtmf_type = media.dtmf_receive
         self._noise_type = media.comfort_noise_receive
         self._ptime = media.ptime
@@ -129,6 +133,7 @@ class VoiceReceiver:
         self._past.add(self.reception)
         self.reception = Reception(ssrc, self.codec_type.clock_rate)
         self.buffer.reset()
+        self._decoders.clear()
         return self._digits.reset()
 
     def totals(self) -> Totals:
