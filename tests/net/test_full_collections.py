@@ -7,7 +7,13 @@ from itertools import pairwise
 
 import pytest
 
-from custom_components.sip_ua.net.full_collections import THRESHOLD_IN_CALLS, FullCollections
+from custom_components.sip_ua.net import full_collections
+from custom_components.sip_ua.net.full_collections import (
+    MOST_MEMORY,
+    THRESHOLD_IN_CALLS,
+    FullCollections,
+    largest_size,
+)
 from custom_components.sip_ua.net.media import MediaEngine
 from custom_components.sip_ua.net.stream import CallStream
 from custom_components.sip_ua.net.stream_events import StreamFailed
@@ -87,6 +93,49 @@ def test_what_is_due_comes_after_the_call_and_young_garbage_is_collected_during_
         home += [[number] for number in range(ENOUGH // 10)]
         assert 2 in done
     assert len(home) == ENOUGH * 11 // 10
+
+
+def test_where_memory_runs_out_one_comes_and_the_next_is_put_off_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = largest_size()
+    monkeypatch.setattr(full_collections, "largest_size", lambda: size)
+    collections = FullCollections()
+    collections.put_off()
+    try:
+        size += MOST_MEMORY
+        gc.collect(1)
+        assert gc.get_threshold() == (2000, 10, THRESHOLD_IN_CALLS)
+        size += 1
+        gc.collect(0)
+        assert gc.get_threshold() == (2000, 10, THRESHOLD_IN_CALLS)
+        gc.collect(1)
+        assert gc.get_threshold() == USUAL
+        gc.collect()
+        gc.collect(1)
+        assert gc.get_threshold() == (2000, 10, THRESHOLD_IN_CALLS)
+    finally:
+        collections.restore()
+    assert gc.get_threshold() == USUAL
+    size += 2 * MOST_MEMORY
+    gc.collect(1)
+    gc.collect()
+    assert gc.get_threshold() == USUAL
+
+
+def test_the_size_of_the_process_is_known_in_octets() -> None:
+    before = largest_size()
+    assert before > 20_000_000
+    taken = bytearray(b"x") * (2 * before)
+    assert largest_size() - before > len(taken) / 3
+
+
+def test_a_collection_that_ends_after_the_call_changes_nothing() -> None:
+    collections = FullCollections()
+    collections.put_off()
+    note = gc.callbacks[-1]
+    collections.restore()
+    note("stop", {"generation": 2})
+    assert gc.get_threshold() == USUAL
+    assert note not in gc.callbacks
 
 
 async def test_voice_puts_them_off(engine: MediaEngine) -> None:
