@@ -134,6 +134,22 @@ def test_an_offer_before_the_first_is_answered_has_to_wait() -> None:
     assert b"3 UPDATE" in called.link.sent("200")[0].data
 
 
+def test_an_offer_before_the_first_is_answered_for_certain_has_to_wait() -> None:
+    called = Called()
+    called.send("INVITE", 1, body=SDP.format(port=4000))
+    called.bob.command("progress", called.bob.incoming.id, called.bob.media)
+    assert called.bob.voice is not None
+    tag = called.tag("180")
+    called.send("UPDATE", 2, body=SDP.format(port=4002), to_tag=tag)
+    assert b"Retry-After: " in called.link.sent("500")[0].data
+    called.bob.command("answer", called.bob.incoming.id, called.bob.media)
+    called.link.run_for(0.1)
+    assert called.bob.voice.remote_port == 4000
+    called.send("ACK", 1, to_tag=tag)
+    called.send("UPDATE", 3, body=SDP.format(port=4002), to_tag=tag)
+    assert called.bob.voice.remote_port == 4002
+
+
 def test_a_second_invite_before_the_first_is_answered_has_to_wait() -> None:
     called = Called()
     called.send("INVITE", 1, body=SDP.format(port=4000))

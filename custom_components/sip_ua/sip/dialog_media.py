@@ -356,12 +356,16 @@ class MediaCall(Call, ABC):
             self.connected_to(identity, now)
 
     def _must_wait(self, transaction: ServerTransaction, request: Request, now: float) -> bool:
-        """Refuse what crosses an exchange that is not over: 491 where it is ours, 500 where it is theirs."""
+        """Refuse what crosses an exchange that is not over: 491 where it is ours, 500 where it is theirs.
+
+        Before the call is answered, what no PRACK has acknowledged was but a preview (RFC 3261 section 13.2.1).
+        """
         agreement = self.agreement
         invite = request.method == "INVITE"
+        previewed = not (self.established or self.placed_by_us or self.early_agreed)
         if invite and not self.established and self.placed_by_us:
             status = STATUS_REQUEST_PENDING
-        elif (invite and not self.established) or (agreement is None and request.body):
+        elif (invite and not self.established) or (request.body and (agreement is None or previewed)):
             status = STATUS_SERVER_ERROR
         elif (invite or request.body) and agreement is not None and (self._offering or agreement.has_local_offer):
             status = STATUS_REQUEST_PENDING
