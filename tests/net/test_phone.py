@@ -2,10 +2,12 @@
 
 import asyncio
 import errno
+import gc
 import logging
 import socket
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -473,6 +475,20 @@ async def test_a_key_that_comes_as_a_message_and_as_a_tone_is_told_once(start: S
     await eventually(lambda: len(bob.heard(DigitReceived)) >= 2)
     await asyncio.sleep(0.3)
     assert [digit.digit for digit in bob.heard(DigitReceived)] == ["5", "5"]
+
+
+async def test_who_has_heard_enough_is_forgotten_while_the_call_goes_on(start: Start) -> None:
+    alice, bob = await start(), await start()
+    call_id = await talk(alice, bob)
+    heard = []
+    for _ in range(10):
+        hearing = await alice.phone.hear(call_id, 16_000)
+        heard.append(weakref.ref(hearing))
+        hearing.close()
+    del hearing
+    gc.collect()
+    assert sum(one() is not None for one in heard) == 1
+    assert is_talking(alice)
 
 
 async def test_a_telephone_hears_a_call_to_its_end_and_none_that_is_not_there(start: Start) -> None:

@@ -32,6 +32,11 @@ class Hearing:
             self._waiting.append(pcm)
             self._news.set()
 
+    @property
+    def open(self) -> bool:
+        """Whether anything is still to come."""
+        return not self._over
+
     def __aiter__(self) -> Self:
         """Return itself: what was heard is read once."""
         return self

@@ -179,7 +179,8 @@ class Voice:
     def hear(self, rate: int) -> Hearing:
         """Return what the far end says from now on, at `rate` Hz; it ends with the voice."""
         hearing = Hearing(self.stream, rate)
-        self._hearings.append(hearing)
+        # Whoever has heard enough is forgotten: a call may have many conversations.
+        self._hearings = [*(one for one in self._hearings if one.open), hearing]
         return hearing
 
     async def close(self) -> None:
