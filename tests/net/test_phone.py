@@ -17,6 +17,7 @@ import pytest
 from custom_components.sip_ua.net.audio import BytesSource, RawPcm, SilenceSource, ToneSource
 from custom_components.sip_ua.net.av_codecs import ALL_CODECS
 from custom_components.sip_ua.net.errors import AudioError, MachineFault
+from custom_components.sip_ua.net.hearing import Hearing
 from custom_components.sip_ua.net.loudness import StreamLoudness
 from custom_components.sip_ua.net.media import MediaEngine, MediaStream
 from custom_components.sip_ua.net.media_socket import MediaSocket
@@ -480,12 +481,13 @@ async def test_a_key_that_comes_as_a_message_and_as_a_tone_is_told_once(start: S
 async def test_who_has_heard_enough_is_forgotten_while_the_call_goes_on(start: Start) -> None:
     alice, bob = await start(), await start()
     call_id = await talk(alice, bob)
-    heard = []
-    for _ in range(10):
+
+    async def hear_a_little() -> weakref.ref[Hearing]:
         hearing = await alice.phone.hear(call_id, 16_000)
-        heard.append(weakref.ref(hearing))
         hearing.close()
-    del hearing
+        return weakref.ref(hearing)
+
+    heard = [await hear_a_little() for _ in range(10)]
     gc.collect()
     assert sum(one() is not None for one in heard) == 1
     assert is_talking(alice)
