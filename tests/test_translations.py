@@ -167,7 +167,9 @@ def test_a_language_has_every_text_with_the_same_placeholders(language: str, eng
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_address_in_a_description_becomes_a_link_to_write_mail(language: str) -> None:
     # What stands below a field is Markdown, in which an address is a link unless it is code.
-    described = {key: text for key, text in leaves(read(f"translations/{language}.json")) if ".data_description." in key}
+    described = {
+        key: text for key, text in leaves(read(f"translations/{language}.json")) if ".data_description." in key
+    }
     plain = {key: re.sub("`[^`]*`", "", text) for key, text in described.items()}
     assert {key: text for key, text in plain.items() if re.search(r"[\w.+-]@\w", text)} == {}
 
