@@ -118,6 +118,8 @@ class CallBook(Mapping[str, CallSnapshot]):
 
     def is_waiting(self, call_id: str) -> bool:
         """Return whether a call that rings here does so beside one that came before it, or that does not just ring."""
+        if call_id not in self._alive:
+            return False
         first, *later = self._alive.values()
         return first.id != call_id or any(call.state is not CallState.RINGING for call in later)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from homeassistant.config_entries import ConfigFlowResult
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.util import dt as dt_util
@@ -127,6 +127,22 @@ async def test_a_call_waits_while_somebody_talks_whenever_that_began(hass: HomeA
     phone.place(GRANDMA)
     await later(hass, 16)
     assert phone.did == [("turn_away", second, 486)]
+
+
+async def test_a_call_that_is_refused_as_soon_as_it_is_told_of_leaves_nothing(
+    hass: HomeAssistant, set_up: SetUp
+) -> None:
+    phone = await set_up(call_waiting_timeout=15, forward_no_answer="612")
+
+    @callback
+    def refuse(event: Event) -> None:
+        if event.data["type"] == "incoming":
+            phone.turn_away(event.data["call_id"], 486, missed=False)
+
+    hass.bus.async_listen("sip_ua_call", refuse)
+    call_id = phone.ring()
+    await later(hass, 60)
+    assert phone.did == [("turn_away", call_id, 486)]
 
 
 async def test_who_rang_first_rings_on_when_a_later_call_is_answered(hass: HomeAssistant, set_up: SetUp) -> None:

@@ -64,6 +64,33 @@ async def test_who_waits_rings_on_when_the_line_becomes_free(hass: HomeAssistant
     await bob.until_event("CALL_ESTABLISHED")
 
 
+async def test_a_door_station_is_answered_by_itself_when_the_line_becomes_free(
+    hass: HomeAssistant, peers: Peers
+) -> None:
+    kamailio = await peers.kamailio()
+    alice, bob = await peers.baresip(kamailio, "alice"), await peers.baresip(kamailio)
+    home = await set_up(
+        hass,
+        port=kamailio.port,
+        password=kamailio.users["ha"],
+        options={"calls": {"auto_answer_delay": 0}},
+        contacts={"Door": {"number": "bob", "on_call": "auto_answer"}},
+    )
+    await home.until_state("registration", "registered")
+    data = {"entity_id": home.state("auto_answer").entity_id}
+    await hass.services.async_call("switch", "turn_on", data, blocking=True)
+    await alice.dial(f"sip:ha@{kamailio.address}")
+    await home.until_event("incoming")
+    await home.call("answer")
+    await alice.until_event("CALL_ESTABLISHED")
+    await bob.dial(f"sip:ha@{kamailio.address}")
+    await bob.until_event("CALL_RINGING")
+    await asyncio.sleep(0.5)
+    assert not bob.has("CALL_ESTABLISHED")
+    await alice.hangup()
+    await bob.until_event("CALL_ESTABLISHED")
+
+
 async def test_who_waits_hears_the_message_of_the_same_time(
     hass: HomeAssistant, peers: Peers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
