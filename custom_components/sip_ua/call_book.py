@@ -83,8 +83,10 @@ class CallBook(Mapping[str, CallSnapshot]):
 
     def recall(self, ended: Iterable[CallSnapshot]) -> None:
         """Begin with calls of before that are over, the oldest first."""
-        for call in tuple(ended)[-ENDED_CALLS_KEPT:]:
-            self.last = self._ended[call.id] = self._last_of[call.direction] = call
+        calls = tuple(ended)
+        for call in calls:
+            self.last = self._last_of[call.direction] = call
+        self._ended.update((call.id, call) for call in calls[-ENDED_CALLS_KEPT:])
 
     def note_voice(self, call_id: str, voice: Voice | None) -> None:
         """Keep what the voice of a call is from now on, None where it stopped."""

@@ -101,6 +101,20 @@ async def reload(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     await hass.async_block_till_done()
 
 
+async def test_the_last_number_called_is_known_after_a_restart_and_many_callers(
+    hass: HomeAssistant, phone: FakePhone, phones: Phones, entry: MockConfigEntry
+) -> None:
+    talk_for(phone)
+    for _ in range(ENDED_CALLS_KEPT):
+        phone.end(phone.ring())
+    await reload(hass, entry)
+    phones[-1].register()
+    await hass.async_block_till_done()
+    shown = {key: hass.states.get(f"sensor.620_fritz_box_last_{key}_number") for key in ("incoming", "outgoing")}
+    assert {key: state and state.state for key, state in shown.items()} == {"incoming": "+49301234", "outgoing": "612"}
+
+
+
 async def test_a_call_is_kept_with_its_seven_steps(hass: HomeAssistant, phone: FakePhone) -> None:
     call_id = talk_for(phone)
     (call,) = await history_of(hass)
