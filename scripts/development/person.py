@@ -12,7 +12,7 @@ NAME: Final = "SIP Phone"
 DESKTOP: Final = (1240, 900)
 DASHBOARD: Final = (1240, 760)
 TALL: Final = (760, 1560)
-TALL_DEVICE: Final = (1240, 1860)
+TALL_DEVICE: Final = (1240, 2000)
 
 
 class Person:
