@@ -3,7 +3,7 @@
 Entry data has the shape of the form: the fields of the first step, and one mapping for each section.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +102,7 @@ NUMBER_FIELDS: Mapping[str, Mapping[str, NumberField]] = {
     },
 }
 
+_NAMED_BY_SCHEME = {Transport.TLS: ("sips:", "tls:"), Transport.TCP: ("tcp:",)}
 _SCHEMES = ("sip:", "sips:", "tel:", "stun:", "http://", "https://", "udp:", "tcp:", "tls:")
 
 
@@ -153,6 +154,9 @@ def normalize(user_input: Mapping[str, Any]) -> dict[str, Any]:
     servers, security = sections[SECTION_SERVERS], sections[SECTION_SECURITY]
     security[CONF_CERTIFICATE_AUTHORITY] = tidy_authority(security[CONF_CERTIFICATE_AUTHORITY])
     security[CONF_CERTIFICATE_FINGERPRINT] = tidy_fingerprint(security[CONF_CERTIFICATE_FINGERPRINT])
+
+    typed = (user_input.get(CONF_NUMBER, ""), user_input.get(CONF_SERVER, ""))
+    _take_transport((*typed, servers[CONF_REGISTRAR], servers[CONF_OUTBOUND_PROXY]), servers)
 
     sip_domain = _take_domain(user_input.get(CONF_SIP_DOMAIN, ""))
     number_domain = _take_domain(typed_domain)
@@ -228,6 +232,21 @@ def _take_port(address: str, section: dict[str, Any], port_key: str) -> str:
     if port is None:
         return host
     return host if section.setdefault(port_key, port) == port else without_scheme(address)
+
+
+def _take_transport(addresses: Iterable[str], section: dict[str, Any]) -> None:
+    """Put the transport that an address names where none but the first one of the form was chosen.
+
+    Who types `sips:` or `tls:` wants nothing to go out that others can read.
+    """
+    if section[CONF_TRANSPORT] != Transport.UDP:
+        return
+    for text in addresses:
+        address, *parameters = "".join(text.lower().split()).split(";")
+        for transport, schemes in _NAMED_BY_SCHEME.items():
+            if address.startswith(schemes) or f"transport={transport}" in parameters:
+                section[CONF_TRANSPORT] = transport.value
+                return
 
 
 def _take_domain(text: str) -> str:

@@ -85,6 +85,28 @@ def test_slips_in_the_number_are_put_right(number: str, expected: str, domain: s
     assert domain_of(data) == domain
 
 
+@pytest.mark.parametrize(
+    ("fields", "transport"),
+    [
+        ({"server": "sips:pbx.example"}, "tls"),
+        ({"server": "tls://pbx.example:5061"}, "tls"),
+        ({"server": "sip:pbx.example; transport=TLS"}, "tls"),
+        ({"server": "pbx.example:5061;transport=tls"}, "tls"),
+        ({"number": "sips:620@home.example"}, "tls"),
+        ({"server": "tcp:pbx.example"}, "tcp"),
+        ({"servers": {"outbound_proxy": "sip:proxy.example;lr;transport=tcp"}}, "tcp"),
+        ({"server": "sips:pbx.example", "servers": {"transport": "tcp"}}, "tcp"),
+        ({"server": "sip:pbx.example;transport=udp"}, "udp"),
+        ({"server": "tls"}, "udp"),
+        ({"server": "tcp.example:5060"}, "udp"),
+    ],
+)
+def test_a_transport_that_an_address_names_is_taken_where_none_was_chosen(
+    fields: dict[str, Any], transport: str
+) -> None:
+    assert normalize(typed(**fields))[SECTION_SERVERS]["transport"] == transport
+
+
 def test_a_typed_port_of_the_server_becomes_the_server_port() -> None:
     data = normalize(typed(server="pbx.example:5080"))
     assert (data[CONF_SERVER], data[SECTION_SERVERS][CONF_SERVER_PORT]) == ("pbx.example", 5080)
