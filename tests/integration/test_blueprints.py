@@ -10,6 +10,7 @@ from unittest.mock import patch
 import pytest
 from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
 from homeassistant.components.blueprint.models import Blueprint, DomainBlueprints
+from homeassistant.components.light.const import LightEntityFeature
 from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
@@ -27,6 +28,8 @@ from .phone import NEIGHBOUR, FakePhone
 
 FOLDER = Path(__file__).parents[2] / "blueprints" / "automation" / "sip_ua"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+FLASHES = {"supported_features": LightEntityFeature.FLASH}
 
 type Use = Callable[..., Awaitable[None]]
 
@@ -80,6 +83,7 @@ async def test_lights_flash_and_media_pause_while_it_rings(hass: HomeAssistant, 
     plays = async_mock_service(hass, "media_player", "media_play")
     hass.states.async_set("media_player.radio", "playing")
     hass.states.async_set("media_player.tv", "off")
+    hass.states.async_set("light.hall", "off", FLASHES)
     await use("ringing_lights_and_media", lights=["light.hall"], players=["media_player.radio", "media_player.tv"])
     call_id = phone.ring()
     await settle()
@@ -99,6 +103,31 @@ async def test_lights_flash_and_media_pause_while_it_rings(hass: HomeAssistant, 
     phone.end(call_id)
     await settle()
     assert [call.data["entity_id"] for call in plays][-1] == ["media_player.radio"]
+
+
+async def test_lights_that_cannot_flash_are_switched_and_stay_as_they_were(
+    hass: HomeAssistant, phone: FakePhone, use: Use
+) -> None:
+    switched: list[tuple[str, list[str]]] = []
+
+    async def switch(call: ServiceCall) -> None:
+        switched.append((call.service, call.data["entity_id"]))
+
+    for service in ("turn_on", "turn_off", "toggle"):
+        hass.services.async_register("light", service, switch)
+    hass.states.async_set("light.hall", "off")
+    hass.states.async_set("light.stairs", "on", {"supported_features": LightEntityFeature.TRANSITION})
+    hass.states.async_set("light.desk", "off", FLASHES)
+    await use("ringing_lights_and_media", lights=["light.hall", "light.stairs", "light.desk"])
+    call_id = phone.ring()
+    await settle()
+    both = ["light.hall", "light.stairs"]
+    assert switched == [("turn_on", ["light.desk"]), ("toggle", both)]
+    await wait(hass, 3.1)
+    assert switched[2:] == [("turn_on", ["light.desk"]), ("toggle", both)]
+    phone.end(call_id, CallOutcome.MISSED)
+    await settle()
+    assert switched[4:] == [("turn_on", ["light.stairs"]), ("turn_off", ["light.hall"])]
 
 
 async def test_a_call_that_nobody_answers_lets_the_media_go_on(hass: HomeAssistant, phone: FakePhone, use: Use) -> None:
@@ -127,6 +156,7 @@ async def test_an_answer_and_an_end_are_noticed_while_a_light_is_being_switched(
     async_mock_service(hass, "media_player", "media_pause")
     plays = async_mock_service(hass, "media_player", "media_play")
     hass.states.async_set("media_player.radio", "playing")
+    hass.states.async_set("light.hall", "off", FLASHES)
     await use("ringing_lights_and_media", lights=["light.hall"], players=["media_player.radio"])
     call_id = phone.ring()
     await settle()
@@ -149,6 +179,7 @@ async def test_the_other_account_does_not_flash(
     hass: HomeAssistant, phone: FakePhone, other_phone: FakePhone, entry: MockConfigEntry, use: Use
 ) -> None:
     flashes = async_mock_service(hass, "light", "turn_on")
+    hass.states.async_set("light.hall", "off", FLASHES)
     await use("ringing_lights_and_media", account=entry.entry_id, lights=["light.hall"])
     other_phone.ring()
     await settle()
