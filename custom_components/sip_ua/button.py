@@ -140,7 +140,7 @@ class DoorButton(ContactEntity, ButtonEntity):
             (
                 call
                 for call in self.coordinator.calls.values()
-                if is_audible(call) and contacts.by_party(call.remote) is self.contact
+                if is_audible(call) and contacts.by_call(call.remote, call.direction) is self.contact
             ),
             None,
         )

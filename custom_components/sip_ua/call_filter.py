@@ -15,7 +15,7 @@ from .const import CONF_CALLER, CONF_CONTACT, CONF_DIRECTION
 from .coordinator import SipUaConfigEntry
 from .entity import subentry_identifier
 from .numbering import plain_number, plan_of
-from .sip.events import CallDirection
+from .sip.events import CallDirection, Party
 from .sip.number_pattern import fits
 
 ACCOUNT_FIELDS: Final[dict[vol.Marker, Any]] = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
@@ -68,7 +68,8 @@ class CallFilter:
         entry: SipUaConfigEntry | None = self._hass.config_entries.async_get_entry(entry_id or "")
         if not self._contacts or entry is None or entry.state is not ConfigEntryState.LOADED:
             return False
-        contact = entry.runtime_data.contacts.by_number(str(data.get("number", "")), str(data.get("uri", "")))
+        other = Party("", str(data.get("number", "")), str(data.get("uri", "")))
+        contact = entry.runtime_data.contacts.by_call(other, data.get("direction"))
         if contact is None:
             return False
         devices = dr.async_get(self._hass)

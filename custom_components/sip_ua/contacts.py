@@ -29,10 +29,11 @@ from .const import (
     SECTION_DOOR,
     SUBENTRY_CONTACT,
 )
+from .dial_plan import DialPlan
 from .numbering import NumberPlan, is_keys
 from .settings import plain_target
 from .sip.account import Account
-from .sip.events import CallSnapshot, Party
+from .sip.events import CallDirection, CallSnapshot, Party
 
 MAX_CONTACTS: Final = 200
 SPEED_DIALS: Final = range(1, 100)
@@ -157,13 +158,16 @@ def fold(name: str) -> str:
 class ContactBook:
     """Finds contacts by what people type or say, and by who calls."""
 
-    def __init__(self, contacts: Iterable[Contact], account: Account, plan: NumberPlan) -> None:
-        """Take the contacts; `plan` tells how the numbers of the country are written."""
+    def __init__(
+        self, contacts: Iterable[Contact], account: Account, plan: NumberPlan, dial_plan: DialPlan | None = None
+    ) -> None:
+        """Take the contacts; `plan` tells how numbers of the country are written, `dial_plan` what goes out for one."""
         self.contacts = tuple(contacts)
         self._account = account
         self._plan = plan
         self._hosts = {host.lower() for host in _own_hosts(account)}
         self._by_number: dict[str, Contact] = {}
+        self._by_dialed: dict[str, Contact] = {}
         self._by_speed_dial: dict[int, Contact] = {}
         # Every event of a call asks who that is.
         self._look_up = lru_cache(maxsize=LOOKUPS_KEPT)(self._search)
@@ -172,6 +176,8 @@ class ContactBook:
                 self._by_speed_dial.setdefault(contact.speed_dial, contact)
             for number in contact.numbers:
                 self._by_number.setdefault(self.key(number), contact)
+                if dial_plan is not None and (dialed := dial_plan.apply(plain_target(number))).rule:
+                    self._by_dialed.setdefault(dialed.number, contact)
 
     def __iter__(self) -> Iterator[Contact]:
         """Go through the contacts by name."""
@@ -245,14 +251,19 @@ class ContactBook:
         """Return the contact that the other side of a call is."""
         return self.by_number(party.number, party.uri)
 
-    def name_party(self, party: Party) -> Party:
+    def by_call(self, party: Party, direction: str | None) -> Contact | None:
+        """Return the contact that the other side of a call is, also where the dial plan has changed its number."""
+        dialed = self._by_dialed.get(party.number) if direction == CallDirection.OUTGOING else None
+        return dialed or self.by_party(party)
+
+    def name_party(self, party: Party, direction: str | None = None) -> Party:
         """Return the other side under the name of the phone book, as it calls itself where it is not in it."""
-        contact = self.by_party(party)
+        contact = self.by_call(party, direction)
         return party if contact is None or contact.name == party.name else replace(party, name=contact.name)
 
     def name_call(self, call: CallSnapshot) -> CallSnapshot:
         """Return a call whose other side has the name of the phone book."""
-        remote = self.name_party(call.remote)
+        remote = self.name_party(call.remote, call.direction)
         return call if remote is call.remote else replace(call, remote=remote)
 
     # What tells numbers apart

@@ -143,8 +143,8 @@ class SipUaCoordinator:
         self.lines = LineBook(entry)
         self.transfers = Transfers(self.phone, self.calls, self.bulletin, self.identity)
         self.numbering = plan_of(hass.config.country)
-        self.contacts = ContactBook(contacts, self.account, self.numbering)
         self.dial_plan = dial_plan_of(entry.options)
+        self.contacts = ContactBook(contacts, self.account, self.numbering, self.dial_plan)
         self.reception = Reception(self.contacts, rules_of(entry.options), self.numbering, self.dial_plan)
         self.incoming = IncomingCalls(hass, entry, self.phone, self.calls, self.reception, self.history, self.bulletin)
         self.number_to_dial = ""
@@ -317,9 +317,8 @@ class SipUaCoordinator:
                 self.bulletin.update_entities()
                 self.bulletin.fire(EVENT_CALL, CALL_MEDIA, call_data(call) | media_data(event))
             case CallReplaced():
-                self.bulletin.tell(
-                    CallEventType.REPLACED, call, **replaced_data(self.contacts.name_party(event.previous))
-                )
+                previous = self.contacts.name_party(event.previous, call.direction)
+                self.bulletin.tell(CallEventType.REPLACED, call, **replaced_data(previous))
             case CallEnded():
                 self._handle_ended(call)
 

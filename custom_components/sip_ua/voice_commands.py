@@ -77,7 +77,7 @@ async def async_redial(hass: HomeAssistant, language: Language) -> str:
         remote = record.remote
     else:
         raise RefusedError("nothing_to_redial")
-    contact = _exposed(coordinator.contacts.by_party(remote))
+    contact = _exposed(coordinator.contacts.by_call(remote, CallDirection.OUTGOING))
     number = contact.number if contact else remote.number
     if contact is None and not (_may_be_spoken(number) and numbers_allowed(coordinator)):
         raise RefusedError("redial_refused")

@@ -258,6 +258,32 @@ async def test_voice_dials_by_the_plan_and_again_what_went_out(hass: HomeAssista
     assert len(went_out(phone)) == 3
 
 
+async def test_a_contact_is_known_by_what_the_plan_has_dialed_for_it(
+    hass: HomeAssistant, entry: MockConfigEntry, phones: Phones
+) -> None:
+    door = {"door_station": True, "door_code": "5#"}
+    entry = make_entry(subentries=[contact("Hall", "612", exposed=True, door=door)], options=dict(entry.options))
+    entry.add_to_hass(hass)
+    assert await async_setup_component(hass, "homeassistant", {})
+    assert await async_setup_component(hass, "conversation", {})
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    phone = phones[-1]
+    phone.register()
+    answer = await act(hass, "dial", number="612")
+    assert (answer["name"], answer["number"]) == ("Hall", "9612")
+    phone.enter(answer["call_id"], CallState.TALKING)
+    await hass.services.async_call("button", "press", {"entity_id": "button.hall_open_door"}, blocking=True)
+    assert phone.did[-1][:3] == ("send_digits", answer["call_id"], "5#")
+    phone.end(answer["call_id"])
+    result = await async_converse(hass, "redial", None, Context(), "en")
+    assert result.response.speech["plain"]["speech"] == "Calling Hall."
+    assert went_out(phone) == ["9612", "9612"]
+    call_id = phone.ring(Party("", "9612", "sip:9612@fritz.box"))
+    assert phone.calls[call_id].remote.name == "", "who calls is not known by what we would dial"
+    assert (await act(hass, "hangup", call_id=call_id))["name"] == ""
+
+
 async def test_what_went_out_is_dialed_again_as_it_is(hass: HomeAssistant, phone: FakePhone) -> None:
     await do(hass, "dial", number="612")
     phone.end(next(iter(phone.calls)))
