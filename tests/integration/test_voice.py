@@ -34,12 +34,12 @@ PHONE_BOOK = (
 )
 
 CALLS = {
-    "en": ["Call Grandma", "Please call up my grandma.", "give Grandma a call please"],
-    "de": ["Ruf Oma an", "Rufe bitte die Oma an.", "Telefoniere mit der Oma"],
+    "en": ["Call Grandma", "Please call up my grandma.", "give Grandma a call please", "Can you phone my grandma?"],
+    "de": ["Ruf Oma an", "Rufe bitte die Oma an.", "Telefoniere mit der Oma", "Oma anrufen", "Ruf mal bitte Oma an"],
     "fr": ["Appelle mamie", "Téléphone à ma mamie, s'il te plaît", "passe un appel à mamie"],
     "es": ["Llama a la abuela", "llama abuela por favor", "Haz una llamada a mi abuela"],
     "nl": ["Bel oma", "Bel mijn oma even op", "telefoneer met oma alsjeblieft"],
-    "it": ["Chiama la nonna", "Telefona alla nonna per favore", "fai una telefonata a nonna"],
+    "it": ["Chiama la nonna", "Telefona alla nonna per favore", "fai una telefonata a nonna", "Telefona ad Abuela"],
 }
 NUMBERS = {
     "en": ["Call the number 030 1234567", "dial 0301234567"],
@@ -52,7 +52,7 @@ NUMBERS = {
 OTHERS = {
     "SipUaAnswer": {
         "en": ["Answer the phone", "pick up the call, please", "answer"],
-        "de": ["Nimm den Anruf an", "Geh bitte ans Telefon", "nimm ab"],
+        "de": ["Nimm den Anruf an", "Geh bitte ans Telefon", "nimm ab", "Geh ran"],
         "fr": ["Réponds au téléphone", "décroche", "Prends l'appel"],
         "es": ["Contesta el teléfono", "responde a la llamada", "descuelga el teléfono"],
         "nl": ["Neem de telefoon op", "neem op", "Beantwoord de oproep"],
@@ -76,8 +76,8 @@ OTHERS = {
     },
     "SipUaRedial": {
         "en": ["Redial", "call the last number again", "Dial again, please"],
-        "de": ["Wahlwiederholung", "Ruf die letzte Nummer noch mal an", "Ruf nochmal an"],
-        "fr": ["Rappelle le dernier numéro", "recompose le numéro", "Appelle de nouveau le dernier numéro"],
+        "de": ["Wahlwiederholung", "Ruf die letzte Nummer noch mal an", "Ruf nochmal an", "die letzte Nummer anrufen"],
+        "fr": ["Rappelle le dernier numéro", "recompose le numéro", "Appelle de nouveau le dernier numéro", "rappelle"],
         "es": ["Vuelve a llamar", "llama al último número otra vez", "Rellamada"],
         "nl": ["Bel het laatste nummer opnieuw", "nummerherhaling", "Bel nog een keer"],
         "it": ["Richiama l'ultimo numero", "chiama di nuovo", "Ripeti l'ultima chiamata"],
