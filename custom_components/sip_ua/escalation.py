@@ -2,15 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
 import voluptuous as vol
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_NAME
 from homeassistant.core import ServiceCall, ServiceResponse
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.util import dt as dt_util
 
@@ -101,9 +101,13 @@ CALL_OUT_SCHEMA = vol.Schema(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Who is called, how often, and what accepts; times in seconds. `caller_id` None shows it as the options say."""
+    """Who is called, how often, and what accepts; times in seconds. `caller_id` None shows it as the options say.
+
+    `unknown` tells why some of the `numbers` cannot be called, such as the name of a contact that is gone.
+    """
 
     numbers: tuple[str, ...]
+    unknown: Mapping[str, ServiceValidationError]
     mode: Mode
     rounds: int
     pause: float
@@ -195,6 +199,8 @@ class Escalation:
 
     async def _call(self, attempt: Attempt) -> None:
         coordinator, plan = self._coordinator, self._plan
+        if (error := plan.unknown.get(attempt.number)) is not None:
+            raise error
         source = await self._make_sound()
         call_id = attempt.call_id = await coordinator.async_dial(
             attempt.number, source=source, ring_timeout=plan.ring_timeout, caller_id=plan.caller_id
@@ -284,6 +290,7 @@ class Escalation:
             ATTR_CONFIG_ENTRY_ID: self._coordinator.config_entry.entry_id,
             "accepted": accepted is not None,
             ATTR_NUMBER: accepted.number if accepted else None,
+            ATTR_NAME: accepted.how.get(ATTR_NAME) if accepted else None,
             ATTR_CALL_ID: accepted.call_id if accepted else None,
             "accepted_at": self.accepted_at,
             "attempts": [
@@ -293,11 +300,31 @@ class Escalation:
         }
 
 
+def _targets(
+    coordinator: SipUaCoordinator, texts: Iterable[str]
+) -> tuple[tuple[str, ...], dict[str, ServiceValidationError]]:
+    """Return what to dial, and why some of it cannot be; raises a translated error where nothing can.
+
+    In an alarm a contact that has another name by now does not keep the others from being called.
+    """
+    numbers: list[str] = []
+    unknown: dict[str, ServiceValidationError] = {}
+    for text in texts:
+        try:
+            numbers.append(target_of(coordinator, text))
+        except ServiceValidationError as error:
+            numbers.append(text)
+            unknown[text] = error
+    if len(unknown) == len(set(numbers)):
+        raise next(iter(unknown.values()))
+    return tuple(numbers), unknown
+
+
 async def async_call_out(call: ServiceCall) -> ServiceResponse:
     """Call numbers until somebody accepts, and return who that was."""
     data = call.data
     coordinator = calling_coordinator(call, data[ATTR_NUMBERS])
-    numbers = tuple(target_of(coordinator, number) for number in data[ATTR_NUMBERS])
+    numbers, unknown = _targets(coordinator, data[ATTR_NUMBERS])
 
     async def make_sound() -> AudioSource | None:
         return await optional_sound(call.hass, data)
@@ -306,6 +333,7 @@ async def async_call_out(call: ServiceCall) -> ServiceResponse:
     _ = await make_sound()
     plan = Plan(
         numbers=numbers,
+        unknown=unknown,
         mode=data[ATTR_MODE],
         rounds=data[ATTR_ROUNDS],
         pause=data[ATTR_PAUSE],

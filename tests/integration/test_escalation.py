@@ -371,6 +371,21 @@ async def test_changed_options_apply_when_everybody_has_been_called(
     await until(lambda: len(phones) == 2)
 
 
+async def test_a_contact_that_is_gone_does_not_keep_the_others_from_being_called(
+    phone: FakePhone, call_out: CallsOut
+) -> None:
+    task = call_out(numbers=["Aunt Emma", "611"], confirm="none")
+    await answered(phone, "611")
+    answer = await task
+    assert (answer["accepted"], answer["number"], answer["name"]) == (True, "611", "")
+    gone, other = answer["attempts"]
+    assert (gone["number"], gone["result"], gone["fault"]) == ("Aunt Emma", "not_answered", "contact_unknown")
+    assert other["result"] == "accepted"
+    with pytest.raises(ServiceValidationError) as raised:
+        await call_out(numbers=["Aunt Emma", "Uncle Ben"])
+    assert raised.value.translation_key == "contact_unknown"
+
+
 async def test_what_cannot_be_said_is_told_before_anybody_is_called(phone: FakePhone, call_out: CallsOut) -> None:
     with pytest.raises(ServiceValidationError) as raised:
         await call_out(media="/nothing/here.wav")
@@ -379,7 +394,7 @@ async def test_what_cannot_be_said_is_told_before_anybody_is_called(phone: FakeP
         await call_out(tts_language="de")
     assert raised.value.translation_key == "speech_without_message"
     with pytest.raises(ServiceValidationError) as raised:
-        await call_out(numbers=["611", " "])
+        await call_out(numbers=[" "])
     assert raised.value.translation_key == "number_missing"
     phone.fail(RegistrationFailure.NO_ANSWER)
     with pytest.raises(HomeAssistantError) as unregistered:
