@@ -1,6 +1,6 @@
 """How the trace of a call is asked for: by an action as text, and as a file to be downloaded by administrators."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -21,6 +21,7 @@ from homeassistant.util.json import JsonValueType
 
 from .action_errors import validation_error
 from .action_targets import ACCOUNT_FIELDS, targeted_coordinators
+from .call_view import wall_clock
 from .const import ATTR_CALL_ID, DOMAIN, SERVICE_GET_SIP_TRACE
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .net.phone import Excerpt
@@ -75,7 +76,7 @@ async def _get_sip_trace(call: ServiceCall) -> ServiceResponse:
     coordinators = targeted_coordinators(call)
     if not any(coordinator.account.trace for coordinator in coordinators):
         raise validation_error("trace_off")
-    for coordinator in coordinators:
+    for coordinator in sorted(coordinators, key=_last_began, reverse=True):
         call_id = call.data.get(ATTR_CALL_ID) or _newest(coordinator)
         if call_id is not None and (found := trace_of(coordinator, call_id)) is not None:
             return {
@@ -94,6 +95,15 @@ def _newest(coordinator: SipUaCoordinator) -> str | None:
     if coordinator.calls:
         return next(reversed(list(coordinator.calls)))
     return coordinator.history.last.call_id if coordinator.history.last is not None else None
+
+
+@callback
+def _last_began(coordinator: SipUaCoordinator) -> datetime:
+    """Return when the newest call of an account began, long ago where it has none."""
+    last, now = coordinator.history.last, coordinator.hass.loop.time()
+    began = (wall_clock(call.started_at, now) for call in coordinator.calls.values())
+    known = [moment for moment in began if moment is not None]
+    return max(known, default=dt_util.utc_from_timestamp(0) if last is None else last.started_at)
 
 
 @callback

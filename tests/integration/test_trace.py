@@ -62,6 +62,21 @@ async def test_a_call_that_goes_on_can_be_looked_at(hass: HomeAssistant, phone: 
     assert (await act(hass, "get_sip_trace", call_id=talk))["messages"] == 2
 
 
+async def test_of_several_accounts_the_newest_call_is_returned(
+    hass: HomeAssistant, phone: FakePhone, other_phone: FakePhone, traced: str
+) -> None:
+    other_phone.now = hass.loop.time()
+    newer = other_phone.ring()
+    exchange(other_phone, other_phone.calls[newer].sip_call_id)
+    assert (await act(hass, "get_sip_trace"))["call_id"] == newer
+    other_phone.end(newer, CallOutcome.MISSED)
+    assert (await act(hass, "get_sip_trace"))["call_id"] == newer
+    newest = phone.ring()
+    exchange(phone, phone.calls[newest].sip_call_id)
+    phone.end(newest, CallOutcome.MISSED)
+    assert (await act(hass, "get_sip_trace"))["call_id"] == newest
+
+
 async def test_everything_that_is_kept_can_be_had(hass: HomeAssistant, traced: str) -> None:
     answer = await act(hass, "get_sip_trace", call_id="all")
     assert answer["messages"] == 3
