@@ -59,7 +59,7 @@ async def test_a_call_that_comes_in_is_told_from_its_ringing_to_its_end(
     assert told(entries) == [
         "is called by Grandma (+49301234)",
         "talks to Grandma (+49301234)",
-        "ended the call with Grandma (+49301234) after 1:02:05",
+        "talked to Grandma (+49301234) for 1:02:05",
     ]
     assert {event.data["name"] for event in entries} == {"620@fritz.box"}
     assert {event.data["device_id"] for event in entries} == {device_of(hass, entry).id}
