@@ -1,5 +1,7 @@
 """The actions: dial, answer, hang up, hold, resume, transfer, send DTMF digits, play or speak, and more."""
 
+from typing import Any
+
 import voluptuous as vol
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.helpers import config_validation as cv
@@ -89,6 +91,13 @@ from .sip.events import CallSnapshot, CallState
 
 DIGITS = rf"^[{DTMF_KEYS}a-d,]{{1,64}}$"
 
+
+def _wait_for(value: Any) -> WaitFor:
+    """Take what is waited for; YAML reads `no` as false where nothing is in quotes."""
+    wanted: WaitFor = vol.Coerce(WaitFor)(WaitFor.NO if value is False else value)
+    return wanted
+
+
 DIAL_SCHEMA = vol.Schema(
     {
         **ACCOUNT_FIELDS,
@@ -99,7 +108,7 @@ DIAL_SCHEMA = vol.Schema(
         vol.Optional(ATTR_USE_DIAL_PLAN, default=True): cv.boolean,
         vol.Optional(ATTR_HANGUP_AFTER, default=False): cv.boolean,
         vol.Optional(ATTR_RECORD): cv.boolean,
-        vol.Optional(ATTR_WAIT, default=WaitFor.NO.value): vol.Coerce(WaitFor),
+        vol.Optional(ATTR_WAIT, default=WaitFor.NO.value): _wait_for,
     }
 )
 ANSWER_SCHEMA = vol.Schema({**CALL_FIELDS, **SOUND_FIELDS, vol.Optional(ATTR_RECORD): cv.boolean})

@@ -56,6 +56,13 @@ async def test_dial_without_waiting_returns_the_call(
     assert answer["outcome"] is None
 
 
+async def test_no_may_stand_without_quotes_where_nothing_is_waited_for(hass: HomeAssistant, phone: FakePhone) -> None:
+    assert (await act(hass, "dial", number="611", wait=False))["state"] == "dialing"
+    for wrong in (True, "yes", 1):
+        with pytest.raises(vol.Invalid):
+            await act(hass, "dial", number="611", wait=wrong)
+
+
 async def test_dial_needs_no_response(hass: HomeAssistant, phone: FakePhone) -> None:
     await do(hass, "dial", number=110)
     assert phone.did == [("dial", "110", None, None)]
