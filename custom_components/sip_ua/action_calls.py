@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import voluptuous as vol
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, ServiceCall, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import config_validation as cv
@@ -58,6 +58,9 @@ SOUND_FIELDS = {
 SPEECH_FIELDS = frozenset({ATTR_TTS_ENGINE, ATTR_TTS_LANGUAGE, ATTR_TTS_VOICE, ATTR_TTS_OPTIONS})
 
 RING_TIMEOUT = vol.All(vol.Coerce(int), vol.Range(min=5, max=600))
+_NOBODY = frozenset({STATE_UNKNOWN, STATE_UNAVAILABLE, "none", "anonymous"})
+"""What a template yields for a number that is not known, which nobody wants to dial."""
+
 TARGET = vol.All(number_text, vol.Length(max=TARGET_LENGTH_MAX))
 
 
@@ -131,7 +134,7 @@ def target_of(coordinator: SipUaCoordinator, text: str) -> str:
     """Return the number or SIP address to dial for what an action names: one of these, a contact or a speed dial."""
     if isinstance(text, Figure):
         text = with_its_plus(text, coordinator)
-    if not (target := coordinator.contacts.target(text)):
+    if not (target := coordinator.contacts.target(text)) or target.lower() in _NOBODY:
         raise validation_error("number_missing")
     return target
 

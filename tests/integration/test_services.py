@@ -346,10 +346,14 @@ async def test_dial_without_registration_says_why(hass: HomeAssistant, phone: Fa
     assert raised.value.translation_placeholders == {"account": "620@fritz.box", "answer": "failed"}
 
 
-async def test_dial_needs_a_number(hass: HomeAssistant, phone: FakePhone) -> None:
+@pytest.mark.parametrize("number", [" ", "unknown", "unavailable", "None", "Anonymous"])
+async def test_dial_needs_a_number_and_no_state_of_a_sensor_that_has_none(
+    hass: HomeAssistant, phone: FakePhone, number: str
+) -> None:
     with pytest.raises(ServiceValidationError) as raised:
-        await do(hass, "dial", number=" ")
+        await do(hass, "dial", number=number)
     assert raised.value.translation_key == "number_missing"
+    assert phone.did == []
 
 
 NOT_DIALABLE = LocalProtocolError("no", LocalFault.NOT_DIALABLE, number="x y")
