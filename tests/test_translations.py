@@ -176,6 +176,22 @@ def test_no_address_in_a_description_becomes_a_link_to_write_mail(language: str)
     assert {key: text for key, text in plain.items() if re.search(r"[\w.+-]@\w|\{(account|identity)\}", text)} == {}
 
 
+def test_every_text_stands_where_home_assistant_looks_for_it(english: dict[str, Any]) -> None:
+    forms = {"step", "error", "abort"}
+    subentries = {"line", "contact", "menu"}
+    assert set(english) == {
+        *("config", "options", "config_subentries", "selector", "entity", "exceptions", "issues", "services"),
+        *("triggers", "conditions", "common", "system_health"),
+    }
+    assert set(english["config"]) == forms | {"initiate_flow"}
+    assert set(english["options"]) == forms - {"abort"}
+    assert set(english["config_subentries"]) == subentries
+    for kind in subentries:
+        assert set(english["config_subentries"][kind]) == forms | {"initiate_flow", "entry_type"}
+    assert set(english["entity"]) == set(ENTITIES)
+    assert set(english["system_health"]) == {"info"}
+
+
 def test_form_errors_are_those_that_the_flow_can_show(english: dict[str, Any]) -> None:
     rules = [*validation.FIELD_RULES, *(rule for rules in validation.SECTION_RULES.values() for rule in rules)]
     shown = {key for key, _, _ in rules} | {
@@ -246,6 +262,8 @@ def test_a_watched_line_has_its_texts(english: dict[str, Any]) -> None:
     for step in line["step"].values():
         fields = {str(marker) for marker in line_flow.LINE_SCHEMA.schema}
         assert set(step["data"]) == set(step["data_description"]) == fields
+    assert set(line["error"]) == {"line_known", "line_invalid", "line_name_too_long"}
+    assert set(line["abort"]) == {"reconfigure_successful"}
     states = english["entity"]["binary_sensor"]["line"]["state_attributes"]["line_state"]["state"]
     assert set(states) == {state.value for state in WatchedState}
 
