@@ -36,6 +36,7 @@ from .sip.events import CallOutcome, RegistrationState
 _LOGGER = logging.getLogger(__name__)
 
 MAX_CODE = 32
+LAST_DIGIT = 9
 MAX_ATTEMPTS = 100
 DEFAULT_ATTEMPTS = 5
 SHORTEST_SECRET = 3
@@ -49,8 +50,10 @@ type Data = Mapping[str, Any]
 
 
 def _code(value: object) -> str:
-    """Return a code of keys; YAML reads one of digits only as a number."""
-    code = str(value).strip().upper() if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    """Return a code of keys; one digit may be a number, for YAML reads 0123 without quotes as 83."""
+    code = value.strip().upper() if isinstance(value, str) else ""
+    if type(value) is int and 0 <= value <= LAST_DIGIT:
+        code = str(value)
     if not _is_code(code):
         raise vol.Invalid(f"a code of up to {MAX_CODE} keys, each of 0-9, *, # or A-D, in quotes")
     return code
