@@ -194,19 +194,21 @@ RULES: Final[tuple[tuple[str, str, Callable[[Draft], bool]], ...]] = (
     ),
 )
 
-# The form shows no error beside a field of a section.
-_BASE_PLACES: Final = {SECTION_DOOR: "base"}
-
 
 class ContactFlow(ListingFlow):
     """Add a contact to the phone book, or change one."""
 
     schema = CONTACT_SCHEMA
+    _opens_door = False
 
     @override
     def form(self) -> vol.Schema:
-        """Return the form, without a choice of ways where there is no server."""
-        return _WITHOUT_SERVER if is_direct(self._get_entry().data) else CONTACT_SCHEMA
+        """Return the form, without a choice of ways where there is no server, open where something is wrong."""
+        form = _WITHOUT_SERVER if is_direct(self._get_entry().data) else CONTACT_SCHEMA
+        if not self._opens_door:
+            return form
+        door = section(form.schema[SECTION_DOOR].schema, {"collapsed": False})
+        return form.extend({vol.Required(SECTION_DOOR): door})
 
     @override
     def full(self) -> str | None:
@@ -237,11 +239,11 @@ class ContactFlow(ListingFlow):
         draft = Draft(listed.title, listed.data, others, book, answering_rules_of(entry.options), is_target)
         mistakes: dict[str, str] = {}
         for key, field, broken in RULES:
-            place = _BASE_PLACES.get(field, field)
-            if place not in mistakes and broken(draft):
-                mistakes[place] = key
+            if field not in mistakes and broken(draft):
+                mistakes[field] = key
         for mistake in find_contact_conflicts(entry.data, entry.options, listed.data[CONF_ANSWERED_BY]):
             mistakes.setdefault(mistake.place, mistake.key)
+        self._opens_door = SECTION_DOOR in mistakes
         return mistakes
 
 

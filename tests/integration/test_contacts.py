@@ -374,8 +374,8 @@ async def test_a_contact_is_changed(hass: HomeAssistant, phone: FakePhone, entry
         ({"aliases": ["0301"]}, {"aliases": "aliases_invalid"}),
         ({"aliases": ["x" * 65]}, {"aliases": "aliases_invalid"}),
         ({"aliases": [f"Bob {n}" for n in range(ALIASES_MAX + 1)]}, {"aliases": "aliases_too_many"}),
-        ({"door": {"door_station": True, "door_code": "open"}}, {"base": "door_code_invalid"}),
-        ({"door": {"door_code": "1"}}, {"base": "door_code_not_used"}),
+        ({"door": {"door_station": True, "door_code": "open"}}, {"door": "door_code_invalid"}),
+        ({"door": {"door_code": "1"}}, {"door": "door_code_not_used"}),
     ],
 )
 async def test_a_contact_that_would_not_work_is_not_kept(
@@ -383,6 +383,9 @@ async def test_a_contact_that_would_not_work_is_not_kept(
 ) -> None:
     result = await submit(hass, entry, **({"name": "Bob", "number": "614"} | typed))
     assert (result["type"], result["errors"]) == (FlowResultType.FORM, errors)
+    assert result["data_schema"] is not None
+    door = result["data_schema"].schema["door"]
+    assert door.options["collapsed"] is ("door" not in errors), "what is wrong opens its section"
     assert len(entry.subentries) == 2
 
 
