@@ -114,7 +114,6 @@ async def test_the_last_number_called_is_known_after_a_restart_and_many_callers(
     assert {key: state and state.state for key, state in shown.items()} == {"incoming": "+49301234", "outgoing": "612"}
 
 
-
 async def test_a_call_is_kept_with_its_seven_steps(hass: HomeAssistant, phone: FakePhone) -> None:
     call_id = talk_for(phone)
     (call,) = await history_of(hass)
