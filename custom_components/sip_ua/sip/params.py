@@ -37,21 +37,19 @@ class Params(Mapping[str, str | None]):
 
         One semicolon too many at the end is common and forgiven. Raises MessageError.
         """
-        if known := _COMMON_PARAMS.get(text):
-            return known
-        values: dict[str, str | None] = {}
-        pieces = split_params(text) if '"' in text else text.split(";")
-        if len(pieces) > 1 and not pieces[-1].strip(WHITE_SPACE):
-            pieces.pop()
-        spaced = " " in text or "\t" in text
-        for piece in pieces:
-            name, equals, value = piece.partition("=")
-            if name not in _COMMON_NAMES:
-                name = name.strip(WHITE_SPACE).lower()
-                if not is_token(name):
-                    raise MessageError("a parameter name that is no token")
-            if name not in values:
-                values[name] = (_checked_value(value) if spaced or '"' in value else value) if equals else None
+        if '"' in text or " " in text or "\t" in text:
+            values = _parse_unusual(text)
+        else:
+            pieces = text.split(";")
+            if not pieces[-1] and len(pieces) > 1:
+                pieces.pop()
+            values = {}
+            for piece in pieces:
+                name, equals, value = piece.partition("=")
+                if name not in _COMMON_NAMES:
+                    name = _checked_name(name)
+                if name not in values:
+                    values[name] = value if equals else None
         params = _new(cls)
         params._values = values  # noqa: SLF001
         return params
@@ -113,14 +111,25 @@ class Params(Mapping[str, str | None]):
 
 NO_PARAMS: Final = Params()
 
-# What most URIs have, made once.
-_COMMON_PARAMS: Final[dict[str, Params]] = {}
-_COMMON_PARAMS.update(
-    {
-        text: Params.parse(text)
-        for text in ("lr", "user=phone", "transport=udp", "transport=tcp", "transport=tls", "transport=UDP", "rport")
-    }
-)
+
+def _parse_unusual(text: str) -> dict[str, str | None]:
+    """Parse parameters with white space around them or quotes in them."""
+    values: dict[str, str | None] = {}
+    pieces = split_params(text)
+    if len(pieces) > 1 and not pieces[-1].strip(WHITE_SPACE):
+        pieces.pop()
+    for piece in pieces:
+        name, equals, value = piece.partition("=")
+        name = _checked_name(name.strip(WHITE_SPACE))
+        if name not in values:
+            values[name] = _checked_value(value) if equals else None
+    return values
+
+
+def _checked_name(name: str) -> str:
+    if not is_token(name):
+        raise MessageError("a parameter name that is no token")
+    return name.lower()
 
 
 def _checked_value(text: str) -> str:
