@@ -330,6 +330,12 @@ def test_an_offer_is_checked_before_a_port_is_open() -> None:
         check_offer(b"nonsense", HERE.codecs, HERE.address)
 
 
+def test_an_attribute_that_only_mentions_a_codec_maps_nothing() -> None:
+    offer = describe("m=audio 6000 RTP/AVP 8", "a=note:a=rtpmap:8 PCMA/8000", "a=rtpmap:8 L16/44100")
+    with pytest.raises(NegotiationError):
+        check_offer(offer, HERE.codecs, HERE.address)
+
+
 LINES_OF_OFFERS = (
     *("c=IN IP4 198.51.100.7", "c=IN IP6 2001:db8::1", " c=IN IP6 2001:db8::1", "c=IN IP4 phone.example", "c=nonsense"),
     *("c=IN IP4 224.2.1.1/127", "c=IN IP4 255.255.255.255", "c=IN IP4 198.51.100", "c=IN IP4 0.0.0.0", "nonsense"),
@@ -337,6 +343,7 @@ LINES_OF_OFFERS = (
     *("m=video 6000 RTP/AVP 8", "m=audio 6000 RTP/SAVP 8", "m=audio 6000 RTP/AVP 97"),
     *("a=rtpmap:8 PCMA/8000", "a=rtpmap:8 opus/48000", "a=rtpmap:08 opus/48000", "a=rtpmap :8 opus/48000/2"),
     *("a=rtpmap:0 pcmu/8000/1", "a=rtpmap:0 PCMU/16000", "a=rtpmap:97 PCMU/8000", "a=sendonly", "b=AS:64", "t=0 0"),
+    *("a=note:a=rtpmap:8 PCMA/8000", "a=rtpmap:8 pcma/8000"),
 )
 
 

@@ -12,7 +12,7 @@ from .audio_line import (
     RemoteAudio,
     read_audio,
 )
-from .codecs import FIRST_DYNAMIC_PAYLOAD_TYPE, Codec
+from .codecs import CODECS, FIRST_DYNAMIC_PAYLOAD_TYPE, Codec
 from .errors import NegotiationError
 from .key_rules import NO_KEYS, PROFILES, KeyRules
 from .sdes import Crypto
@@ -20,13 +20,25 @@ from .sdp import SessionDescription, address_type, parse_sdp
 
 # One audio line as nearly every telephone writes it, at a plain unicast address: address, port, formats, attributes.
 _plain_offer = re.compile(
-    rb"v=0\r?\n(?:[abeikoprstuz]=[^\r\n]*\r?\n)*"
+    rb"v=0\r?\n(?:[abeikoprstuz]=[^\r\n]*+\r?\n)*+"
     rb"c=IN IP4 (?:[1-9][0-9]?|1[0-9][0-9]|2[01][0-9]|22[0-3])(?:\.(?:[1-9]?[0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])){3}"
-    rb"\r?\n(?:[abkrtz]=[^\r\n]*\r?\n)*"
-    rb"m=audio (?:[1-9][0-9]{0,3}|[1-5][0-9]{4}) RTP/AVP((?: [0-9]{1,3}){1,64})\r?\n"
-    rb"((?:(?!a=rtpmap)[abik]=[^\r\n]*\r?\n|a=rtpmap:(?:0|[1-9][0-9]{0,2}) [A-Za-z0-9/.-]+\r?\n)*)"
+    rb"\r?\n(?:[abkrtz]=[^\r\n]*+\r?\n)*+"
+    rb"m=audio (?:[1-9][0-9]{0,3}|[1-5][0-9]{4}) RTP/AVP((?: [0-9]{1,3}){1,64}+)\r?"
+    rb"(\n(?:(?!a=rtpmap)[abik]=[^\r\n]*+\r?\n|a=rtpmap:(?:0|[1-9][0-9]{0,2}) [A-Za-z0-9/.-]++\r?\n)*+)"
 ).fullmatch
 _LONGEST_PLAIN_OFFER = 4096
+# Of every payload type that needs no rtpmap: how a list of formats has it, and how its rtpmap begins and reads.
+_PLAIN_FORMATS = {
+    codec.payload_type: (
+        codec,
+        b" %d " % codec.payload_type,
+        b"\na=rtpmap:%d " % codec.payload_type,
+        b"\na=rtpmap:%s\r" % codec.rtpmap.encode(),
+    )
+    for codec in CODECS.values()
+    if codec.payload_type < FIRST_DYNAMIC_PAYLOAD_TYPE
+}
+_NO_FORMAT = (None, b"", b"", b"")
 
 
 def check_offer(body: bytes, codecs: Iterable[Codec], local_address: str, rules: KeyRules = NO_KEYS) -> None:
@@ -43,13 +55,12 @@ def _plainly_fits(body: bytes, codecs: tuple[Codec, ...]) -> bool:
     found = _plain_offer(body) if len(body) <= _LONGEST_PLAIN_OFFER else None
     if found is None:
         return False
-    formats, attributes = found[1].split(), found[2]
-    for codec in codecs:
-        number = b"%d" % codec.payload_type
-        if codec.payload_type < FIRST_DYNAMIC_PAYLOAD_TYPE and number in formats:
-            _, mapped, meaning = attributes.partition(b"a=rtpmap:%s " % number)
-            known = b"%s/%d" % (codec.name.lower().encode(), codec.clock_rate)
-            if not mapped or meaning.split(None, 1)[0].lower() == known:
+    formats, attributes = found[1] + b" ", found[2]
+    for ours in codecs:
+        codec, number, mapped, meaning = _PLAIN_FORMATS.get(ours.payload_type, _NO_FORMAT)
+        if codec is ours and number in formats:
+            place = attributes.find(mapped)
+            if place < 0 or attributes.startswith(meaning, place):
                 return True
     return False
 
