@@ -300,6 +300,17 @@ def test_an_invite_that_is_repeated_rings_once(pair: Pair) -> None:
     assert len(pair.bob.events(IncomingCall)) == 1
 
 
+def test_what_people_are_shown_of_an_invite_can_also_be_read_when_the_call_is_over(pair: Pair) -> None:
+    pair.ring()
+    (event,) = pair.bob.events(IncomingCall)
+    shown = event.headers
+    pair.alice.command("hangup", next(iter(pair.alice.agent.calls)))
+    pair.link.run_for(1)
+    assert pair.bob.ended.ended_by is EndedBy.REMOTE
+    assert dict(shown)["User-Agent"]
+    assert event.headers == shown
+
+
 def test_two_calls_at_once_keep_their_own_states(pair: Pair) -> None:
     first = pair.alice.dial(BOB_URI)
     pair.link.run_for(1)

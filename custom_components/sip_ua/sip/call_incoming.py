@@ -5,7 +5,7 @@ RFC 3261 sections 8.2, 9.2 (CANCEL), 13.3 (called party), RFC 3262 section 3 (re
 """
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar, override
 
 from .account import Transport
@@ -16,7 +16,7 @@ from .dialog_call import DialogCall
 from .dialog_media import description_of
 from .dialog_peer import DialogPeer
 from .errors import LocalFault, LocalProtocolError, RemoteProtocolError
-from .events import CallDirection, CallOutcome, CallReplaced, EndedBy, IncomingCall, LadderStep, Party
+from .events import CallDirection, CallOutcome, CallReplaced, CallSnapshot, EndedBy, IncomingCall, LadderStep, Party
 from .headers import NameAddr
 from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer
@@ -88,9 +88,11 @@ class ReceivedCall(DialogCall):
 
     def begin(self, now: float) -> None:
         """Tell that somebody calls; that it rings here the caller is told after that."""
-        shown = shown_headers(self._invite.request, private=self.snapshot.remote == ANONYMOUS)
-        self.tell(IncomingCall(at=now, call=self.snapshot, headers=shown))
-        self.core.do_afterwards(lambda: self._ring(now))
+        self.tell(IncomingCall(at=now, call=self.snapshot, read_headers=partial(self._shown_headers, self.snapshot)))
+        self.core.do_afterwards(partial(self._ring, now))
+
+    def _shown_headers(self, at_first: CallSnapshot) -> tuple[tuple[str, str], ...]:
+        return shown_headers(self._invite.request, private=at_first.remote == ANONYMOUS)
 
     def _ring(self, now: float) -> None:
         if self.peer is not None or self.ended:

@@ -3,7 +3,8 @@
 Times (`at`, `*_at`) are readings of the monotonic clock that the caller passes in, in seconds.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -172,9 +173,14 @@ class CallEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingCall(CallEvent):
-    """A new INVITE rings here; `headers` are chosen header fields of it (name, value)."""
+    """A new INVITE rings here; `read_headers` reads chosen header fields of it: not before somebody wants them."""
 
-    headers: tuple[tuple[str, str], ...] = ()
+    read_headers: Callable[[], tuple[tuple[str, str], ...]] = field(default=tuple, repr=False, compare=False)
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Chosen header fields of the INVITE (name, value)."""
+        return self.read_headers()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
