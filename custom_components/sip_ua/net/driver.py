@@ -133,7 +133,8 @@ class Driver:
         now = self.now
         if self.trace is not None:
             self._untraced = data, hop, time.time()
-        self._agent.receive(data, hop, now, late=self.transports.waited)
+        late = None if self._transports is None else self._transports.waited
+        self._agent.receive(data, hop, now, late=late)
         self.pump()
         self._trace_received()
         self._tell_overload(now)

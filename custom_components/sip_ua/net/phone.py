@@ -15,6 +15,7 @@ from ..sip.errors import LocalFault, LocalProtocolError, SipError
 from ..sip.events import (
     CallSnapshot,
     Event,
+    IncomingCall,
     MessagesWaiting,
     RegistrationChanged,
     TransferRefused,
@@ -432,7 +433,10 @@ class Phone:
         self._driver.send_now()
 
     def _deal_with(self, event: Event) -> None:
-        """Let the voice follow the call, and tell the listener."""
+        """Let the voice follow the call, and tell the listener; a call that has just come in has no voice yet."""
+        if isinstance(event, IncomingCall):
+            self._tell(event)
+            return
         self._voices.before(event)
         if self._voices.is_news(event):
             self._tell(event)

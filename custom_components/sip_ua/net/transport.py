@@ -29,8 +29,9 @@ MAX_ROUTES: Final = 256
 ROUTE_LIFETIME: Final = 30.0
 NO_ROUTE_LIFETIME: Final = 1.0
 MAX_NAMED: Final = 256
-_FIRST_OF_TEXT: Final = b"\x04"
+_FIRST_OF_TEXT: Final = 4
 _LINE_END_OCTETS: Final = b"\r\n\0 "
+_LAST_OF_LINE_ENDS: Final = max(_LINE_END_OCTETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,11 @@ class Transports:
         self._connections: Connections | None = None
         self._tls = TlsTrust(account.tls)
         self._port = 0
-        self._waited: float | None = None
+        self.waited: float | None = None
+        """Seconds that the message waited to be read which is being delivered.
+
+        None for one of a connection, and for the first of those that were read together.
+        """
         self._hops: dict[tuple[Transport, str, int], tuple[float, Hop]] = {}
         self._routes: dict[str, tuple[float, str | None]] = {}
         self._names: dict[Address, tuple[str, ...]] = {}
@@ -98,14 +103,6 @@ class Transports:
         if connections is not None:
             await connections.close()
         self._close_sockets()
-
-    @property
-    def waited(self) -> float | None:
-        """Seconds that the message waited to be read which is being delivered.
-
-        None for one of a connection, and for the first of those that were read together.
-        """
-        return self._waited
 
     def send(self, address: Address, data: bytes) -> None:
         """Send one message; never waits, never raises. What fails is told by the handler `failed`."""
@@ -218,10 +215,11 @@ class Transports:
     # What arrives
 
     def _datagram_received(self, data: bytes, host: str, port: int) -> None:
-        if data[:1] < _FIRST_OF_TEXT and is_stun(data):
+        first = data[0] if data else 0
+        if first < _FIRST_OF_TEXT and is_stun(data):
             self._public.receive(data, host, port)
-        elif data.strip(_LINE_END_OCTETS):
-            self._waited = self._sockets[":" in host].waited
+        elif first > _LAST_OF_LINE_ENDS or data.strip(_LINE_END_OCTETS):
+            self.waited = self._sockets[":" in host].waited
             self._deliver(data, Transport.UDP, host, port)
 
     def _datagram_failed(self, host: str, port: int, number: int) -> None:
@@ -233,7 +231,7 @@ class Transports:
             self._handlers.failed(address, failure)
 
     def _received(self, data: bytes, source: Address) -> None:
-        self._waited = None
+        self.waited = None
         self._deliver(data, source.transport, source.host, source.port)
 
     def _deliver(self, data: bytes, transport: Transport, host: str, port: int) -> None:
