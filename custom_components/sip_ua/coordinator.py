@@ -292,14 +292,15 @@ class SipUaCoordinator:
     def _handle_call_event(self, event: CallEvent) -> None:
         """Keep the call's new state, then say what happened; the phone book names the other side."""
         call = self.contacts.name_call(event.call)
-        self.history.note(event, call)
         if isinstance(event, IncomingCall):
             if self.incoming.turn_away(call):
                 return
-        elif call.id in self.incoming.blocked:
-            if isinstance(event, CallEnded):
-                self.incoming.blocked.discard(call.id)
-            return
+        else:
+            self.history.note(event, call)
+            if call.id in self.incoming.blocked:
+                if isinstance(event, CallEnded):
+                    self.incoming.blocked.discard(call.id)
+                return
         before = self.calls.find(call.id)
         if before is not call and (call.id not in self.incoming.turned_away or call.state is CallState.ENDED):
             self._keep(before, call)

@@ -89,6 +89,10 @@ class CallRecordings:
         """Return the ids of the calls that are being recorded."""
         return tuple([call_id for call_id in self._active if call_id in self._running])
 
+    def is_running(self, call_id: str) -> bool:
+        """Return whether a call is being recorded."""
+        return call_id in self._active and call_id in self._running
+
     @property
     def begun(self) -> tuple[str, ...]:
         """Return the ids of the calls that are recorded, or are about to be."""

@@ -98,9 +98,6 @@ def _problem_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
     }
 
 
-_CALL_ATTRIBUTES = ("call_id", "direction", "name", "number", "uri", "called", "encrypted")
-
-
 def _shown(coordinator: SipUaCoordinator) -> CallSnapshot | None:
     return coordinator.calls.shown
 
@@ -116,15 +113,17 @@ def _shown_and_noted(coordinator: SipUaCoordinator) -> tuple[CallSnapshot | None
     if call is None:
         return None, {}
     joined = list(coordinator.calls.joined_with(call.id))
-    return call, {ATTR_RECORDING: call.id in coordinator.recordings.calls, ATTR_CONFERENCE_WITH: joined}
+    return call, {ATTR_RECORDING: coordinator.recordings.is_running(call.id), ATTR_CONFERENCE_WITH: joined}
 
 
 def _call_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
     call, noted = _shown_and_noted(coordinator)
     if call is None:
         return {}
-    data = call_data(call)
-    return {key: data[key] for key in _CALL_ATTRIBUTES} | noted
+    data = call_data(call) | noted
+    # The one is the sensor's value, the other means nothing to people.
+    del data["state"], data["sip_call_id"]
+    return data
 
 
 def _last_call(coordinator: SipUaCoordinator) -> CallSnapshot | None:

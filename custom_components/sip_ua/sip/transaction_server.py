@@ -12,7 +12,8 @@ from .transaction_matching import Key, answer_key, listening_address, merge_key,
 from .transaction_tables import SERVER_INVITE, SERVER_NON_INVITE, Action, Command, Received, State, Transition
 
 
-@dataclass(frozen=True, slots=True)
+# Final for the type checker instead of frozen at run time: see `RequestReceived`.
+@dataclass(slots=True)
 class Terms:
     """On what terms a request is taken in.
 
@@ -20,8 +21,8 @@ class Terms:
     for any number: of a datagram nobody knows who sent it. `no_calls` refuses an INVITE that begins a call.
     """
 
-    allowance: int | None = None
-    no_calls: bool = False
+    allowance: Final[int | None] = None
+    no_calls: Final[bool] = False
 
 
 _SESSION_PROGRESS: Final = b"SIP/2.0 183 "
