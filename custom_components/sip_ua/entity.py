@@ -16,6 +16,7 @@ MANUFACTURER: Final = "SIP Phone"
 MODEL: Final = "SIP account"
 MODEL_CONTACT: Final = "Contact"
 MODEL_LINE: Final = "Watched line"
+"""The models are no texts: the registry keeps them, and selectors of triggers and conditions filter by them."""
 
 _SEPARATOR: Final = "-"
 """Between the account and the key of an entity; no key has it."""
