@@ -180,7 +180,7 @@ class SipUaConfigFlow(ConfigFlow, domain=DOMAIN):
         addresses = await _machine_addresses(self.hass)
         if user_input is not None:
             kept = {key: entry.data[key] for key in KEPT if key in entry.data}
-            data = normalize(user_input | kept)
+            data = normalize(user_input | kept) | kept
             data[CONF_PASSWORD] = data[CONF_PASSWORD] or entry.data[CONF_PASSWORD]
             if self._keeps_the_rules(data, addresses, entry):
                 unique_id = unique_id_of(data)

@@ -21,9 +21,9 @@ UNMARKED_MINIMUM: Final = 8
 def plain_number(text: str) -> str:
     """Return a number without what people write for the eye (RFC 3966 section 5.1.1, and the slash and spaces).
 
-    `+49 (0)30` has its zero for the eye only, too.
+    `+49 (0)30` and `0049 (0)30` have their zero for the eye only, too.
     """
-    if "+" in text:
+    if "+" in text or text.lstrip().startswith("00"):
         text = _TRUNK_IN_BRACKETS.sub("", text)
     return text.translate(_SEPARATORS)
 

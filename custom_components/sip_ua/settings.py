@@ -3,6 +3,7 @@
 Entry data has the shape of the form: the fields of the first step, and one mapping for each section.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,7 @@ from .const import (
     SECTIONS,
     TRANSPORT_AUTOMATIC,
 )
-from .numbering import is_keys, plain_number
+from .numbering import SUBSCRIBER_MINIMUM, is_keys, plain_number
 from .sip.account import (
     Account,
     CertificateCheck,
@@ -102,6 +103,7 @@ NUMBER_FIELDS: Mapping[str, Mapping[str, NumberField]] = {
     },
 }
 
+_is_telephone_number = re.compile(rf"\+?[0-9]{{{SUBSCRIBER_MINIMUM},}}").fullmatch
 _NAMED_BY_SCHEME = {Transport.TLS: ("sips:", "tls:"), Transport.TCP: ("tcp:",)}
 _SCHEMES = ("sip:", "sips:", "tel:", "stun:", "http://", "https://", "udp:", "tcp:", "tls:")
 
@@ -121,8 +123,11 @@ def _without_parameters(text: str) -> str:
 
 
 def split_host_port(text: str) -> tuple[str, int | None]:
-    """Split `host`, `host:port`, `[IPv6]` or `[IPv6]:port`; a port that is none stays part of the host."""
-    text = without_scheme(text)
+    """Split `host`, `host:port`, `[IPv6]` or `[IPv6]:port`; a port that is none stays part of the host.
+
+    A name with a dot at its end is the same host, so that goes (RFC 3261 section 25.1, hostname).
+    """
+    text = without_scheme(text).removesuffix(".")
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")
         port = rest.removeprefix(":")
@@ -131,16 +136,21 @@ def split_host_port(text: str) -> tuple[str, int | None]:
     else:
         return text, None
     if not port:
-        return host, None
+        return host.removesuffix("."), None
     if port.isascii() and port.isdigit() and 1 <= int(port) <= 65535:
-        return host, int(port)
+        return host.removesuffix("."), int(port)
     return text, None
 
 
 def split_identity(text: str) -> tuple[str, str]:
-    """Split a SIP number that may have been typed as a SIP URI into number and domain; a number keeps its slash."""
+    """Split a SIP number that may have been typed as a SIP URI into number and domain.
+
+    What people write into a telephone number for the eye goes; an extension and a user name stay as they are.
+    """
     number, _, domain = text.replace(" ", "").partition("@")
-    return _without_parameters(number), without_scheme(domain)
+    number = _without_parameters(number)
+    plain = plain_number(number)
+    return plain if _is_telephone_number(plain) else number, without_scheme(domain)
 
 
 def normalize(user_input: Mapping[str, Any]) -> dict[str, Any]:

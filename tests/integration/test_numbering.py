@@ -104,6 +104,7 @@ def test_keys_are_told_from_names(text: str, keys: bool) -> None:
 
 def test_the_zero_in_brackets_is_for_the_eye() -> None:
     assert plain_number("+49 (0)30 1") == "+49301"
+    assert plain_number(" 0049 (0)30 1") == "0049301"
     assert plain_number("(0)30 1") == "0301"
     assert plain_target("+49 (0)30 1") == "+49301"
 

@@ -58,6 +58,9 @@ def typed(**fields: Any) -> dict[str, Any]:
         ("[2001:db8::1]:5080", "2001:db8::1", 5080),
         ("2001:db8::1", "2001:db8::1", None),
         ("pbx.example:", "pbx.example", None),
+        ("pbx.example.", "pbx.example", None),
+        ("sip:pbx.example.:5080", "pbx.example", 5080),
+        ("pbx.example.:", "pbx.example", None),
         ("pbx.example:99999", "pbx.example:99999", None),
         ("pbx.example:sip", "pbx.example:sip", None),
         ("", "", None),
@@ -76,7 +79,15 @@ def test_an_address_is_split_as_it_was_meant(text: str, host: str, port: int | N
         ("sip:620@home.example;user=phone", "620", "home.example"),
         ("620@home.example/", "620", "home.example"),
         ("+49 30 1234", "+49301234", "pbx.example"),
-        ("030/1234567", "030/1234567", "pbx.example"),
+        ("620@home.example.", "620", "home.example"),
+        ("030/1234567", "0301234567", "pbx.example"),
+        ("(030) 123-456", "030123456", "pbx.example"),
+        ("+49 (0)30 1234", "+49301234", "pbx.example"),
+        ("sip:+49-30-1234@home.example;user=phone", "+49301234", "home.example"),
+        ("my-name", "my-name", "pbx.example"),
+        ("sip.user(1)", "sip.user(1)", "pbx.example"),
+        ("12345-a", "12345-a", "pbx.example"),
+        ("1001-2", "1001-2", "pbx.example"),
     ],
 )
 def test_slips_in_the_number_are_put_right(number: str, expected: str, domain: str) -> None:
@@ -309,6 +320,9 @@ def test_a_registrar_port_alone_is_another_port_of_the_server() -> None:
         ({"sip_domain": "home.example"}, "620@home.example/pbx.example"),
         ({"servers": {"registrar": "reg.example"}}, "620@pbx.example/reg.example"),
         ({"server": "2001:db8::1"}, "620@[2001:db8::1]"),
+        ({"server": "pbx.example."}, "620@pbx.example"),
+        ({"sip_domain": "pbx.example."}, "620@pbx.example"),
+        ({"servers": {"registrar": "PBX.example."}}, "620@pbx.example"),
     ],
 )
 def test_unique_id_is_the_identity_and_the_registrar_where_it_differs(fields: dict[str, Any], unique_id: str) -> None:
