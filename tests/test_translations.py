@@ -176,6 +176,23 @@ def test_no_address_in_a_description_becomes_a_link_to_write_mail(language: str)
     assert {key: text for key, text in plain.items() if re.search(r"[\w.+-]@\w|\{(account|identity)\}", text)} == {}
 
 
+RECONFIGURE = {
+    "de": "Neu konfigurieren",
+    "en": "Reconfigure",
+    "es": "Reconfigurar",
+    "fr": "Reconfigurer",
+    "it": "Riconfigura",
+    "nl": "Opnieuw configureren",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_who_logs_in_again_reads_where_a_certificate_is_put_right(language: str) -> None:
+    config = read(f"translations/{language}.json")["config"]
+    assert config["step"]["reconfigure"]["sections"]["security"]["name"] in config["error"]["certificate"]
+    assert RECONFIGURE[language] in config["step"]["reauth_confirm"]["description"]
+
+
 def test_every_text_stands_where_home_assistant_looks_for_it(english: dict[str, Any]) -> None:
     forms = {"step", "error", "abort"}
     subentries = {"line", "contact", "menu"}

@@ -38,8 +38,10 @@ from .contacts import (
     contacts_of,
     device_host,
     fold,
+    split_address,
 )
 from .form import TEXT, choice, number
+from .hosts import is_nobodys_address
 from .net.phone import check_target
 from .numbering import is_keys, plan_of
 from .settings import NumberField, account_of, is_direct, plain_target
@@ -233,7 +235,7 @@ class ContactFlow(ListingFlow):
                 check_target(account, target)
             except LocalProtocolError:
                 return False
-            return True
+            return not is_nobodys_address(split_address(target)[1])
 
         book = ContactBook(others, account, plan_of(self.hass.config.country))
         draft = Draft(listed.title, listed.data, others, book, answering_rules_of(entry.options), is_target)

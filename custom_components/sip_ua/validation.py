@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 
 from homeassistant.const import CONF_PASSWORD
@@ -47,6 +46,7 @@ from .const import (
     SECTION_TIMERS,
     TRANSPORT_AUTOMATIC,
 )
+from .hosts import is_address, is_host
 from .settings import is_default, is_direct, split_host_port
 from .sip.account import CertificateCheck, NatMode, Srtp, Transport, UriType
 from .templates import Template, facts_of
@@ -60,7 +60,6 @@ _NUMBER = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,?#%]+")
 _WITH_TLS = frozenset({Transport.TLS.value, TRANSPORT_AUTOMATIC})
 # With automatic a server may turn out to have no TLS: voice that need not be encrypted is spoken all the same.
 _PROTECTING = {Srtp.OPTIONAL: _WITH_TLS, Srtp.REQUIRED: frozenset({Transport.TLS.value})}
-_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,33 +74,9 @@ type Rule = tuple[str, str, Callable[[Mapping[str, Any], Mapping[str, Any]], boo
 """Error key, place, and whether the rule is broken; called with the section's values and the whole data."""
 
 
-def is_host(text: str) -> bool:
-    """Return whether a text is a host name or a numeric address."""
-    try:
-        ip_address(text)
-    except ValueError:
-        name = text.removesuffix(".")
-        return len(name) <= 253 and not _is_number(name) and all(_LABEL.fullmatch(label) for label in name.split("."))
-    return True
-
-
 def has_port(text: str) -> bool:
     """Return whether a normalized address still has a port, which its own field contradicts."""
     return split_host_port(text)[1] is not None
-
-
-def _is_number(name: str) -> bool:
-    """Return whether a name is a misspelt IPv4 address, like 192.168.1 or 10.0.0.300."""
-    return name.replace(".", "").isdigit()
-
-
-def _is_address(text: str) -> bool:
-    """Return whether a text is a numeric address."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _asked_servers(data: Mapping[str, Any]) -> list[tuple[str, int | None]]:
@@ -119,7 +94,7 @@ def _asked_servers(data: Mapping[str, Any]) -> list[tuple[str, int | None]]:
 
 def _are_looked_up(data: Mapping[str, Any]) -> list[bool]:
     """Return of each server whether DNS can tell its transport and port (RFC 3263 sections 4.1 and 4.2)."""
-    return [port is None and not _is_address(host) for host, port in _asked_servers(data)]
+    return [port is None and not is_address(host) for host, port in _asked_servers(data)]
 
 
 FIELD_RULES: tuple[Rule, ...] = (
@@ -265,7 +240,7 @@ SECTION_RULES: Mapping[str, tuple[Rule, ...]] = {
         (
             "public_address_invalid",
             CONF_PUBLIC_ADDRESS,
-            lambda section, _: bool(section[CONF_PUBLIC_ADDRESS]) and not _is_address(section[CONF_PUBLIC_ADDRESS]),
+            lambda section, _: bool(section[CONF_PUBLIC_ADDRESS]) and not is_address(section[CONF_PUBLIC_ADDRESS]),
         ),
         (
             "public_address_not_used",

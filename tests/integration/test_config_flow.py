@@ -324,7 +324,7 @@ async def test_what_else_can_go_wrong_is_told_too(
         ({"number": " "}, CONF_NUMBER, "number_required"),
         ({"number": "1" * 128}, CONF_NUMBER, "number_too_long"),
         ({"number": 'a"b'}, CONF_NUMBER, "number_invalid"),
-        ({"number": "030/1234567"}, CONF_NUMBER, "number_invalid"),
+        ({"number": "home/1234567"}, CONF_NUMBER, "number_invalid"),
         ({"number": "hundert\N{LATIN SMALL LETTER U WITH DIAERESIS}"}, CONF_NUMBER, "number_invalid"),
         ({"server": ""}, CONF_SERVER, "server_required"),
         ({"server": "pbx_.-example"}, CONF_SERVER, "server_invalid"),
@@ -332,6 +332,21 @@ async def test_what_else_can_go_wrong_is_told_too(
         ({"server": "192.168.1"}, CONF_SERVER, "server_invalid"),
         ({"server": "192.168.1.300"}, CONF_SERVER, "server_invalid"),
         ({"server": "pbx.example:99999"}, CONF_SERVER, "server_invalid"),
+        ({"server": "fe80::1%eth0"}, CONF_SERVER, "server_invalid"),
+        ({"server": "[fe80::1]"}, CONF_SERVER, "server_invalid"),
+        ({"server": "2001:db8::1%eth0"}, CONF_SERVER, "server_invalid"),
+        ({"server": "0.0.0.0"}, CONF_SERVER, "server_invalid"),
+        ({"server": "::"}, CONF_SERVER, "server_invalid"),
+        ({"server": "::ffff:0.0.0.0"}, CONF_SERVER, "server_invalid"),
+        ({"server": "255.255.255.255"}, CONF_SERVER, "server_invalid"),
+        ({"server": "224.0.0.1"}, CONF_SERVER, "server_invalid"),
+        ({"server": "ff02::1"}, CONF_SERVER, "server_invalid"),
+        ({"sip_domain": "0.0.0.0"}, CONF_SIP_DOMAIN, "domain_invalid"),
+        ({"servers": {"registrar": "224.0.0.1"}}, SECTION_SERVERS, "registrar_invalid"),
+        ({"servers": {"outbound_proxy": "0.0.0.0"}}, SECTION_SERVERS, "outbound_proxy_invalid"),
+        ({"network": {"nat": "stun", "stun_server": "0.0.0.0:3478"}}, SECTION_NETWORK, "stun_server_invalid"),
+        ({"network": {"nat": "manual", "public_address": "0.0.0.0"}}, SECTION_NETWORK, "public_address_invalid"),
+        ({"network": {"nat": "manual", "public_address": "fe80::1%eth0"}}, SECTION_NETWORK, "public_address_invalid"),
         (
             {"server": "pbx.example:5080", "servers": {"server_port": 5060}},
             CONF_SERVER,
@@ -594,6 +609,18 @@ async def test_an_account_keeps_the_name_that_its_owner_gave_it(
     assert result["reason"] == "reconfigure_successful"
     await hass.async_block_till_done()
     assert (entry.unique_id, entry.title) == ("620@192.0.2.1", "Telephone of the house")
+
+
+async def test_an_account_keeps_the_number_that_it_was_made_with(
+    hass: HomeAssistant, phone: FakePhone, entry: MockConfigEntry
+) -> None:
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "number": "100-2000"})
+    result = await entry.start_reconfigure_flow(hass)
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], {CONF_SERVER: "192.0.2.1", "servers": {}, "network": {}, "security": {}, "timers": {}}
+    )
+    assert result["reason"] == "reconfigure_successful"
+    assert entry.data["number"] == "100-2000"
 
 
 async def test_changes_wait_for_the_end_of_the_last_call(

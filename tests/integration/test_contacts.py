@@ -360,6 +360,8 @@ async def test_a_contact_is_changed(hass: HomeAssistant, phone: FakePhone, entry
         ({"name": "granny"}, {"name": "contact_name_known"}),
         ({"number": "http://door"}, {"number": "contact_number_invalid"}),
         ({"number": " "}, {"number": "contact_number_invalid"}),
+        ({"number": "sip:611@0.0.0.0"}, {"number": "contact_number_invalid"}),
+        ({"number": "611@224.0.0.1:5060"}, {"number": "contact_number_invalid"}),
         ({"number": "+49 (0)30 1234567"}, {"number": "contact_number_known"}),
         ({"number": "040 999888"}, {"number": "contact_number_known"}),
         ({"number": "sip:611@fritz.box"}, {"number": "contact_number_known"}),
