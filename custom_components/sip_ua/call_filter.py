@@ -18,7 +18,13 @@ from .numbering import plain_number, plan_of
 from .sip.events import CallDirection, Party
 from .sip.number_pattern import fits
 
-ACCOUNT_FIELDS: Final[dict[vol.Marker, Any]] = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
+
+def _account(value: Any) -> str | None:
+    """Return the chosen account; what is left empty, as the inputs of blueprints are, stands for any of them."""
+    return cv.string(value) if value else None
+
+
+ACCOUNT_FIELDS: Final[dict[vol.Marker, Any]] = {vol.Optional(ATTR_CONFIG_ENTRY_ID): _account}
 CALLER_FIELDS: Final[dict[vol.Marker, Any]] = ACCOUNT_FIELDS | {
     vol.Optional(CONF_CALLER, default=list): vol.All(cv.ensure_list, [vol.All(cv.string, vol.Length(min=1))]),
     vol.Optional(CONF_CONTACT, default=list): vol.All(cv.ensure_list, [cv.string]),

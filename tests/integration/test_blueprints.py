@@ -105,6 +105,27 @@ async def test_lights_flash_and_media_pause_while_it_rings(hass: HomeAssistant, 
     assert [call.data["entity_id"] for call in plays][-1] == ["media_player.radio"]
 
 
+@pytest.fixture(name="switched")
+def switched_fixture(hass: HomeAssistant) -> list[tuple[str, list[str]]]:
+    """Return what is done to lights, which change their states as real ones do."""
+    done: list[tuple[str, list[str]]] = []
+
+    async def switch(call: ServiceCall) -> None:
+        done.append((call.service, call.data["entity_id"]))
+        for light in call.data["entity_id"]:
+            hass.states.async_set(light, call.service.removeprefix("turn_"))
+
+    for service in ("turn_on", "turn_off"):
+        hass.services.async_register("light", service, switch)
+    return done
+
+
+def lights(hass: HomeAssistant, *names: str) -> list[str]:
+    """Return the states of lights."""
+    states = [hass.states.get(f"light.{name}") for name in names]
+    return [state.state for state in states if state is not None]
+
+
 async def test_lights_that_cannot_flash_are_switched_and_stay_as_they_were(
     hass: HomeAssistant, phone: FakePhone, use: Use
 ) -> None:
@@ -113,7 +134,7 @@ async def test_lights_that_cannot_flash_are_switched_and_stay_as_they_were(
     async def switch(call: ServiceCall) -> None:
         switched.append((call.service, call.data["entity_id"]))
 
-    for service in ("turn_on", "turn_off", "toggle"):
+    for service in ("turn_on", "turn_off"):
         hass.services.async_register("light", service, switch)
     hass.states.async_set("light.hall", "off")
     hass.states.async_set("light.stairs", "on", {"supported_features": LightEntityFeature.TRANSITION})
@@ -121,13 +142,105 @@ async def test_lights_that_cannot_flash_are_switched_and_stay_as_they_were(
     await use("ringing_lights_and_media", lights=["light.hall", "light.stairs", "light.desk"])
     call_id = phone.ring()
     await settle()
-    both = ["light.hall", "light.stairs"]
-    assert switched == [("turn_on", ["light.desk"]), ("toggle", both)]
+    flash = ("turn_on", ["light.desk"])
+    assert switched == [flash, ("turn_on", ["light.hall"]), ("turn_off", ["light.stairs"])]
     await wait(hass, 3.1)
-    assert switched[2:] == [("turn_on", ["light.desk"]), ("toggle", both)]
+    as_before = [("turn_on", ["light.stairs"]), ("turn_off", ["light.hall"])]
+    assert switched[3:] == [flash, *as_before], "a light that is slow is switched back all the same"
     phone.end(call_id, CallOutcome.MISSED)
     await settle()
-    assert switched[4:] == [("turn_on", ["light.stairs"]), ("turn_off", ["light.hall"])]
+    assert switched[6:] == as_before
+
+
+async def test_lights_are_as_before_after_two_calls_that_rang_at_once(
+    hass: HomeAssistant, phone: FakePhone, use: Use, switched: list[tuple[str, list[str]]]
+) -> None:
+    hass.states.async_set("light.hall", "off")
+    hass.states.async_set("light.stairs", "on")
+    await use("ringing_lights_and_media", lights=["light.hall", "light.stairs"])
+    first = phone.ring()
+    await settle()
+    assert lights(hass, "hall", "stairs") == ["on", "off"]
+    second = phone.ring(NEIGHBOUR)
+    await settle()
+    assert len(switched) == 2, "only one call makes them blink"
+    phone.end(first, CallOutcome.MISSED)
+    await settle()
+    assert lights(hass, "hall", "stairs") == ["off", "on"], "the other call still rings"
+    await wait(hass, 3.1)
+    assert lights(hass, "hall", "stairs") == ["on", "off"]
+    phone.end(second, CallOutcome.MISSED)
+    await settle()
+    assert lights(hass, "hall", "stairs") == ["off", "on"]
+
+
+async def test_a_call_that_rings_during_another_is_shown_too(
+    hass: HomeAssistant, phone: FakePhone, use: Use, switched: list[tuple[str, list[str]]]
+) -> None:
+    hass.states.async_set("light.hall", "off")
+    await use("ringing_lights_and_media", lights=["light.hall"])
+    first = phone.ring()
+    await settle()
+    phone.enter(first, CallState.TALKING)
+    await settle()
+    assert lights(hass, "hall") == ["off"]
+    await wait(hass, 3.1)
+    assert lights(hass, "hall") == ["off"]
+    phone.ring(NEIGHBOUR)
+    await settle()
+    assert lights(hass, "hall") == ["on"]
+    assert len(switched) == 3
+
+
+async def test_a_call_of_somebody_else_does_not_go_on_with_the_blinking(
+    hass: HomeAssistant, phone: FakePhone, use: Use, switched: list[tuple[str, list[str]]]
+) -> None:
+    hass.states.async_set("light.hall", "off")
+    await use("ringing_lights_and_media", caller=["612"], lights=["light.hall"])
+    wanted = phone.ring(NEIGHBOUR)
+    phone.ring()
+    await settle()
+    assert lights(hass, "hall") == ["on"]
+    phone.end(wanted, CallOutcome.MISSED)
+    await settle()
+    await wait(hass, 3.1)
+    assert lights(hass, "hall") == ["off"]
+    assert len(switched) == 2
+
+
+async def test_what_somebody_switches_while_it_rings_stays_so(
+    hass: HomeAssistant, phone: FakePhone, use: Use, switched: list[tuple[str, list[str]]]
+) -> None:
+    for light in ("hall", "stairs", "desk"):
+        hass.states.async_set(f"light.{light}", "off")
+    await use("ringing_lights_and_media", lights=["light.hall", "light.stairs", "light.desk"])
+    call_id = phone.ring()
+    await settle()
+    hass.states.async_set("light.desk", "unavailable")
+    await wait(hass, 3.1)
+    assert lights(hass, "hall", "stairs") == ["off", "off"]
+    hass.states.async_set("light.hall", "on")
+    await wait(hass, 3.1)
+    assert switched[-1] == ("turn_on", ["light.stairs", "light.desk"])
+    phone.end(call_id, CallOutcome.MISSED)
+    await settle()
+    assert lights(hass, "hall", "stairs", "desk") == ["on", "off", "off"]
+
+
+async def test_a_player_that_was_switched_off_meanwhile_stays_off(
+    hass: HomeAssistant, phone: FakePhone, use: Use
+) -> None:
+    async_mock_service(hass, "media_player", "media_pause")
+    plays = async_mock_service(hass, "media_player", "media_play")
+    for player in ("radio", "tv"):
+        hass.states.async_set(f"media_player.{player}", "playing")
+    await use("ringing_lights_and_media", players=["media_player.radio", "media_player.tv"])
+    call_id = phone.ring()
+    await settle()
+    hass.states.async_set("media_player.tv", "off")
+    phone.end(call_id, CallOutcome.MISSED)
+    await settle()
+    assert [call.data["entity_id"] for call in plays] == [["media_player.radio"]]
 
 
 async def test_a_call_that_nobody_answers_lets_the_media_go_on(hass: HomeAssistant, phone: FakePhone, use: Use) -> None:
