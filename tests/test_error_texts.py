@@ -50,7 +50,7 @@ INTERNAL = {
     "sip/transaction_machine.py",
     "sip/transaction_server.py",
 }
-QUOTED = {"quoted_error", "no_network", "tts_failed", "media_not_found", "menu_template_failed"}
+QUOTED = {"quoted_error", "no_network", "tts_failed", "media_not_found", "menu_template_failed", "menu_not_taken"}
 """Texts that quote the operating system or Home Assistant, whose words nobody here can translate."""
 
 

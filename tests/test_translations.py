@@ -131,6 +131,7 @@ def placeholders(text: str) -> set[str]:
 def raised_keys() -> set[str]:
     """Return the translation keys of the errors that the code raises."""
     keys: set[str] = {key for faults in action_errors.FAULT_KEYS.values() for key in faults.values()}
+    keys |= set(menu_mistakes.MENU_FAULT_KEYS.values())
     keys |= {*announcement.NOT_REACHED_KEYS.values(), failure_words.QUOTED, WITHOUT_STT, WITHOUT_TTS}
     for path in ROOT.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -306,11 +307,13 @@ def test_a_saved_menu_has_its_texts(english: dict[str, Any]) -> None:
     fields = {str(marker) for marker in menu_flow.MENU_FORM.schema}
     for step in saved["step"].values():
         assert set(step["data"]) == set(step["data_description"]) == fields
-    # The mistakes of ids and jumps are told as actions tell them.
-    both = {"menu_unknown", "menu_twice"}
-    mistakes = set(menu_mistakes.MENU_FAULT_KEYS.values())
-    assert set(saved["error"]) == {"menu_name_invalid", "menu_name_known"} | mistakes | both
-    assert all(saved["error"][key] == english["exceptions"][key]["message"] for key in both)
+    # The mistakes in a menu are told as actions tell them.
+    mistakes = {"menu_unknown", "menu_twice", *menu_mistakes.MENU_FAULT_KEYS.values()}
+    assert set(saved["error"]) == {"menu_name_invalid", "menu_name_known"} | mistakes
+    for language in LANGUAGES:
+        texts = read(f"translations/{language}.json")
+        told = texts["config_subentries"]["menu"]["error"]
+        assert all(told[key] == texts["exceptions"][key]["message"] for key in mistakes)
     assert set(saved["abort"]) == {"reconfigure_successful", "too_many_menus"}
 
 

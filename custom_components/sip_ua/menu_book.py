@@ -15,7 +15,7 @@ from .action_calls import MESSAGE_LENGTH_MAX
 from .action_errors import validation_error
 from .const import ATTR_MENU, DOMAIN, SUBENTRY_MENU
 from .contacts import fold
-from .menu_mistakes import path_of
+from .menu_mistakes import mistake_of, path_of
 from .menu_model import RENDERED, Menu, build_menu, menu_schema
 
 MENU_NAME_LENGTH_MAX: Final = 64
@@ -38,11 +38,15 @@ def _known_menus(hass: HomeAssistant, entry: ConfigEntry) -> list[ConfigSubentry
 
 
 def menu_or_name(value: Any) -> str | dict[str, Any]:
-    """Take a menu, or the name of a saved one; raises vol.Invalid."""
+    """Take a menu, or the name of a saved one; raises a translated error for a mistake in a menu, else vol.Invalid."""
     if isinstance(value, str):
         name: str = vol.All(cv.string, vol.Length(min=1, max=MENU_NAME_LENGTH_MAX))(value)
         return name
-    return menu_schema(value)
+    try:
+        return menu_schema(value)
+    except vol.Invalid as error:
+        mistake = mistake_of(error, value)
+        raise validation_error(mistake.key, **mistake.placeholders) from error
 
 
 def find_menu(hass: HomeAssistant, entry: ConfigEntry, name: str) -> Menu:

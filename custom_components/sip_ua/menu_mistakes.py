@@ -28,7 +28,7 @@ from .menu_model import (
 )
 
 MENU_FAULT_KEYS: Final[Mapping[MenuFault, str]] = {fault: f"menu_{fault.value}" for fault in MenuFault}
-"""The error texts of a menu that is to be saved; those of ids and jumps are the ones of actions."""
+"""The error texts of a menu, as actions and the form show them; so are those of ids and jumps."""
 
 STEP: Final = " → "
 _FIELDS: Final = frozenset(map(str, MENU_FIELDS.schema))
@@ -50,7 +50,7 @@ async def find_mistake(hass: HomeAssistant, value: Any) -> MenuMistake | None:
         for way in ways_to(menu):
             await _check_part(hass, way)
     except vol.Invalid as error:
-        return _mistake_of(error, value)
+        return mistake_of(error, value)
     except ServiceValidationError as error:
         return MenuMistake(error.translation_key or "", error.translation_placeholders or {})
     return None
@@ -82,8 +82,8 @@ def _steps(way: tuple[Menu, ...]) -> list[str]:
     return steps
 
 
-def _mistake_of(error: vol.Invalid, value: Any) -> MenuMistake:
-    """Return what is wrong where a check failed."""
+def mistake_of(error: vol.Invalid, value: Any) -> MenuMistake:
+    """Return what is wrong with a menu where a check failed."""
     first = error.errors[0] if isinstance(error, vol.MultipleInvalid) else error
     fault = _fault_of(first)
     told = {"path": path_of(first, value)}

@@ -38,6 +38,7 @@ MAX_DEPTH: Final = 8
 MAX_MENUS: Final = 100
 MAX_REPEAT: Final = 20
 DEFAULT_REPEAT: Final = 2
+LAST_DIGIT: Final = 9
 PIN_SHOWN: Final = "pin"
 RENDERED: Final = (ATTR_MESSAGE, ATTR_MEDIA)
 """What may hold a template in a saved menu."""
@@ -60,6 +61,7 @@ class MenuFault(StrEnum):
     VALUE_WRONG = "value_wrong"
     NO_EFFECT = "no_effect"
     CHOICE_TWICE = "choice_twice"
+    PIN_WITHOUT_QUOTES = "pin_without_quotes"
     TOO_LARGE = "too_large"
     NOT_TAKEN = "not_taken"
 
@@ -107,6 +109,25 @@ def _distinct(choices: Any) -> Any:
     return choices
 
 
+def _quoted(menu: Any) -> Any:
+    """Refuse a PIN that came as a figure: YAML reads 0471 without quotes as 313."""
+    if not isinstance(menu, dict) or not isinstance(choices := menu.get(ATTR_CHOICES), dict):
+        return menu
+    if any(type(digits) is int and digits > LAST_DIGIT for digits in choices) and _is_true(
+        menu.get(ATTR_CHOICES_ARE_PIN, False)
+    ):
+        raise MenuInvalid(MenuFault.PIN_WITHOUT_QUOTES, "a PIN of several digits stands in quotes", ATTR_CHOICES)
+    return menu
+
+
+def _is_true(value: Any) -> bool:
+    """Return whether a value switches something on; what is none of the two is told by the schema."""
+    try:
+        return bool(cv.boolean(value))
+    except vol.Invalid:
+        return False
+
+
 MENU_FIELDS = vol.Schema(
     {
         **SOUND_FIELDS,
@@ -128,7 +149,7 @@ MENU_FIELDS = vol.Schema(
         vol.Optional(ATTR_JUMP_TO): cv.string,
     }
 )
-_MENU_SCHEMA = vol.All(MENU_FIELDS, _sensible)
+_MENU_SCHEMA = vol.All(_quoted, MENU_FIELDS, _sensible)
 
 
 def _children(menu: Any) -> Iterator[Any]:

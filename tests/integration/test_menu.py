@@ -451,6 +451,8 @@ def nested(levels: int) -> dict[str, Any]:
         nested(MAX_DEPTH + 1),
         {"choices": {str(a): {"choices": {str(b): {} for b in range(40)}} for a in range(3)}},
         {"choices_are_pin": True},
+        {"choices_are_pin": "yes", "choices": {313: {}}},
+        {"choices_are_pin": "perhaps", "choices": {313: {}}},
         {"invalid": {}},
         {"then": "jump"},
         {"jump_to": "a"},
@@ -464,6 +466,34 @@ def nested(levels: int) -> dict[str, Any]:
 def test_what_is_no_menu_is_refused(menu: Any) -> None:
     with pytest.raises(vol.Invalid):
         menu_schema(menu)
+
+
+@pytest.mark.parametrize(
+    ("menu", "key", "told"),
+    [
+        (
+            {"choices": {1: {"choices_are_pin": True, "choices": {313: {}}}}},
+            "menu_pin_without_quotes",
+            {"path": "choices → 1 → choices"},
+        ),
+        ({"mesage": "Hello"}, "menu_field_unknown", {"path": "mesage"}),
+        ({"timeout": "soon"}, "menu_value_wrong", {"path": "timeout"}),
+        (7, "menu_value_wrong", {"path": "menu"}),
+    ],
+)
+async def test_an_action_says_what_is_wrong_with_its_menu(
+    hass: HomeAssistant, phone: FakePhone, talk: str, menu: Any, key: str, told: dict[str, str]
+) -> None:
+    with pytest.raises(ServiceValidationError) as raised:
+        await act(hass, "menu", menu=menu)
+    assert raised.value.translation_key == key
+    assert raised.value.translation_placeholders == told
+
+
+def test_digits_that_are_no_pin_of_several_need_no_quotes() -> None:
+    assert set(menu_schema({"choices": {12: {}}})["choices"]) == {"12"}
+    assert set(menu_schema({"choices_are_pin": True, "choices": {7: {}, "0471": {}}})["choices"]) == {"7", "0471"}
+    assert set(menu_schema({"choices_are_pin": False, "choices": {12: {}}})["choices"]) == {"12"}
 
 
 def test_a_menu_never_shows_its_pin() -> None:

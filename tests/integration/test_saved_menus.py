@@ -193,6 +193,11 @@ async def test_a_changed_menu_is_used_from_the_next_call_on(
         ({"menu": {"media": "gong.wav", "tts_language": "de"}}, {"menu": "menu_no_effect"}, {"path": "tts_language"}),
         ({"menu": {"choices": {1: {}, "1": {}}}}, {"menu": "menu_choice_twice"}, {"path": "choices"}),
         (
+            {"menu": {"choices_are_pin": True, "choices": {313: {}}}},
+            {"menu": "menu_pin_without_quotes"},
+            {"path": "choices"},
+        ),
+        (
             {"menu": {"choices": {str(digits): {} for digits in range(100)}}},
             {"menu": "menu_too_large"},
             {"menus": "100", "levels": "8"},
