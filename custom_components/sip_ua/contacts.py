@@ -211,7 +211,7 @@ class ContactBook:
         """Return whether a text is the speed dial or a name of contacts, and nothing else that could be dialed."""
         if self.by_speed_dial(text) is not None:
             return True
-        return not (is_keys(text) or _is_address(text)) and bool(self.find(text))
+        return not is_dialable(text) and bool(self.find(text))
 
     def target(self, text: str) -> str:
         """Return the number or address to dial for a contact's name, a speed dial, a number or an address.
@@ -222,7 +222,7 @@ class ContactBook:
         text = text.strip()
         if (contact := self.by_speed_dial(text)) is not None:
             return contact.number
-        if not text or is_keys(text) or _is_address(text):
+        if not text or is_dialable(text):
             return plain_target(text)
         found = self.find(text)
         if len(found) > 1:
@@ -301,9 +301,14 @@ def _own_hosts(account: Account) -> Iterator[str]:
             yield server.host
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
     """Return whether a text is an address, and no number or name."""
     return "@" in text or text.lower().startswith(_SCHEMES)
+
+
+def is_dialable(text: str) -> bool:
+    """Return whether a text is a number, a code or an address, and no name."""
+    return is_keys(text) or is_address(text)
 
 
 def split_address(address: str) -> tuple[str, str]:

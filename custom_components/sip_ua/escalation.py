@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 import voluptuous as vol
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_NAME
 from homeassistant.core import ServiceCall, ServiceResponse
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.util import dt as dt_util
 
@@ -20,11 +20,12 @@ from .action_calls import (
     TARGET,
     do_work,
     optional_sound,
-    target_of,
+    unless_stopped,
 )
 from .action_errors import fault_key
-from .action_targets import ACCOUNT_FIELDS, calling_coordinator
+from .action_targets import ACCOUNT_FIELDS, require_reachable
 from .call_view import call_data, is_connected
+from .callees import Callee, find_callees, split_lists
 from .const import (
     ATTR_CALL_ID,
     ATTR_CONFIRM,
@@ -86,7 +87,7 @@ CALL_OUT_SCHEMA = vol.Schema(
     {
         **ACCOUNT_FIELDS,
         **SOUND_FIELDS,
-        vol.Required(ATTR_NUMBERS): vol.All(cv.ensure_list, vol.Length(min=1, max=MAX_NUMBERS), [TARGET]),
+        vol.Required(ATTR_NUMBERS): vol.All(cv.ensure_list, split_lists, vol.Length(min=1, max=MAX_NUMBERS), [TARGET]),
         vol.Optional(ATTR_MODE, default=Mode.IN_ORDER.value): vol.Coerce(Mode),
         vol.Optional(ATTR_ROUNDS, default=1): vol.All(vol.Coerce(int), vol.Range(min=1, max=MAX_ROUNDS)),
         vol.Optional(ATTR_PAUSE, default=10): vol.All(vol.Coerce(float), vol.Range(min=0, max=MAX_PAUSE)),
@@ -101,13 +102,9 @@ CALL_OUT_SCHEMA = vol.Schema(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Who is called, how often, and what accepts; times in seconds. `caller_id` None shows it as the options say.
+    """Who is called, how often, and what accepts; times in seconds. `caller_id` None shows it as the options say."""
 
-    `unknown` tells why some of the `numbers` cannot be called, such as the name of a contact that is gone.
-    """
-
-    numbers: tuple[str, ...]
-    unknown: Mapping[str, ServiceValidationError]
+    callees: tuple[Callee, ...]
     mode: Mode
     rounds: int
     pause: float
@@ -120,9 +117,9 @@ class Plan:
 
 @dataclass(slots=True)
 class Attempt:
-    """One call of one number; `how` tells of it once it is over, `played` is the end of its first sound."""
+    """One call of one callee; `how` tells of it once it is over, `played` is the end of its first sound."""
 
-    number: str
+    callee: Callee
     round: int
     result: Result = Result.CANCELLED
     call_id: str | None = None
@@ -136,7 +133,10 @@ class Escalation:
     def __init__(
         self, coordinator: SipUaCoordinator, plan: Plan, make_sound: Callable[[], Awaitable[AudioSource | None]]
     ) -> None:
-        """Take the plan; `make_sound` makes the message anew for each call and each time that it is said."""
+        """Take the plan; `make_sound` makes the message anew for each call and each time that it is said.
+
+        With `coordinator` the whole ends; where another account is switched off, those of the others are called.
+        """
         self.attempts: list[Attempt] = []
         self.accepted: Attempt | None = None
         self.accepted_at: str | None = None
@@ -161,13 +161,13 @@ class Escalation:
             await self._leave(self.accepted)
 
     async def _in_order(self, a_round: int) -> None:
-        for number in self._plan.numbers:
-            await self._attempt(number, a_round)
+        for callee in self._plan.callees:
+            await self._attempt(callee, a_round)
             if self.accepted is not None:
                 return
 
     async def _at_once(self, a_round: int) -> None:
-        calls = [asyncio.ensure_future(self._attempt(number, a_round)) for number in self._plan.numbers]
+        calls = [asyncio.ensure_future(self._attempt(callee, a_round)) for callee in self._plan.callees]
         try:
             for call in asyncio.as_completed(calls):
                 await call
@@ -178,12 +178,14 @@ class Escalation:
                 task.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
 
-    async def _attempt(self, number: str, a_round: int) -> None:
-        """Call a number, and hang up unless it accepts."""
-        attempt = Attempt(number, a_round)
+    async def _attempt(self, callee: Callee, a_round: int) -> None:
+        """Call somebody, and hang up unless it accepts."""
+        attempt = Attempt(callee, a_round)
         self.attempts.append(attempt)
+        is_own = callee.coordinator is self._coordinator
         try:
-            await self._call(attempt)
+            with contextlib.nullcontext() if is_own else unless_stopped(callee.coordinator):
+                await self._call(attempt)
         except (SipError, HomeAssistantError) as error:
             attempt.result = Result.NOT_ANSWERED
             attempt.how = {
@@ -198,32 +200,36 @@ class Escalation:
                 await self._hang_up(attempt)
 
     async def _call(self, attempt: Attempt) -> None:
-        coordinator, plan = self._coordinator, self._plan
-        if (error := plan.unknown.get(attempt.number)) is not None:
-            raise error
+        callee, plan = attempt.callee, self._plan
+        coordinator = callee.coordinator
+        if callee.error is not None:
+            raise callee.error
+        if coordinator is not self._coordinator:
+            require_reachable(coordinator)
         source = await self._make_sound()
         call_id = attempt.call_id = await coordinator.async_dial(
-            attempt.number, source=source, ring_timeout=plan.ring_timeout, caller_id=plan.caller_id
+            callee.number, source=source, ring_timeout=plan.ring_timeout, caller_id=plan.caller_id
         )
         if source is not None:
             attempt.played = coordinator.async_next_played(call_id)
         if not is_connected(await coordinator.async_wait(call_id, WaitFor.ANSWERED)):
             attempt.result = Result.NOT_ANSWERED
-        elif not await self._is_confirmed(attempt, call_id):
+        elif not await self._is_confirmed(attempt, coordinator, call_id):
             attempt.result = Result.NOT_CONFIRMED
         elif self.accepted is None:
             attempt.result, self.accepted = Result.ACCEPTED, attempt
             self.accepted_at = dt_util.utcnow().isoformat(timespec="milliseconds")
 
-    async def _is_confirmed(self, attempt: Attempt, call_id: str) -> bool:
+    async def _is_confirmed(self, attempt: Attempt, coordinator: SipUaCoordinator, call_id: str) -> bool:
         """Repeat the message until the key is pressed, the time is over or the call ends."""
         wanted = self._plan.confirm
         if wanted == CONFIRM_NONE:
             return True
-        repeating = asyncio.ensure_future(self._repeat(call_id, attempt.played)) if attempt.played else None
+        played = attempt.played
+        repeating = asyncio.ensure_future(self._repeat(coordinator, call_id, played)) if played else None
         try:
-            with self._coordinator.keys.listen(call_id) as keys:
-                if call_id not in self._coordinator.calls:
+            with coordinator.keys.listen(call_id) as keys:
+                if call_id not in coordinator.calls:
                     return False
                 async with asyncio.timeout(self._plan.confirm_timeout):
                     while (key := await keys.next()) is not None:
@@ -234,15 +240,17 @@ class Escalation:
         finally:
             if repeating is not None:
                 repeating.cancel()
-                self._coordinator.async_stop_playing(call_id)
+                coordinator.async_stop_playing(call_id)
         return False
 
-    async def _repeat(self, call_id: str, played: asyncio.Future[AudioFault | None]) -> None:
+    async def _repeat(
+        self, coordinator: SipUaCoordinator, call_id: str, played: asyncio.Future[AudioFault | None]
+    ) -> None:
         """Say the message again and again; one that failed is not tried again."""
         fault = await played
         with contextlib.suppress(SipError, HomeAssistantError):
             while fault is None and (source := await self._next_sound()) is not None:
-                fault = await self._coordinator.async_play(call_id, source, wait=True)
+                fault = await coordinator.async_play(call_id, source, wait=True)
 
     async def _next_sound(self) -> AudioSource | None:
         await asyncio.sleep(REPEAT_PAUSE)
@@ -272,59 +280,51 @@ class Escalation:
             attempt.played.cancel()
         if (call_id := attempt.call_id) is None:
             return
+        coordinator = attempt.callee.coordinator
         with contextlib.suppress(LocalProtocolError, TimeoutError):
             async with asyncio.timeout(END_TIMEOUT):
-                await self._coordinator.async_hangup(call_id)
-                await self._coordinator.async_wait(call_id, WaitFor.ENDED)
+                await coordinator.async_hangup(call_id)
+                await coordinator.async_wait(call_id, WaitFor.ENDED)
         self._note(attempt, call_id)
 
     def _note(self, attempt: Attempt, call_id: str) -> None:
         """Keep how a call went so far."""
-        if (call := self._coordinator.calls.find(call_id)) is not None:
-            attempt.how = call_data(call) | self._coordinator.calls.outcome(call)
+        calls = attempt.callee.coordinator.calls
+        if (call := calls.find(call_id)) is not None:
+            attempt.how = call_data(call) | calls.outcome(call)
 
     def describe(self) -> dict[str, Any]:
         """Return who accepted, when, and what came of every call."""
         accepted = self.accepted
+        coordinator = accepted.callee.coordinator if accepted else self._coordinator
         return {
-            ATTR_CONFIG_ENTRY_ID: self._coordinator.config_entry.entry_id,
+            ATTR_CONFIG_ENTRY_ID: coordinator.config_entry.entry_id,
             "accepted": accepted is not None,
-            ATTR_NUMBER: accepted.number if accepted else None,
+            ATTR_NUMBER: accepted.callee.number if accepted else None,
             ATTR_NAME: accepted.how.get(ATTR_NAME) if accepted else None,
             ATTR_CALL_ID: accepted.call_id if accepted else None,
             "accepted_at": self.accepted_at,
-            "attempts": [
-                attempt.how | {ATTR_NUMBER: attempt.number, "round": attempt.round, ATTR_RESULT: attempt.result.value}
-                for attempt in self.attempts
-            ],
+            "attempts": [_described(attempt) for attempt in self.attempts],
         }
 
 
-def _targets(
-    coordinator: SipUaCoordinator, texts: Iterable[str]
-) -> tuple[tuple[str, ...], dict[str, ServiceValidationError]]:
-    """Return what to dial, and why some of it cannot be; raises a translated error where nothing can.
-
-    In an alarm a contact that has another name by now does not keep the others from being called.
-    """
-    numbers: list[str] = []
-    unknown: dict[str, ServiceValidationError] = {}
-    for text in texts:
-        try:
-            numbers.append(target_of(coordinator, text))
-        except ServiceValidationError as error:
-            numbers.append(text)
-            unknown[text] = error
-    if len(unknown) == len(set(numbers)):
-        raise next(iter(unknown.values()))
-    return tuple(numbers), unknown
+def _described(attempt: Attempt) -> dict[str, Any]:
+    """Return what came of one call, and of which account it was."""
+    callee = attempt.callee
+    return attempt.how | {
+        ATTR_CONFIG_ENTRY_ID: callee.coordinator.config_entry.entry_id,
+        ATTR_NUMBER: callee.number,
+        "round": attempt.round,
+        ATTR_RESULT: attempt.result.value,
+    }
 
 
 async def async_call_out(call: ServiceCall) -> ServiceResponse:
     """Call numbers until somebody accepts, and return who that was."""
     data = call.data
-    coordinator = calling_coordinator(call, data[ATTR_NUMBERS])
-    numbers, unknown = _targets(coordinator, data[ATTR_NUMBERS])
+    callees = find_callees(call, data[ATTR_NUMBERS])
+    accounts = dict.fromkeys(callee.coordinator for callee in callees if callee.error is None)
+    coordinator = next(account for account in accounts if account.reachable)
 
     async def make_sound() -> AudioSource | None:
         return await optional_sound(call.hass, data)
@@ -332,8 +332,7 @@ async def async_call_out(call: ServiceCall) -> ServiceResponse:
     # What cannot be said is told before anybody is called; an engine has begun to render then.
     _ = await make_sound()
     plan = Plan(
-        numbers=numbers,
-        unknown=unknown,
+        callees=callees,
         mode=data[ATTR_MODE],
         rounds=data[ATTR_ROUNDS],
         pause=data[ATTR_PAUSE],
@@ -345,7 +344,10 @@ async def async_call_out(call: ServiceCall) -> ServiceResponse:
     )
     escalation = Escalation(coordinator, plan, make_sound)
     try:
-        await do_work(coordinator, call.service, escalation.run())
+        with contextlib.ExitStack() as others:
+            for account in accounts:
+                others.enter_context(account.occupied())
+            await do_work(coordinator, call.service, escalation.run())
     except asyncio.CancelledError:
         await escalation.abandon()
         raise
