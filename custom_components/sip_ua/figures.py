@@ -24,6 +24,15 @@ def number_text(value: Any) -> str:
     return Figure(value) if type(value) is int and value > 0 else cv.string(value)
 
 
+def typed_number(text: str, coordinator: SipUaCoordinator) -> str:
+    """Return what is put into a text entity, which gets the figure of a template as text; a person types the same.
+
+    A zero at the beginning is left alone by templates.
+    """
+    is_figure = text.isascii() and text.isdecimal() and not text.startswith("0")
+    return with_its_plus(Figure(text), coordinator) if is_figure else text
+
+
 def with_its_plus(figure: Figure, coordinator: SipUaCoordinator) -> str:
     """Return a number as it was: as the calls or the phone book have it, else as only an international one can be."""
     plain, international = str(figure), f"+{figure}"

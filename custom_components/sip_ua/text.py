@@ -13,6 +13,7 @@ from .action_calls import TARGET_LENGTH_MAX
 from .const import KEY_ASSIST_NUMBER, KEY_NUMBER_TO_DIAL
 from .coordinator import SipUaConfigEntry, SipUaCoordinator
 from .entity import SipUaStateEntity
+from .figures import typed_number
 
 PARALLEL_UPDATES = 0
 
@@ -80,5 +81,5 @@ class SipUaText(SipUaStateEntity, RestoreText):
     @override
     async def async_set_value(self, value: str) -> None:
         """Take what is typed."""
-        self.entity_description.set(self.coordinator, value)
+        self.entity_description.set(self.coordinator, typed_number(value, self.coordinator))
         self.async_write_ha_state()

@@ -75,6 +75,39 @@ async def test_the_number_of_a_contact_is_known_with_its_plus(hass: HomeAssistan
     assert dialed(phones[-1]) == [FOREIGN]
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("{{ '+49301234567' }}", "+49301234567"),
+        ("{{ foreign }}", FOREIGN),
+        ("+49 30 1234567", "+49 30 1234567"),
+        ("33687654321", "33687654321"),
+        ("0301234567", "0301234567"),
+        ("0049301234567", "0049301234567"),
+        ("611", "611"),
+        ("112", "112"),
+        ("*21#", "*21#"),
+        ("Grandma", "Grandma"),
+        ("", ""),
+    ],
+)
+async def test_the_number_to_dial_is_what_was_put_into_it(
+    hass: HomeAssistant, phones: Phones, entry: MockConfigEntry, text: str, kept: str
+) -> None:
+    hass.config.country = "DE"
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    phones[-1].register()
+    phones[-1].end(phones[-1].ring(Party("", FOREIGN, f"sip:{FOREIGN}@fritz.box")))
+    (entity_id,) = hass.states.async_entity_ids("text")
+    steps = [{"action": "text.set_value", "target": {"entity_id": entity_id}, "data": {"value": text}}]
+    await Script(hass, cv.SCRIPT_SCHEMA(steps), "test", "test").async_run({"foreign": FOREIGN}, Context())
+    state = hass.states.get(entity_id)
+    assert state is not None
+    assert state.state == kept
+
+
 async def test_a_call_is_redirected_to_a_number_with_its_plus(hass: HomeAssistant, phone: FakePhone) -> None:
     phone.end(phone.ring(Party("", FOREIGN, f"sip:{FOREIGN}@fritz.box")))
     call_id = phone.ring()
