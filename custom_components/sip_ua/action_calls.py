@@ -95,8 +95,15 @@ def ambiguous(calls: Iterable[tuple[SipUaCoordinator, str]]) -> ServiceValidatio
     return validation_error(
         "call_ambiguous",
         accounts=titles_of(coordinator for coordinator, _ in calls),
-        calls=", ".join(call_id for _, call_id in calls),
+        calls=", ".join(_told(coordinator, call_id) for coordinator, call_id in calls),
     )
+
+
+def _told(coordinator: SipUaCoordinator, call_id: str) -> str:
+    """Return a call as people know it; accounts have calls of the same id."""
+    call = coordinator.calls.find(call_id)
+    who = (call.remote.name or call.remote.number) if call is not None else ""
+    return f"{call_id} ({', '.join(filter(None, (who, coordinator.config_entry.title)))})"
 
 
 async def optional_sound(hass: HomeAssistant, data: Mapping[str, Any]) -> AudioSource | None:

@@ -19,6 +19,7 @@ from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.sip_ua.const import DOMAIN
+from custom_components.sip_ua.sip.events import Party
 
 from .conftest import OTHER_TYPED, act, contact, do, make_entry
 from .phone import GRANDMA, FakePhone, Phones
@@ -230,13 +231,13 @@ async def test_an_area_with_several_accounts_is_not_clear(
 async def test_calls_of_several_accounts_are_named_with_their_accounts(
     hass: HomeAssistant, phone: FakePhone, other_phone: FakePhone
 ) -> None:
-    first, second = phone.ring(), other_phone.ring()
+    first, second = phone.ring(), other_phone.ring(Party("", "", "sip:anonymous@anonymous.invalid"))
     with pytest.raises(ServiceValidationError) as raised:
         await do(hass, "answer")
     assert raised.value.translation_key == "call_ambiguous"
     assert raised.value.translation_placeholders == {
         "accounts": f"{FIRST}, {SECOND}",
-        "calls": f"{first}, {second}",
+        "calls": f"{first} (Grandma, {FIRST}), {second} ({SECOND})",
     }
 
 
