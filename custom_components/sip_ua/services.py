@@ -49,7 +49,6 @@ from .const import (
     ATTR_WAIT,
     CALL_STATISTICS,
     DOMAIN,
-    DTMF_KEYS,
     SERVICE_ANSWER,
     SERVICE_BRIDGE,
     SERVICE_CALL_OUT,
@@ -79,6 +78,7 @@ from .escalation import CALL_OUT_SCHEMA, async_call_out
 from .history_access import CALL_HISTORY_SCHEMA, async_get_call_history
 from .holding import async_change_hold
 from .menu import MENU_SCHEMA, async_menu
+from .numbering import plain_number
 from .playing import PLAY_SCHEMA, SPEAK_SCHEMA, STOP_SCHEMA, async_play, async_stop
 from .recording_actions import (
     START_RECORDING_SCHEMA,
@@ -88,8 +88,6 @@ from .recording_actions import (
 )
 from .redirecting import REDIRECT_SCHEMA, async_redirect
 from .sip.events import CallSnapshot, CallState
-
-DIGITS = rf"^[{DTMF_KEYS}a-d,]{{1,64}}$"
 
 
 def _wait_for(value: Any) -> WaitFor:
@@ -130,7 +128,7 @@ TRANSFER_SCHEMA = vol.All(
 SEND_DTMF_SCHEMA = vol.Schema(
     {
         **CALL_FIELDS,
-        vol.Required(ATTR_DIGITS): vol.All(cv.string, vol.Match(DIGITS)),
+        vol.Required(ATTR_DIGITS): vol.All(cv.string, plain_number),
         vol.Optional(ATTR_DURATION, default=100): vol.All(vol.Coerce(int), vol.Range(min=40, max=5000)),
         vol.Optional(ATTR_GAP, default=100): vol.All(vol.Coerce(int), vol.Range(min=40, max=5000)),
     }

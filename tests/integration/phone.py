@@ -52,6 +52,7 @@ from custom_components.sip_ua.sip.events import (
     WatchedStateChanged,
 )
 from custom_components.sip_ua.sip.excerpt import Excerpt, excerpt
+from custom_components.sip_ua.sip.info import check_digits
 from custom_components.sip_ua.sip.offer_answer import NegotiatedMedia
 from custom_components.sip_ua.sip.trace import Trace
 
@@ -205,7 +206,7 @@ class FakePhone:
         return watch_id
 
     def send_digits(self, call_id: str, digits: str, *, duration_ms: int = 160, gap_ms: int = 100) -> None:
-        self._ask("send_digits", call_id, digits, duration_ms, gap_ms)
+        self._ask("send_digits", call_id, check_digits(digits), duration_ms, gap_ms)
 
     def trace(self, sip_call_id: str | None = None) -> Excerpt | None:
         return excerpt(self.kept, sip_call_id)

@@ -501,8 +501,17 @@ async def test_who_sends_digits_is_told_to_which_call(
 
 @pytest.mark.parametrize("digits", ["", "12E", "1" * 65, "one"])
 async def test_what_is_no_key_is_refused(hass: HomeAssistant, phone: FakePhone, digits: str) -> None:
-    with pytest.raises(vol.Invalid):
+    call_id = phone.ring()
+    phone.enter(call_id, CallState.TALKING)
+    with pytest.raises(ServiceValidationError) as raised:
         await do(hass, "send_dtmf", digits=digits)
+    assert raised.value.translation_key == "digits_wrong"
+    assert phone.did == []
+
+
+async def test_digits_may_be_written_in_groups(hass: HomeAssistant, phone: FakePhone, talk: str) -> None:
+    await do(hass, "send_dtmf", digits=" 12 34-5, #")
+    assert phone.did == [("send_digits", talk, "12345,#", 100, 100)]
 
 
 @pytest.mark.parametrize(
