@@ -26,7 +26,7 @@ from .numbering import is_keys, plain_number
 from .options import options_of
 from .sip.emergency import must_not_be_misheard
 from .sip.events import CallDirection, CallSnapshot, CallState, Party
-from .voice_language import NAMES_SPOKEN, Language
+from .voice_language import NAMES_SPOKEN, Language, with_plus
 
 NAME_LENGTH_MAX: Final = 64
 
@@ -58,8 +58,8 @@ class RefusedError(Exception):
 async def async_call(hass: HomeAssistant, language: Language, spoken: str) -> str:
     """Call a contact or a number, and say who is called."""
     spoken = spoken.strip()[:NAME_LENGTH_MAX]
-    if is_keys(spoken):
-        coordinator, contact, number = _number_target(hass, plain_number(spoken))
+    if is_keys(number := with_plus(hass, spoken)):
+        coordinator, contact, number = _number_target(hass, plain_number(number))
     else:
         coordinator, contact = _contact_target(hass, spoken)
         number = contact.number

@@ -20,6 +20,7 @@ FALLBACK: Final = "en"
 NAMES_SPOKEN: Final = 5
 
 _words = re.compile(r"\w+").findall
+_number_behind_a_word = re.compile(r"\s*([^\W\d_]+)\s*((?:[0-9][^0-9]*){6,})").fullmatch
 _FOLDER: Final = Path(__file__).parent / "sentences"
 _MINUTE: Final = timedelta(minutes=1)
 # The longest span that fits applies; each has a text for one and a text for several.
@@ -38,6 +39,7 @@ class Language:
     sentences: Mapping[str, tuple[str, ...]]
     responses: Mapping[str, str]
     goodbyes: frozenset[str]
+    pluses: frozenset[str]
 
     def say(self, key: str, **placeholders: str | tuple[str, ...]) -> str:
         """Return a text that is spoken; several names are joined to one phrase."""
@@ -79,7 +81,8 @@ def load_languages() -> Mapping[str, Language]:
 def _language(path: Path) -> Language:
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     sentences = {name: tuple(templates) for name, templates in content["sentences"].items()}
-    return Language(path.stem, sentences, content["responses"], frozenset(map(_plain, content["goodbyes"])))
+    goodbyes = frozenset(map(_plain, content["goodbyes"]))
+    return Language(path.stem, sentences, content["responses"], goodbyes, frozenset(content["pluses"]))
 
 
 async def async_load_languages(hass: HomeAssistant) -> Mapping[str, Language]:
@@ -97,6 +100,13 @@ def is_goodbye(hass: HomeAssistant, text: str) -> bool:
     """Return whether somebody who says this has nothing more to say, in any of the languages."""
     plain = _plain(text)
     return any(plain in language.goodbyes for language in hass.data[DATA_LANGUAGES].values())
+
+
+def with_plus(hass: HomeAssistant, text: str) -> str:
+    """Return a number with the + that stands before it as a word, in any of the languages, as it was heard."""
+    pluses = {plus for language in hass.data[DATA_LANGUAGES].values() for plus in language.pluses}
+    begun = _number_behind_a_word(text)
+    return f"+{begun[2]}" if begun and begun[1].casefold() in pluses else text
 
 
 def base_of(tag: str | None) -> str:

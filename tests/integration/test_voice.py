@@ -49,6 +49,14 @@ NUMBERS = {
     "nl": ["Bel het nummer 030 1234567", "bel 0301234567"],
     "it": ["Componi il numero 030 1234567", "chiama lo 0301234567"],
 }
+PLUSES = {
+    "en": "Call plus 49 30 765432",
+    "de": "Ruf Plus 49 30 765432 an",
+    "fr": "Appelle le plus 49 30 76 54 32",
+    "es": "Llama al más 49 30 765432",
+    "nl": "Bel plus49 30 765432",
+    "it": "Chiama il più 49 30 765432",
+}
 OTHERS = {
     "SipUaAnswer": {
         "en": ["Answer the phone", "pick up the call, please", "answer"],
@@ -136,6 +144,22 @@ async def test_a_number_is_called_in_every_language(hass: HomeAssistant, assist:
     assert dialed(assist) == ["0301234567"] * len(NUMBERS[language])
 
 
+@pytest.mark.parametrize("entry", [NUMBERS_ALLOWED], indirect=True)
+@pytest.mark.parametrize("language", PLUSES)
+async def test_a_plus_is_heard_as_a_word_in_every_language(
+    hass: HomeAssistant, assist: FakePhone, language: str
+) -> None:
+    await say(hass, PLUSES[language], language)
+    assert dialed(assist) == ["+4930765432"]
+
+
+@pytest.mark.parametrize("entry", [NUMBERS_ALLOWED], indirect=True)
+@pytest.mark.parametrize("spoken", ["minus 4930765432", "plus 49 30", "plus something 4930765432"])
+async def test_other_words_before_a_number_are_no_plus(hass: HomeAssistant, assist: FakePhone, spoken: str) -> None:
+    await say(hass, f"call {spoken}")
+    assert dialed(assist) == []
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_call_is_answered_in_every_language(hass: HomeAssistant, assist: FakePhone, language: str) -> None:
     for sentence in OTHERS["SipUaAnswer"][language]:
@@ -178,6 +202,7 @@ def test_every_language_has_sentences_for_every_intent_and_the_same_answers() ->
     for language in LANGUAGES.values():
         assert set(language.sentences) == {command.intent_type for command in COMMANDS}
         assert set(language.responses) == set(english.responses)
+        assert language.pluses
 
 
 @pytest.mark.parametrize("spoken", LANGUAGES)
