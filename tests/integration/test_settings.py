@@ -15,6 +15,7 @@ from custom_components.sip_ua.const import (
     SECTION_SECURITY,
     SECTION_SERVERS,
 )
+from custom_components.sip_ua.hosts import is_host, is_nobodys_address
 from custom_components.sip_ua.settings import (
     account_of,
     domain_of,
@@ -68,6 +69,24 @@ def typed(**fields: Any) -> dict[str, Any]:
 )
 def test_an_address_is_split_as_it_was_meant(text: str, host: str, port: int | None) -> None:
     assert split_host_port(text) == (host, port)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fritz.box",
+        "192.168.178.1",
+        "169.254.1.1",
+        "127.0.0.1",
+        "::1",
+        "fd00::1",
+        "64:ff9b::c000:201",
+        "::ffff:192.0.2.1",
+    ],
+)
+def test_an_address_that_one_machine_has_may_be_a_server(text: str) -> None:
+    assert is_host(text)
+    assert not is_nobodys_address(text)
 
 
 @pytest.mark.parametrize(
