@@ -94,7 +94,7 @@ class Asterisk(ControlledPeer):
     With a `certificate`, a file that holds the key too, it listens for TLS on the next port.
     `qualify` is how many seconds lie between its OPTIONS to registered telephones, 0 for none. A registration for
     less than `shortest_registration` seconds is made one for so long. Modules in `without` are not loaded. There are
-    telephones of `further` users as well.
+    telephones of `further` users as well, and what `dialplan` says.
     """
 
     program = "asterisk"
@@ -108,6 +108,7 @@ class Asterisk(ControlledPeer):
         certificate: Path | None = None,
         without: tuple[str, ...] = (),
         further: tuple[User, ...] = (),
+        dialplan: str = "",
     ) -> None:
         """Choose ports; the configuration is written by `start`."""
         super().__init__("asterisk", folder)
@@ -120,6 +121,7 @@ class Asterisk(ControlledPeer):
         self._certificate = certificate
         self._without = without
         self._users = (*USERS, *further)
+        self._dialplan = dialplan
         self._ids = itertools.count(1)
         self._answers: dict[str, asyncio.Future[Mapping[str, str]]] = {}
 
@@ -184,6 +186,8 @@ class Asterisk(ControlledPeer):
             for module in self._without:
                 text = text.replace(f"load = {module}\n", "")
             (self.folder / "etc" / template.name).write_text(text)
+        with (self.folder / "etc" / "extensions.conf").open("a") as extensions:
+            extensions.write(f"\n{self._dialplan}\n")
 
     def _tls_section(self) -> str:
         if self._certificate is None:
@@ -253,9 +257,9 @@ class Asterisk(ControlledPeer):
         """Let Asterisk call a telephone, and connect it to an extension once it has answered."""
         await self._originate(f"PJSIP/{user}", extension)
 
-    async def originate_at(self, called: str, extension: str) -> None:
-        """Connect two extensions; what the first one dials is called."""
-        await self._originate(f"Local/{called}@phones", extension)
+    async def originate_at(self, called: str, extension: str, context: str = "phones") -> None:
+        """Connect two extensions; what the first one dials in its context is called."""
+        await self._originate(f"Local/{called}@{context}", extension)
 
     async def _originate(self, channel: str, extension: str) -> None:
         await self.action(
