@@ -1,6 +1,7 @@
 """Home Assistant with accounts whose telephones are played by the test."""
 
 import asyncio
+import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,43 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.sip_ua import const
 from custom_components.sip_ua.const import CONF_NUMBER, CONF_SERVER, DOMAIN, EVENT_CALL, EVENT_REGISTRATION
+from custom_components.sip_ua.event import SipUaEvents
 from custom_components.sip_ua.net.audio import FileSource
 from custom_components.sip_ua.settings import identity_of, normalize, unique_id_of
 from custom_components.sip_ua.sip.events import CallState
 
 from .phone import FakePhone, Phones
 
+TRANSLATIONS = Path(const.__file__).parent / "translations"
 TYPED = {"template": "fritzbox", CONF_NUMBER: "620", "password": "correct horse"}
 OTHER_TYPED = {"template": "generic", CONF_NUMBER: "100", CONF_SERVER: "pbx.example", "password": "staple"}
 
 WAIT = 5.0
+
+
+_NAMED = {
+    key: set(texts.get("state_attributes", {}))
+    for key, texts in json.loads((TRANSLATIONS / "en.json").read_text(encoding="utf-8"))["entity"]["event"].items()
+}
+"""The attributes that have a name in the translations, by event entity."""
+
+
+@pytest.fixture(autouse=True)
+def named_attributes_fixture() -> Generator[None]:
+    """Let a test fail in which an event entity shows an attribute without a name."""
+    unnamed: set[str] = set()
+    handle = SipUaEvents._handle_event  # noqa: SLF001 - what is shown
+
+    def look(events: SipUaEvents, event_type: str, data: dict[str, Any]) -> None:
+        if event_type in events.event_types:
+            unnamed.update(data.keys() - _NAMED[events.entity_description.key])
+        handle(events, event_type, data)
+
+    with patch.object(SipUaEvents, "_handle_event", look):
+        yield
+    assert unnamed == set()
 
 
 @pytest.fixture(name="snapshot")
