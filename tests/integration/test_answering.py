@@ -634,3 +634,4 @@ async def test_a_contact_is_told_that_its_answer_would_come_too_late(
     await start(hass, phones, entry)
     result = await submit_contact(hass, entry, name="Boss", number="612", answered_by=answer)
     assert result.get("errors") == errors
+    await hass.async_block_till_done()
