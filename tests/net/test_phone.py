@@ -233,6 +233,28 @@ async def test_a_caller_hears_that_it_rings_while_others_are_still_told(
     assert [data.startswith(b"SIP/2.0 180 ") for data in sent].count(True) == 1
 
 
+async def test_a_call_is_on_the_wire_before_others_are_told_and_one_that_comes_is_told_before_it_is_answered(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    send = Transports.send
+
+    def note(self: Transports, address: Address, data: bytes) -> None:
+        order.append(data.split(b"\r\n", 1)[0].decode())
+        send(self, address, data)
+
+    alice, bob = await start(), await start()
+    alice.on_event = lambda event: order.append(f"Alice: {type(event).__name__}")
+    bob.on_event = lambda event: order.append(f"Bob: {type(event).__name__}")
+    monkeypatch.setattr(Transports, "send", note)
+    await alice.phone.dial(bob.uri)
+    await eventually(lambda: "SIP/2.0 180 Ringing" in order)
+
+    assert order[0].startswith("INVITE ")
+    assert order[1].startswith("Alice: ")
+    assert order.index("Bob: IncomingCall") < order.index("SIP/2.0 180 Ringing")
+
+
 @pytest.mark.parametrize("while_stopping", [True, False])
 async def test_nobody_is_called_from_a_telephone_that_is_stopped(
     start: Start, engine: MediaEngine, *, while_stopping: bool

@@ -135,7 +135,7 @@ class Driver:
             self._untraced = data, hop, time.time()
         late = None if self._transports is None else self._transports.waited
         self._agent.receive(data, hop, now, late=late)
-        self.pump()
+        self.pump(people_first=True)
         self._trace_received()
         self._tell_overload(now)
 
@@ -175,23 +175,29 @@ class Driver:
 
     # The pump
 
-    def pump(self) -> None:
-        """Do what the agent wants until it wants nothing more; commands of the listener are part of it."""
+    def pump(self, *, people_first: bool = False) -> None:
+        """Do what the agent wants until it wants nothing more; commands of the listener are part of it.
+
+        What goes out is on the wire before people are told, unless they come first, as where something has come in.
+        """
         agent = self._agent
         if self._pumping or self._transports is None:
             return
         self._pumping = True
         try:
+            if people_first:
+                for event in agent.events():
+                    self._deal_with(event)
             busy = True
             while busy:
-                # People first, then the wire.
-                events = agent.events()
-                for event in events:
-                    self._deal_with(event)
                 lookups = agent.lookups()
                 for lookup in lookups:
                     self._look_up(lookup)
-                busy = bool(self.send_now() or lookups or events)
+                sent = self.send_now()
+                events = agent.events()
+                for event in events:
+                    self._deal_with(event)
+                busy = bool(sent or lookups or events)
         finally:
             self._pumping = False
         self._arm()
