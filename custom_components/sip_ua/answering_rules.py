@@ -1,13 +1,13 @@
 """What the owner said of calls that nobody takes: what answers them, after how long, and for whom."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 from .const import CONF_ANSWERED_BY, CONF_CONTACT_ANSWERS, OPTIONS_ANSWERING
 from .contacts import Contact, ContactAnswer
-from .settings import NumberField
+from .settings import NumberField, rules_in
 
 ANSWER_AFTER: Final = NumberField(default=20, minimum=0, maximum=60, unit="s")
 ANSWER_MESSAGE_LENGTH_MAX: Final = 1000
@@ -82,7 +82,4 @@ def ways_of(answering: Mapping[str, Any], contacts: Iterable[Contact] = ()) -> s
 
 def answering_rules_of(stored: Mapping[str, Any]) -> AnsweringRules:
     """Return the rules that the options of an account hold."""
-    options = stored.get(OPTIONS_ANSWERING, {})
-    return AnsweringRules(
-        **{field.name: options[field.name] for field in fields(AnsweringRules) if field.name in options}
-    )
+    return rules_in(AnsweringRules, stored.get(OPTIONS_ANSWERING, {}))

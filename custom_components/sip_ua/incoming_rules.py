@@ -4,13 +4,13 @@ RFC 5079 (433 for callers who hide their number), RFC 3261 section 21.3.3 (302 s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from .const import CONF_FORWARD_ALWAYS, CONF_FORWARD_BUSY, CONF_FORWARD_NO_ANSWER, OPTIONS_INCOMING
 from .contacts import split_address
 from .numbering import NumberPlan
-from .settings import NumberField
+from .settings import NumberField, rules_in
 from .sip.events import Party
 from .sip.number_pattern import fits
 
@@ -59,10 +59,7 @@ class IncomingRules:
 
 def rules_of(stored: Mapping[str, Any]) -> IncomingRules:
     """Return the rules that the options of an account hold."""
-    options = stored.get(OPTIONS_INCOMING, {})
-    chosen = {field.name: options[field.name] for field in fields(IncomingRules) if field.name in options}
-    chosen |= {key: tuple(value) for key, value in chosen.items() if isinstance(value, list)}
-    return IncomingRules(**chosen)
+    return rules_in(IncomingRules, stored.get(OPTIONS_INCOMING, {}))
 
 
 def _names(caller: Party, plan: NumberPlan) -> frozenset[str]:

@@ -5,8 +5,8 @@ Entry data has the shape of the form: the fields of the first step, and one mapp
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_PASSWORD
@@ -68,6 +68,9 @@ from .sip.account import (
 )
 from .templates import Template, facts_of
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberField:
@@ -77,6 +80,12 @@ class NumberField:
     minimum: int
     maximum: int
     unit: str | None = None
+
+
+def rules_in[Rules: DataclassInstance](kind: type[Rules], options: Mapping[str, Any]) -> Rules:
+    """Return rules whose fields are named like options; what was never chosen is as at first, and lists are tuples."""
+    chosen = {field.name: options[field.name] for field in fields(kind) if field.name in options}
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items()})
 
 
 _PORT = NumberField(default=None, minimum=1, maximum=65535)
