@@ -120,12 +120,15 @@ def wall_clock(moment: float | None, now: float) -> datetime | None:
 
 def call_data(call: CallSnapshot) -> dict[str, Any]:
     """Return what every event and answer says of a call."""
+    return {"sip_call_id": call.sip_call_id, "state": str(call.state)} | person_data(call)
+
+
+def person_data(call: CallSnapshot) -> dict[str, Any]:
+    """Return what people are told of a call beside its state."""
     remote = call.remote
     return {
         ATTR_CALL_ID: call.id,
-        "sip_call_id": call.sip_call_id,
         "direction": str(call.direction),
-        "state": str(call.state),
         "name": remote.name,
         "number": remote.number,
         "uri": remote.uri,

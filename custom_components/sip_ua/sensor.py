@@ -12,7 +12,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
 from .audio_quality import AudioQualitySensor
-from .call_view import call_data, messages_data, outcome_data
+from .call_view import call_data, messages_data, outcome_data, person_data
 from .const import (
     ATTR_CONFERENCE_WITH,
     ATTR_RECORDING,
@@ -56,7 +56,6 @@ class SipUaSensorDescription(SensorEntityDescription):
     value: Callable[[SipUaCoordinator], Value]
     attributes: Callable[[SipUaCoordinator], dict[str, Any]] = _nothing
     always: bool = False
-    first: bool = False
 
 
 def _registration(coordinator: SipUaCoordinator) -> RegistrationChanged:
@@ -100,30 +99,6 @@ def _problem_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
 
 def _shown(coordinator: SipUaCoordinator) -> CallSnapshot | None:
     return coordinator.calls.shown
-
-
-def _call_state(coordinator: SipUaCoordinator) -> str:
-    shown = coordinator.calls.shown
-    return STATE_IDLE if shown is None else str(shown.state)
-
-
-def _shown_and_noted(coordinator: SipUaCoordinator) -> tuple[CallSnapshot | None, dict[str, Any]]:
-    """Return the call to show, and what is to be noted of it: whether it is recorded, and with whom it is joined."""
-    call = coordinator.calls.shown
-    if call is None:
-        return None, {}
-    joined = list(coordinator.calls.joined_with(call.id))
-    return call, {ATTR_RECORDING: coordinator.recordings.is_running(call.id), ATTR_CONFERENCE_WITH: joined}
-
-
-def _call_attributes(coordinator: SipUaCoordinator) -> dict[str, Any]:
-    call, noted = _shown_and_noted(coordinator)
-    if call is None:
-        return {}
-    data = call_data(call) | noted
-    # The one is the sensor's value, the other means nothing to people.
-    del data["state"], data["sip_call_id"]
-    return data
 
 
 def _last_call(coordinator: SipUaCoordinator) -> CallSnapshot | None:
@@ -197,19 +172,14 @@ def _last_call_duration(coordinator: SipUaCoordinator) -> float | None:
     return cast("float", outcome_data(call)["talk_duration"] or 0.0)
 
 
-CALL_STATE = SipUaSensorDescription(
+CALL_STATE = SensorEntityDescription(
     key=KEY_CALL_STATE,
     translation_key=KEY_CALL_STATE,
     device_class=SensorDeviceClass.ENUM,
     options=[STATE_IDLE, *(state.value for state in CallState if state is not CallState.ENDED)],
-    source=_shown_and_noted,
-    value=_call_state,
-    attributes=_call_attributes,
-    first=True,
 )
 
 SENSORS: tuple[SipUaSensorDescription, ...] = (
-    CALL_STATE,
     SipUaSensorDescription(
         key="remote_name",
         translation_key="remote_name",
@@ -340,19 +310,56 @@ async def async_setup_entry(
         descriptions += REGISTRATION_SENSORS
     if coordinator.has_mail_box:
         descriptions += MAIL_BOX_SENSORS
+    async_add_entities([CallStateSensor(coordinator)])
     async_add_entities(SipUaSensor(coordinator, description) for description in descriptions)
     async_add_entities([AudioQualitySensor(coordinator)])
+
+
+class CallStateSensor(SipUaStateEntity, SensorEntity):
+    """What the call does that a person wants to see, and with whom it is; written before anything else."""
+
+    _first = True
+
+    def __init__(self, coordinator: SipUaCoordinator) -> None:
+        """Begin with what there is."""
+        super().__init__(coordinator, CALL_STATE)
+        self._shown: tuple[bool, str, dict[str, Any]] = self._showing()
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether calls are possible."""
+        return self._shown[0]
+
+    @property
+    @override
+    def native_value(self) -> str:
+        """Return the state of the call."""
+        return self._shown[1]
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Return what is to be known of the call."""
+        return self._shown[2]
+
+    @override
+    def _showing(self) -> tuple[bool, str, dict[str, Any]]:
+        coordinator = self.coordinator
+        call = coordinator.calls.shown
+        if call is None:
+            return coordinator.reachable, STATE_IDLE, {}
+        noted = {
+            ATTR_RECORDING: coordinator.recordings.is_running(call.id),
+            ATTR_CONFERENCE_WITH: [*coordinator.calls.joined_with(call.id)],
+        }
+        return True, str(call.state), person_data(call) | noted
 
 
 class SipUaSensor(SipUaStateEntity, SensorEntity):
     """A sensor of an account."""
 
     entity_description: SipUaSensorDescription
-
-    def __init__(self, coordinator: SipUaCoordinator, description: SipUaSensorDescription) -> None:
-        """Note whether the sensor goes before the others."""
-        super().__init__(coordinator, description)
-        self._first = description.first
 
     @property
     @override

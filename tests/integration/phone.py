@@ -298,7 +298,7 @@ class FakePhone:
         self, party: Party = GRANDMA, headers: tuple[tuple[str, str], ...] = (), *, past_server: bool = False
     ) -> str:
         call = self._new(CallDirection.INCOMING, CallState.RINGING, party, ringing_at=self.now, past_server=past_server)
-        self.listener(IncomingCall(at=self.now, call=call, read_headers=lambda: headers))
+        self.listener(IncomingCall(at=self.now, call=call, read_headers=lambda _event: headers))
         if call.id not in self.calls:
             return call.id
         self.step(call.id, LadderStep.INVITE, sent=False)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from custom_components.sip_ua.net.entropy import AHEAD, Entropy
+from custom_components.sip_ua.net.entropy import AHEAD, PIECE, Entropy
 
 
 def test_what_is_fetched_ahead_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,9 +16,10 @@ def test_what_is_fetched_ahead_stays_bounded(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(os, "urandom", urandom)
     source = Entropy()
-    taken = [source(size) for size in (8, 0, 1, AHEAD, 16, 3 * AHEAD, 30, 4) * 5]
-    assert [len(part) for part in taken] == [8, 0, 1, AHEAD, 16, 3 * AHEAD, 30, 4] * 5
-    assert 0 <= sum(map(len, fetched)) - sum(map(len, taken)) < 4 * AHEAD
+    sizes = (PIECE, 0, 1, 16, 30, 4) * (2 * AHEAD)
+    taken = [source(size) for size in sizes]
+    assert tuple(len(part) for part in taken) == sizes
+    assert 0 <= sum(map(len, fetched)) - sum(map(len, taken)) < AHEAD * PIECE
 
 
 def test_bytes_do_not_come_twice() -> None:

@@ -111,7 +111,7 @@ async def talk(
     """
     told: asyncio.Queue[Outcome] = asyncio.Queue()
 
-    def message(data: bytes, hop: Hop) -> None:
+    def message(data: bytes, hop: Hop, _now: float, _waited: float | None) -> None:
         assert hop.remote == Address(Transport.TLS, HOME, port)
         told.put_nowait(data)
 

@@ -63,7 +63,7 @@ class Line:
 async def line(resolver: Resolver, authority: CertificateAuthority) -> AsyncIterator[Line]:
     told: asyncio.Queue[Outcome] = asyncio.Queue()
 
-    def message(data: bytes, _hop: Hop) -> None:
+    def message(data: bytes, _hop: Hop, _now: float, _waited: float | None) -> None:
         told.put_nowait(data)
 
     def failed(_address: Address, failure: Failure) -> None:

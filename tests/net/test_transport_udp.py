@@ -58,8 +58,7 @@ def hold_up(seconds: float) -> None:
 
 async def test_it_is_known_how_long_datagrams_waited_together_for_a_busy_event_loop(open_side: Open) -> None:
     side = await open_side()
-    waited: list[float | None] = []
-    side.inbox.on_message = lambda: waited.append(side.transports.waited)
+    waited = side.inbox.waited
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
         peer.sendto(MESSAGE, (HOME, side.transports.port))
         peer.sendto(MESSAGE, (HOME, side.transports.port))
@@ -80,7 +79,7 @@ async def test_a_message_of_a_connection_does_not_tell_how_long_it_waited(open_s
     one, other = await open_side(), await open_side()
     one.transports.send(other.address(TCP), MESSAGE)
     await other.inbox.until(lambda: other.inbox.messages)
-    assert other.transports.waited is None
+    assert other.inbox.waited == [None]
 
 
 @pytest.mark.parametrize(

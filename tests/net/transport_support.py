@@ -36,10 +36,12 @@ class Inbox:
     expected: set[str] = field(default_factory=lambda: {HOME, "127.0.0.2", "127.0.0.3"})
     servers: set[str] = field(default_factory=set)
     told: asyncio.Event = field(default_factory=asyncio.Event)
+    waited: list[float | None] = field(default_factory=list)
     on_message: Callable[[], None] | None = None
 
-    def message(self, data: bytes, hop: Hop) -> None:
+    def message(self, data: bytes, hop: Hop, _now: float, waited: float | None) -> None:
         self.messages.append((data, hop))
+        self.waited.append(waited)
         if self.on_message is not None:
             self.on_message()
         self.told.set()

@@ -129,11 +129,9 @@ class Driver:
 
     # What happens
 
-    def _receive(self, data: bytes, hop: Hop) -> None:
-        now = self.now
+    def _receive(self, data: bytes, hop: Hop, now: float, late: float | None) -> None:
         if self.trace is not None:
             self._untraced = data, hop, time.time()
-        late = None if self._transports is None else self._transports.waited
         self._agent.receive(data, hop, now, late=late)
         self.pump(people_first=True)
         self._trace_received()

@@ -3,7 +3,10 @@
 import os
 from typing import Final
 
-AHEAD: Final = 512
+PIECE: Final = 8
+"""Octets of a tag or branch."""
+AHEAD: Final = 64
+"""How many of these are fetched at once."""
 
 
 class Entropy:
@@ -11,14 +14,17 @@ class Entropy:
 
     def __init__(self) -> None:
         """Fetch the first."""
-        self._ahead = bytearray(os.urandom(AHEAD))
+        self._ahead = _pieces()
 
     def __call__(self, size: int) -> bytes:
         """Return `size` bytes from the system's generator."""
-        ahead = self._ahead
-        if size > len(ahead):
-            ahead += os.urandom(max(AHEAD, size))
-        start = len(ahead) - size
-        taken = bytes(ahead[start:])
-        del ahead[start:]
-        return taken
+        if size != PIECE:
+            return os.urandom(size)
+        if not self._ahead:
+            self._ahead = _pieces()
+        return self._ahead.pop()
+
+
+def _pieces() -> list[bytes]:
+    fetched = os.urandom(AHEAD * PIECE)
+    return [fetched[start : start + PIECE] for start in range(0, len(fetched), PIECE)]

@@ -38,12 +38,14 @@ _LAST_OF_LINE_ENDS: Final = max(_LINE_END_OCTETS)
 class TransportHandlers:
     """Whom the transports tell, always from the event loop and never from within a call of theirs.
 
-    `message` gets each whole message with the hop that it came over, `failed` each address that could not be
-    reached or whose connection was lost, with the cause in words. `address_changed` says that others see us at
-    another address than before. `admission` is asked who may connect to us.
+    `message` gets each whole message with the hop that it came over, the reading of the loop's clock, and how many
+    seconds it waited to be read: None for one of a connection, and for the first of the datagrams read together.
+    `failed` gets each address that could not be reached or whose connection was lost, with the cause in words.
+    `address_changed` says that others see us at another address than before. `admission` is asked who may connect to
+    us.
     """
 
-    message: Callable[[bytes, Hop], None]
+    message: Callable[[bytes, Hop, float, float | None], None]
     failed: Callable[[Address, Failure], None]
     address_changed: Callable[[], None]
     admission: Admission
@@ -63,11 +65,6 @@ class Transports:
         self._connections: Connections | None = None
         self._tls = TlsTrust(account.tls)
         self._port = 0
-        self.waited: float | None = None
-        """Seconds that the message waited to be read which is being delivered.
-
-        None for one of a connection, and for the first of those that were read together.
-        """
         self._hops: dict[tuple[Transport, str, int], tuple[float, Hop]] = {}
         self._routes: dict[str, tuple[float, str | None]] = {}
         self._names: dict[Address, tuple[str, ...]] = {}
@@ -214,13 +211,12 @@ class Transports:
 
     # What arrives
 
-    def _datagram_received(self, data: bytes, host: str, port: int) -> None:
+    def _datagram_received(self, data: bytes, host: str, port: int, waited: float | None) -> None:
         first = data[0] if data else 0
         if first < _FIRST_OF_TEXT and is_stun(data):
             self._public.receive(data, host, port)
         elif first > _LAST_OF_LINE_ENDS or data.strip(_LINE_END_OCTETS):
-            self.waited = self._sockets[":" in host].waited
-            self._deliver(data, Transport.UDP, host, port)
+            self._deliver(data, Transport.UDP, host, port, waited)
 
     def _datagram_failed(self, host: str, port: int, number: int) -> None:
         if not self._public.is_server(host, port):
@@ -231,10 +227,9 @@ class Transports:
             self._handlers.failed(address, failure)
 
     def _received(self, data: bytes, source: Address) -> None:
-        self.waited = None
-        self._deliver(data, source.transport, source.host, source.port)
+        self._deliver(data, source.transport, source.host, source.port, None)
 
-    def _deliver(self, data: bytes, transport: Transport, host: str, port: int) -> None:
+    def _deliver(self, data: bytes, transport: Transport, host: str, port: int, waited: float | None) -> None:
         key = (transport, host, port)
         now = self._loop.time()
         expires, hop = self._hops.get(key, (0.0, None))
@@ -244,7 +239,7 @@ class Transports:
                 return
             _put(self._hops, key, (now + ROUTE_LIFETIME, hop), MAX_ROUTES)
         if self._connections is not None:
-            self._handlers.message(data, hop)
+            self._handlers.message(data, hop, now, waited)
 
     def _new_hop(self, remote: Address) -> Hop | None:
         local = self.local_for(remote)

@@ -29,7 +29,7 @@ _IPV6_RECVERR: Final = 25
 _ERROR_KINDS: Final = frozenset({(socket.IPPROTO_IP, _IP_RECVERR), (socket.IPPROTO_IPV6, _IPV6_RECVERR)})
 _ERROR_NUMBER: Final = struct.Struct("=I")
 
-type Received = Callable[[bytes, str, int], None]
+type Received = Callable[[bytes, str, int, float | None], None]
 type Failed = Callable[[str, int, int], None]
 
 
@@ -75,17 +75,16 @@ class UdpSocket:
     """
 
     def __init__(self, bound: socket.socket, received: Received, failed: Failed) -> None:
-        """Own `bound`; `received(data, host, port)` and `failed(host, port, errno)` are called from the loop."""
+        """Own `bound`; `received(data, host, port, waited)` and `failed(host, port, errno)` are called from the loop.
+
+        `waited` is how many seconds the datagram waited to be read, None for the first of those read together.
+        """
         self._loop = asyncio.get_running_loop()
         self._socket = bound
         self._received = received
         self._failed = failed
-        self._buffer = bytearray(MAX_DATAGRAM)
-        self._view = memoryview(self._buffer)
         self._closed = False
         self.dropped = 0
-        self.waited: float | None = None
-        """Seconds that the datagram waited which is being delivered; None for the first of those read together."""
         set_option(bound, socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         if bound.family == socket.AF_INET:
             set_option(bound, socket.IPPROTO_IP, _IP_RECVERR, 1)
@@ -125,17 +124,17 @@ class UdpSocket:
             self._socket.close()
 
     def _readable(self) -> None:
+        waited: float | None = None
         for place in range(BATCH):
             if self._closed:
                 return
             try:
                 # The first is read the shortest way: while messages are too many, there are others behind it.
                 if place:
-                    size, told, _flags, source = self._socket.recvmsg_into((self._buffer,), _TIMESTAMP_SPACE)
-                    self.waited = seconds_waited(told)
+                    data, told, _flags, source = self._socket.recvmsg(MAX_DATAGRAM, _TIMESTAMP_SPACE)
+                    waited = seconds_waited(told)
                 else:
-                    size, source = self._socket.recvfrom_into(self._buffer)
-                    self.waited = None
+                    data, source = self._socket.recvfrom(MAX_DATAGRAM)
             except BlockingIOError:
                 self._take_errors()
                 return
@@ -143,7 +142,7 @@ class UdpSocket:
                 if not self._take_errors():
                     return
             else:
-                self._received(bytes(self._view[:size]), source[0], source[1])
+                self._received(data, source[0], source[1], waited)
 
     def _take_errors(self) -> bool:
         """Report what peers' errors the system holds; tell whether there were any."""

@@ -69,7 +69,7 @@ class Admission:
 
     def knows(self, source: Address) -> bool:
         """Whether an address may send us what belongs to nothing yet."""
-        return self._may_call(source.host) or self._core.is_server(source)
+        return self._core.is_server(source) or self._may_call(source.host)
 
     def _may_call(self, host: str) -> bool:
         """Whether calls of a numeric host are taken although they come by no server.
@@ -88,8 +88,8 @@ class Admission:
         return False
 
     def terms(self, request: Request, source: Address, size: int, now: float) -> Terms | None:
-        """Return the terms on which to take in a request of `size` octets, None where it is not dealt with."""
-        dialog, is_server = self._dialog(request), self._core.is_server(source)
+        """Return the terms on which to take in the request of `size` octets that has arrived; None to leave it."""
+        dialog, is_server = self._dialog(request), self._core.from_server
         if not self._admits(request, source, dialog, now, is_server=is_server):
             return None
         unlimited = is_server or dialog is not None or source.transport is not Transport.UDP

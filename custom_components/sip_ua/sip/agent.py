@@ -158,7 +158,7 @@ class UserAgent:
             return
         if late is not None:
             core.overload.message_waited(late, now)
-        core.arrival = hop
+        core.arrive(hop)
         try:
             message = parse_message(data)
             if not isinstance(message, Request):
@@ -472,9 +472,10 @@ class UserAgent:
                 call.follow_move(now)
 
     def _dispatch(self, indication: Indication, now: float) -> None:
+        if isinstance(indication, RequestReceived):
+            self._inbound.receive(indication.transaction, indication.request, now)
+            return
         match indication:
-            case RequestReceived(transaction, request):
-                self._inbound.receive(transaction, request, now)
             case StrayResponse(response, source):
                 if response.cseq.method == "INVITE":
                     self._calls.strays.receive(response, source, now)

@@ -50,17 +50,9 @@ class Call:
         self.forget: Callable[[Call], None] = nobody
         self.media: NegotiatedMedia | None = None
         self.held = False
-        outgoing = direction is CallDirection.OUTGOING
-        self.snapshot = CallSnapshot(
-            id=core.token(),
-            sip_call_id=sip_call_id,
-            direction=direction,
-            state=CallState.DIALING if outgoing else CallState.RINGING,
-            remote=remote,
-            called=called,
-            started_at=now,
-            ringing_at=None if outgoing else now,
-        )
+        state, ringing_at = (CallState.RINGING, now) if direction is CallDirection.INCOMING else (CallState.DIALING, None)
+        # By keywords this takes twice as long.
+        self.snapshot = CallSnapshot(core.token(), sip_call_id, direction, state, remote, called, now, ringing_at)
 
     @property
     def id(self) -> str:

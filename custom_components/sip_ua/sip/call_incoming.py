@@ -45,8 +45,9 @@ class ReceivedCall(DialogCall):
         request = transaction.request
         uri = request.request_uri
         called = uri.user or "" if isinstance(uri, SipUri) else ""
-        remote = caller_of(request, trusted=core.from_server)
-        past_server = core.account.registers and not core.from_server
+        from_server = core.from_server
+        remote = caller_of(request, trusted=from_server)
+        past_server = not from_server and core.account.registers
         super().__init__(
             core,
             sip_call_id=request.call_id,
@@ -60,8 +61,8 @@ class ReceivedCall(DialogCall):
         self._invite = transaction
         transaction.context = self
         self.hop = core.arrival
-        self.of_stranger = not core.from_server
-        self.proven = core.from_server
+        self.of_stranger = not from_server
+        self.proven = from_server
         self._tag = core.token()
         self._description = b""
         self._answer_held = False
@@ -88,11 +89,11 @@ class ReceivedCall(DialogCall):
 
     def begin(self, now: float) -> None:
         """Tell that somebody calls; that it rings here the caller is told after that."""
-        self.tell(IncomingCall(at=now, call=self.snapshot, read_headers=partial(self._shown_headers, self.snapshot)))
+        self.tell(IncomingCall(at=now, call=self.snapshot, read_headers=self._shown_headers))
         self.core.do_afterwards(partial(self._ring, now))
 
-    def _shown_headers(self, at_first: CallSnapshot) -> tuple[tuple[str, str], ...]:
-        return shown_headers(self._invite.request, private=at_first.remote == ANONYMOUS)
+    def _shown_headers(self, event: IncomingCall) -> tuple[tuple[str, str], ...]:
+        return shown_headers(self._invite.request, private=event.call.remote == ANONYMOUS)
 
     def _ring(self, now: float) -> None:
         if self.peer is not None or self.ended:

@@ -88,6 +88,8 @@ class Core:
         self.sends: list[Send] = []
         self.afterwards: list[Callable[[], None]] = []
         self.arrival = NOWHERE
+        self.from_server = False
+        """Whether the message being dealt with came from one of our servers."""
         self.server_hosts: frozenset[str] = frozenset()
         self._hosts_of: dict[NextHop, frozenset[str]] = {}
         self._chosen: dict[str, None] = {}
@@ -209,10 +211,10 @@ class Core:
         proven = source.transport is Transport.TLS or self.account.transport is not Transport.TLS
         return proven and source.host in self.server_hosts
 
-    @property
-    def from_server(self) -> bool:
-        """Whether the message being dealt with came from one of our servers."""
-        return self.is_server(self.arrival.remote)
+    def arrive(self, hop: Hop) -> None:
+        """Note how the message came in that is dealt with from now on."""
+        self.arrival = hop
+        self.from_server = self.is_server(hop.remote)
 
     def note_chosen(self, hops: tuple[Hop, ...]) -> None:
         """Note where a person called or watched somebody without a server."""

@@ -213,7 +213,7 @@ class Dialog:
 def check_targets(request: Request) -> None:
     """Tell early whether a dialog with the sender could be had; raises RemoteProtocolError as `Dialog.called` does."""
     _contact(request)
-    if request.record_route:
+    if "Record-Route" in request.headers.first_values():
         _routes(request.record_route)
 
 

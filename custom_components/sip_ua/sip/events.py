@@ -111,7 +111,7 @@ class Party:
     uri: Final[str]
 
 
-@dataclass(slots=True, unsafe_hash=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True)
 class CallSnapshot:
     """All that is known of a call at one moment.
 
@@ -175,12 +175,12 @@ class CallEvent:
 class IncomingCall(CallEvent):
     """A new INVITE rings here; `read_headers` reads chosen header fields of it: not before somebody wants them."""
 
-    read_headers: Callable[[], tuple[tuple[str, str], ...]] = field(default=tuple, repr=False, compare=False)
+    read_headers: Callable[[IncomingCall], tuple[tuple[str, str], ...]] = field(repr=False, compare=False)
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
         """Chosen header fields of the INVITE (name, value)."""
-        return self.read_headers()
+        return self.read_headers(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

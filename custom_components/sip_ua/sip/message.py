@@ -89,7 +89,9 @@ class Message(ABC):
     @property
     def via(self) -> Via:
         """The topmost Via."""
-        return self.headers.typed("Via", _parse_top_via)
+        parsed = self.headers.parsed
+        known: Via = parsed["Via"] if "Via" in parsed else self.headers.typed("Via", _parse_top_via)
+        return known
 
     @via.setter
     def via(self, via: Via) -> None:
@@ -98,27 +100,37 @@ class Message(ABC):
     @property
     def from_(self) -> NameAddr:
         """Who sent the request."""
-        return self.headers.typed_only("From", parse_name_addr)
+        parsed = self.headers.parsed
+        known: NameAddr = parsed["From"] if "From" in parsed else self.headers.typed_only("From", parse_name_addr)
+        return known
 
     @property
     def to(self) -> NameAddr:
         """Whom the request is for."""
-        return self.headers.typed_only("To", parse_name_addr)
+        parsed = self.headers.parsed
+        known: NameAddr = parsed["To"] if "To" in parsed else self.headers.typed_only("To", parse_name_addr)
+        return known
 
     @property
     def cseq(self) -> CSeq:
         """Sequence number and method."""
-        return self.headers.typed_only("CSeq", parse_cseq)
+        parsed = self.headers.parsed
+        known: CSeq = parsed["CSeq"] if "CSeq" in parsed else self.headers.typed_only("CSeq", parse_cseq)
+        return known
 
     @property
     def call_id(self) -> str:
         """The identifier that all messages of a call or registration share."""
-        return self.headers.typed_only("Call-ID", _parse_call_id)
+        parsed = self.headers.parsed
+        known: str = parsed["Call-ID"] if "Call-ID" in parsed else self.headers.typed_only("Call-ID", _parse_call_id)
+        return known
 
     @property
     def contacts(self) -> list[NameAddr]:
         """Every Contact in order; none for `*` (see `contact_star`)."""
-        return self.headers.typed("Contact", _parse_contacts)
+        parsed = self.headers.parsed
+        known: list[NameAddr] = parsed["Contact"] if "Contact" in parsed else self.headers.typed("Contact", _parse_contacts)
+        return known
 
     @property
     def contact_star(self) -> bool:
@@ -296,11 +308,15 @@ def parse_message(data: bytes | bytearray | memoryview) -> Request | Response:
     `check_request` or `check_response`. Raises MessageError, with `request` where that can be answered: where it is
     no ACK and has a Via.
     """
-    data = bytes(data)
     if len(data) > MAX_MESSAGE:
         raise MessageError("a message that is too large", 513)
+    if type(data) is not bytes:
+        data = bytes(data)
     plain = read_plain_request(data)
-    return parse_by_grammar(data) if plain is None else Request(*plain)
+    if plain is None:
+        return parse_by_grammar(data)
+    method, uri, headers, body, request_uri = plain
+    return Request(method, uri, headers, body, request_uri)
 
 
 def parse_by_grammar(data: bytes) -> Request | Response:

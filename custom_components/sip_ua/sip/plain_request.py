@@ -30,7 +30,11 @@ def read_plain_request(data: bytes) -> PlainRequest | None:
     if read is None:
         return None
     start_line, fields = read
-    first = dict(reversed(fields))
+    first = dict(fields)
+    if len(first) != len(fields):
+        if _repeats_what_it_may_not(fields):
+            return None
+        first = dict(reversed(fields))
     method, _, uri = start_line.removesuffix(_LINE_TAIL).partition(" ")
     number, _, cseq_method = first.get("CSeq", "").partition(" ")
     call_id = first.get("Call-ID", "")
@@ -44,25 +48,22 @@ def read_plain_request(data: bytes) -> PlainRequest | None:
         or " " in call_id
         or "\t" in call_id
         or first.get("Content-Length", length) != length
-        or (len(first) != len(fields) and _repeats_what_it_may_not(fields))
     ):
         return None
     try:
-        typed: dict[str, Any] = {
-            "Via": plain_via(first.get("Via", "")),
-            "From": plain_name_addr(first.get("From", "")),
-            "To": plain_name_addr(first.get("To", "")),
-            "Call-ID": call_id,
-            "CSeq": CSeq(int(number), method),
-        }
+        via = plain_via(first.get("Via", ""))
+        from_ = plain_name_addr(first.get("From", ""))
+        to = plain_name_addr(first.get("To", ""))
         request_uri = plain_sip_uri(uri)
-        if request_uri is None or not all(typed.values()):
+        if via is None or from_ is None or to is None or request_uri is None:
             return None
+        cseq = CSeq(int(number), method)
+        typed: dict[str, Any] = {"Via": via, "From": from_, "To": to, "Call-ID": call_id, "CSeq": cseq}
         for name in _ADDRESS_LISTS:
-            lines = [value for kept, value in fields if kept == name] if name in first else []
-            typed[name] = [plain_name_addr(line) for line in lines if "," not in line]
-            if len(typed[name]) < len(lines) or not all(typed[name]):
-                return None
+            if name in first:
+                typed[name] = [None if "," in value else plain_name_addr(value) for kept, value in fields if kept == name]
+                if None in typed[name]:
+                    return None
         return method, uri, Headers.from_wire(fields, first, typed), body, request_uri
     except MessageError:
         return None
