@@ -55,7 +55,7 @@ from custom_components.sip_ua.media_player import PLAYER
 from custom_components.sip_ua.net.av_codecs import working_codecs
 from custom_components.sip_ua.notify import SPEAK_MESSAGE
 from custom_components.sip_ua.select import SELECTS
-from custom_components.sip_ua.sensor import MAIL_BOX_SENSORS, REGISTRATION_SENSORS, SENSORS
+from custom_components.sip_ua.sensor import CALL_STATE, MAIL_BOX_SENSORS, REGISTRATION_SENSORS, SENSORS
 from custom_components.sip_ua.sip.events import (
     CallDirection,
     CallOutcome,
@@ -78,7 +78,7 @@ ENTITIES: dict[str, tuple[EntityDescription, ...]] = {
     "media_player": (PLAYER,),
     "notify": (SPEAK_MESSAGE,),
     "select": SELECTS,
-    "sensor": (*SENSORS, *REGISTRATION_SENSORS, *MAIL_BOX_SENSORS, AUDIO_QUALITY),
+    "sensor": (CALL_STATE, *SENSORS, *REGISTRATION_SENSORS, *MAIL_BOX_SENSORS, AUDIO_QUALITY),
     "switch": SWITCHES,
     "text": (NUMBER_TO_DIAL, ASSIST_NUMBER),
 }

@@ -81,19 +81,22 @@ class Admission:
         return self.takes_all or host in self._direct_hosts
 
     def reads(self, data: bytes, source: Address) -> bool:
-        """Whether to look at a message at all."""
-        if self.knows(source) or self._calls.dialogs or data.startswith(_RESPONSE_START):
+        """Whether to look at all at a message that comes from no server of ours."""
+        if self._may_call(source.host) or self._calls.dialogs or data.startswith(_RESPONSE_START):
             return True
         self.counters.strangers += 1
         return False
 
     def terms(self, request: Request, source: Address, size: int, now: float) -> Terms | None:
         """Return the terms on which to take in the request of `size` octets that has arrived; None to leave it."""
-        dialog, is_server = self._dialog(request), self._core.from_server
-        if not self._admits(request, source, dialog, now, is_server=is_server):
+        core = self._core
+        key = request.call_id, request.to.tag or ""
+        dialog = self._calls.dialogs.get(key) or self._subscriptions.dialogs.get(key)
+        is_server = core.from_server
+        if not (is_server and dialog is None) and not self._admits(request, source, dialog, now, is_server=is_server):
             return None
         unlimited = is_server or dialog is not None or source.transport is not Transport.UDP
-        no_calls = request.method == "INVITE" and self._core.overload.refuses(request.call_id, now)
+        no_calls = core.overload.share > 0 and request.method == "INVITE" and core.overload.refuses(key[0], now)
         return ANY_TERMS if unlimited and not no_calls else Terms(None if unlimited else ALLOWANCE * size, no_calls)
 
     def _admits(
@@ -105,11 +108,9 @@ class Admission:
         *,
         is_server: bool,
     ) -> bool:
-        """Whether to deal with a request: the server's all, of a dialog's far end and of anybody else a few."""
+        """Whether to deal with a request in a dialog, or of no server: of a far end and of anybody else a few."""
         if dialog is not None and dialog.takes_from(source):
             return is_server or self._is_moderate(dialog, now)
-        if dialog is None and is_server:
-            return True
         if dialog is not None or not self._may_call(source.host):
             # What was said by TLS alone is known to nobody else: in such a dialog it gets no answer, whoever may call.
             self.counters.strangers += 1
@@ -128,7 +129,3 @@ class Admission:
         allowed = limit.allow(now)
         self.counters.limited += not allowed
         return allowed
-
-    def _dialog(self, request: Request) -> DialogCall | Subscription | None:
-        key = request.call_id, request.to.tag or ""
-        return self._calls.dialogs.get(key) or self._subscriptions.dialogs.get(key)

@@ -154,11 +154,12 @@ class UserAgent:
         `late` is how many seconds it waited to be read, where that is known. Whatever the bytes are, nothing is raised.
         """
         core, admission, source = self._core, self._admission, hop.remote
-        if not admission.reads(data, source):
+        from_server = core.is_server(source)
+        if not from_server and not admission.reads(data, source):
             return
         if late is not None:
             core.overload.message_waited(late, now)
-        core.arrive(hop)
+        core.arrival, core.from_server = hop, from_server
         try:
             message = parse_message(data)
             if not isinstance(message, Request):
@@ -195,8 +196,8 @@ class UserAgent:
         """
         core = self._core
         if core.afterwards and not core.events:
-            for work in core.take_afterwards():
-                work()
+            for work, then in core.take_afterwards():
+                work(then)
         sends, core.sends = [*core.layer.sends(), *core.sends], []
         return sends
 

@@ -50,7 +50,9 @@ class Call:
         self.forget: Callable[[Call], None] = nobody
         self.media: NegotiatedMedia | None = None
         self.held = False
-        state, ringing_at = (CallState.RINGING, now) if direction is CallDirection.INCOMING else (CallState.DIALING, None)
+        state, ringing_at = (
+            (CallState.RINGING, now) if direction is CallDirection.INCOMING else (CallState.DIALING, None)
+        )
         # By keywords this takes twice as long.
         self.snapshot = CallSnapshot(core.token(), sip_call_id, direction, state, remote, called, now, ringing_at)
 

@@ -5,7 +5,7 @@ RFC 3261 sections 8.2, 9.2 (CANCEL), 13.3 (called party), RFC 3262 section 3 (re
 """
 
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import ClassVar, override
 
 from .account import Transport
@@ -16,7 +16,7 @@ from .dialog_call import DialogCall
 from .dialog_media import description_of
 from .dialog_peer import DialogPeer
 from .errors import LocalFault, LocalProtocolError, RemoteProtocolError
-from .events import CallDirection, CallOutcome, CallReplaced, CallSnapshot, EndedBy, IncomingCall, LadderStep, Party
+from .events import CallDirection, CallOutcome, CallReplaced, EndedBy, IncomingCall, LadderStep, Party
 from .headers import NameAddr
 from .message import Request, Response
 from .offer_answer import LocalMedia, OfferAnswer
@@ -89,8 +89,8 @@ class ReceivedCall(DialogCall):
 
     def begin(self, now: float) -> None:
         """Tell that somebody calls; that it rings here the caller is told after that."""
-        self.tell(IncomingCall(at=now, call=self.snapshot, read_headers=self._shown_headers))
-        self.core.do_afterwards(partial(self._ring, now))
+        self.tell(IncomingCall(now, self.snapshot, self._shown_headers))
+        self.core.do_afterwards(self._ring, now)
 
     def _shown_headers(self, event: IncomingCall) -> tuple[tuple[str, str], ...]:
         return shown_headers(self._invite.request, private=event.call.remote == ANONYMOUS)

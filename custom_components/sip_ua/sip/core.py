@@ -86,7 +86,7 @@ class Core:
         self.lookups: list[Lookup] = []
         self.events: list[Event] = []
         self.sends: list[Send] = []
-        self.afterwards: list[Callable[[], None]] = []
+        self.afterwards: list[tuple[Callable[[float], None], float]] = []
         self.arrival = NOWHERE
         self.from_server = False
         """Whether the message being dealt with came from one of our servers."""
@@ -107,12 +107,12 @@ class Core:
         """Tell the user of the agent."""
         self.events.append(event)
 
-    def do_afterwards(self, work: Callable[[], None]) -> None:
-        """Do something when the events so far have been drained: people first, then the wire."""
-        self.afterwards.append(work)
+    def do_afterwards(self, work: Callable[[float], None], now: float) -> None:
+        """Do something as of now when the events so far have been drained: people first, then the wire."""
+        self.afterwards.append((work, now))
 
-    def take_afterwards(self) -> list[Callable[[], None]]:
-        """Return what is left to be done, once."""
+    def take_afterwards(self) -> list[tuple[Callable[[float], None], float]]:
+        """Return what is left to be done, and as of when; once."""
         work, self.afterwards = self.afterwards, []
         return work
 
@@ -210,11 +210,6 @@ class Core:
         """
         proven = source.transport is Transport.TLS or self.account.transport is not Transport.TLS
         return proven and source.host in self.server_hosts
-
-    def arrive(self, hop: Hop) -> None:
-        """Note how the message came in that is dealt with from now on."""
-        self.arrival = hop
-        self.from_server = self.is_server(hop.remote)
 
     def note_chosen(self, hops: tuple[Hop, ...]) -> None:
         """Note where a person called or watched somebody without a server."""

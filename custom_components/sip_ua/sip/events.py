@@ -163,7 +163,7 @@ class RegistrationChanged:
     certificate: CertificateFacts | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CallEvent:
     """Base of every event of one call; `call` is the state after the event."""
 
@@ -171,7 +171,7 @@ class CallEvent:
     call: CallSnapshot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class IncomingCall(CallEvent):
     """A new INVITE rings here; `read_headers` reads chosen header fields of it: not before somebody wants them."""
 

@@ -89,8 +89,7 @@ class Message(ABC):
     @property
     def via(self) -> Via:
         """The topmost Via."""
-        parsed = self.headers.parsed
-        known: Via = parsed["Via"] if "Via" in parsed else self.headers.typed("Via", _parse_top_via)
+        known: Via = self.headers.parsed.get("Via") or self.headers.typed("Via", _parse_top_via)
         return known
 
     @via.setter
@@ -100,36 +99,31 @@ class Message(ABC):
     @property
     def from_(self) -> NameAddr:
         """Who sent the request."""
-        parsed = self.headers.parsed
-        known: NameAddr = parsed["From"] if "From" in parsed else self.headers.typed_only("From", parse_name_addr)
+        known: NameAddr = self.headers.parsed.get("From") or self.headers.typed_only("From", parse_name_addr)
         return known
 
     @property
     def to(self) -> NameAddr:
         """Whom the request is for."""
-        parsed = self.headers.parsed
-        known: NameAddr = parsed["To"] if "To" in parsed else self.headers.typed_only("To", parse_name_addr)
+        known: NameAddr = self.headers.parsed.get("To") or self.headers.typed_only("To", parse_name_addr)
         return known
 
     @property
     def cseq(self) -> CSeq:
         """Sequence number and method."""
-        parsed = self.headers.parsed
-        known: CSeq = parsed["CSeq"] if "CSeq" in parsed else self.headers.typed_only("CSeq", parse_cseq)
+        known: CSeq = self.headers.parsed.get("CSeq") or self.headers.typed_only("CSeq", parse_cseq)
         return known
 
     @property
     def call_id(self) -> str:
         """The identifier that all messages of a call or registration share."""
-        parsed = self.headers.parsed
-        known: str = parsed["Call-ID"] if "Call-ID" in parsed else self.headers.typed_only("Call-ID", _parse_call_id)
+        known: str = self.headers.parsed.get("Call-ID") or self.headers.typed_only("Call-ID", _parse_call_id)
         return known
 
     @property
     def contacts(self) -> list[NameAddr]:
         """Every Contact in order; none for `*` (see `contact_star`)."""
-        parsed = self.headers.parsed
-        known: list[NameAddr] = parsed["Contact"] if "Contact" in parsed else self.headers.typed("Contact", _parse_contacts)
+        known: list[NameAddr] = self.headers.parsed.get("Contact") or self.headers.typed("Contact", _parse_contacts)
         return known
 
     @property

@@ -61,8 +61,9 @@ def read_plain_request(data: bytes) -> PlainRequest | None:
         typed: dict[str, Any] = {"Via": via, "From": from_, "To": to, "Call-ID": call_id, "CSeq": cseq}
         for name in _ADDRESS_LISTS:
             if name in first:
-                typed[name] = [None if "," in value else plain_name_addr(value) for kept, value in fields if kept == name]
-                if None in typed[name]:
+                lines = [value for kept, value in fields if kept == name]
+                typed[name] = [None if "," in line else plain_name_addr(line) for line in lines]
+                if not all(typed[name]):
                     return None
         return method, uri, Headers.from_wire(fields, first, typed), body, request_uri
     except MessageError:
