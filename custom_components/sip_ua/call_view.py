@@ -120,7 +120,7 @@ def wall_clock(moment: float | None, now: float) -> datetime | None:
 
 def call_data(call: CallSnapshot) -> dict[str, Any]:
     """Return what every event and answer says of a call."""
-    return {"sip_call_id": call.sip_call_id, "state": str(call.state)} | person_data(call)
+    return person_data(call) | {"sip_call_id": call.sip_call_id, "state": str(call.state)}
 
 
 def person_data(call: CallSnapshot) -> dict[str, Any]:

@@ -249,12 +249,12 @@ class ContactBook:
 
     def by_party(self, party: Party) -> Contact | None:
         """Return the contact that the other side of a call is."""
-        return self._look_up(party.number, party.uri) if self._by_number else None
+        return self.by_number(party.number, party.uri)
 
     def by_call(self, party: Party, direction: str | None) -> Contact | None:
         """Return the contact that the other side of a call is, also where the dial plan has changed its number."""
         dialed = self._by_dialed.get(party.number) if direction == CallDirection.OUTGOING else None
-        return dialed or (self._look_up(party.number, party.uri) if self._by_number else None)
+        return dialed or self.by_party(party)
 
     def name_party(self, party: Party, direction: str | None = None) -> Party:
         """Return the other side under the name of the phone book, as it calls itself where it is not in it."""

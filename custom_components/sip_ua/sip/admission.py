@@ -88,7 +88,7 @@ class Admission:
         return False
 
     def terms(self, request: Request, source: Address, size: int, now: float) -> Terms | None:
-        """Return the terms on which to take in the request of `size` octets that has arrived; None to leave it."""
+        """Return the terms on which to take in the request that is dealt with, of `size` octets; None to leave it."""
         core = self._core
         key = request.call_id, request.to.tag or ""
         dialog = self._calls.dialogs.get(key) or self._subscriptions.dialogs.get(key)

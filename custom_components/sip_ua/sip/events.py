@@ -173,7 +173,10 @@ class CallEvent:
 
 @dataclass(frozen=True, slots=True)
 class IncomingCall(CallEvent):
-    """A new INVITE rings here; `read_headers` reads chosen header fields of it: not before somebody wants them."""
+    """A new INVITE rings here; `read_headers(event)` reads chosen header fields of it, once somebody wants them.
+
+    Whether the caller wants to be known, it takes from `call`, as the INVITE made that.
+    """
 
     read_headers: Callable[[IncomingCall], tuple[tuple[str, str], ...]] = field(repr=False, compare=False)
 

@@ -57,14 +57,14 @@ class Headers:
 
     @classmethod
     def from_wire(
-        cls, items: list[tuple[str, str]], first: dict[str, str] | None = None, typed: dict[str, Any] | None = None
+        cls, items: list[tuple[str, str]], first: dict[str, str] | None = None, parsed: dict[str, Any] | None = None
     ) -> Headers:
         """Take over what a parser made: canonical names, values without line breaks.
 
         Where it knows them, also the first value of every header, and what it has parsed.
         """
         headers = object.__new__(cls)
-        headers._items, headers._first, headers.parsed = items, first, typed or {}
+        headers._items, headers._first, headers.parsed = items, first, parsed or {}
         return headers
 
     def _changed(self, name: str) -> None:

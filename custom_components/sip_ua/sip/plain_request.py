@@ -58,14 +58,14 @@ def read_plain_request(data: bytes) -> PlainRequest | None:
         if via is None or from_ is None or to is None or request_uri is None:
             return None
         cseq = CSeq(int(number), method)
-        typed: dict[str, Any] = {"Via": via, "From": from_, "To": to, "Call-ID": call_id, "CSeq": cseq}
+        parsed: dict[str, Any] = {"Via": via, "From": from_, "To": to, "Call-ID": call_id, "CSeq": cseq}
         for name in _ADDRESS_LISTS:
             if name in first:
                 lines = [value for kept, value in fields if kept == name]
-                typed[name] = [None if "," in line else plain_name_addr(line) for line in lines]
-                if not all(typed[name]):
+                parsed[name] = [None if "," in line else plain_name_addr(line) for line in lines]
+                if not all(parsed[name]):
                     return None
-        return method, uri, Headers.from_wire(fields, first, typed), body, request_uri
+        return method, uri, Headers.from_wire(fields, first, parsed), body, request_uri
     except MessageError:
         return None
 
