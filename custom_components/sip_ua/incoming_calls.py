@@ -87,7 +87,7 @@ class IncomingCalls:
     @callback
     def turn_away(self, call: CallSnapshot) -> bool:
         """Refuse a call that may not ring, and return whether it was one."""
-        if (refusal := self._reception.refusal(call, busy=self._calls.shown is not None)) is None:
+        if (refusal := self._reception.refusal(call, busy=bool(self._calls))) is None:
             return False
         if refusal.blocked:
             self.blocked.add(call.id)

@@ -327,12 +327,6 @@ class CallStateSensor(SipUaStateEntity, SensorEntity):
 
     @property
     @override
-    def available(self) -> bool:
-        """Return whether calls are possible."""
-        return self._shown[0]
-
-    @property
-    @override
     def native_value(self) -> str:
         """Return the state of the call."""
         return self._shown[1]
@@ -348,12 +342,12 @@ class CallStateSensor(SipUaStateEntity, SensorEntity):
         coordinator = self.coordinator
         call = coordinator.calls.shown
         if call is None:
-            return coordinator.reachable, STATE_IDLE, {}
+            return coordinator.available, STATE_IDLE, {}
         noted = {
             ATTR_RECORDING: coordinator.recordings.is_running(call.id),
             ATTR_CONFERENCE_WITH: [*coordinator.calls.joined_with(call.id)],
         }
-        return True, str(call.state), person_data(call) | noted
+        return coordinator.available, str(call.state), person_data(call) | noted
 
 
 class SipUaSensor(SipUaStateEntity, SensorEntity):

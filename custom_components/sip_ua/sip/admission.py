@@ -93,10 +93,10 @@ class Admission:
         key = request.call_id, request.to.tag or ""
         dialog = self._calls.dialogs.get(key) or self._subscriptions.dialogs.get(key)
         is_server = core.from_server
-        if not (is_server and dialog is None) and not self._admits(request, source, dialog, now, is_server=is_server):
+        if not self._admits(request, source, dialog, now, is_server=is_server):
             return None
         unlimited = is_server or dialog is not None or source.transport is not Transport.UDP
-        no_calls = core.overload.share > 0 and request.method == "INVITE" and core.overload.refuses(key[0], now)
+        no_calls = request.method == "INVITE" and core.overload.refuses(request.call_id, now)
         return ANY_TERMS if unlimited and not no_calls else Terms(None if unlimited else ALLOWANCE * size, no_calls)
 
     def _admits(
@@ -108,9 +108,11 @@ class Admission:
         *,
         is_server: bool,
     ) -> bool:
-        """Whether to deal with a request in a dialog, or of no server: of a far end and of anybody else a few."""
+        """Whether to deal with a request: the server's all, of a dialog's far end and of anybody else a few."""
         if dialog is not None and dialog.takes_from(source):
             return is_server or self._is_moderate(dialog, now)
+        if dialog is None and is_server:
+            return True
         if dialog is not None or not self._may_call(source.host):
             # What was said by TLS alone is known to nobody else: in such a dialog it gets no answer, whoever may call.
             self.counters.strangers += 1

@@ -473,10 +473,9 @@ class UserAgent:
                 call.follow_move(now)
 
     def _dispatch(self, indication: Indication, now: float) -> None:
-        if isinstance(indication, RequestReceived):
-            self._inbound.receive(indication.transaction, indication.request, now)
-            return
         match indication:
+            case RequestReceived(transaction, request):
+                self._inbound.receive(transaction, request, now)
             case StrayResponse(response, source):
                 if response.cseq.method == "INVITE":
                     self._calls.strays.receive(response, source, now)

@@ -49,7 +49,7 @@ class Calls:
 
     def adopt(self, call: DialogCall) -> None:
         """Take in a new call."""
-        self.alive[call.snapshot.id] = call
+        self.alive[call.id] = call
         self.dialogs[call.dialog_key] = call
         call.forget = self._forget
         call.released = self._release

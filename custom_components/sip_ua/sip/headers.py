@@ -42,34 +42,34 @@ class Headers:
     """Header fields in the order of the message, every occurrence kept.
 
     Names are case-insensitive and may be given in their compact form; LocalProtocolError is raised for what is no
-    name. Values are one line each. What is parsed from a value (`typed`) is kept in `parsed` until that header changes.
+    name. Values are one line each. What is parsed from a value (`typed`) is kept until that header changes.
     """
 
-    __slots__ = ("_first", "_items", "parsed")
+    __slots__ = ("_first", "_items", "_typed")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         """Take (name, value) pairs; raises LocalProtocolError as `add` does."""
         self._items: list[tuple[str, str]] = []
         self._first: dict[str, str] | None = None
-        self.parsed: dict[str, Any] = {}
+        self._typed: dict[str, Any] = {}
         for name, value in items:
             self._items.append((_checked_name(name, value), value))
 
     @classmethod
     def from_wire(
-        cls, items: list[tuple[str, str]], first: dict[str, str] | None = None, parsed: dict[str, Any] | None = None
+        cls, items: list[tuple[str, str]], first: dict[str, str] | None = None, typed: dict[str, Any] | None = None
     ) -> Headers:
         """Take over what a parser made: canonical names, values without line breaks.
 
         Where it knows them, also the first value of every header, and what it has parsed.
         """
         headers = object.__new__(cls)
-        headers._items, headers._first, headers.parsed = items, first, parsed or {}
+        headers._items, headers._first, headers._typed = items, first, typed or {}
         return headers
 
     def _changed(self, name: str) -> None:
         self._first = None
-        self.parsed.pop(name, None)
+        self._typed.pop(name, None)
 
     def first_values(self) -> dict[str, str]:
         """Return the first value of every header by its canonical name, to be read only; made anew after a change."""
@@ -149,8 +149,8 @@ class Headers:
 
     def typed_only[T](self, name: str, parse: Callable[[str], T]) -> T:
         """Return what `parse` makes of a header that is there exactly once; otherwise as `typed`."""
-        if name in self.parsed:
-            value: T = self.parsed[name]
+        if name in self._typed:
+            value: T = self._typed[name]
             return value
         first = self._first or self.first_values()
         try:
@@ -158,7 +158,7 @@ class Headers:
                 raise MessageError("missing")  # noqa: TRY301
             if len(first) != len(self._items) and len(self._all(name)) > 1:
                 raise MessageError("given more than once")  # noqa: TRY301
-            value = self.parsed[name] = parse(first[name])
+            value = self._typed[name] = parse(first[name])
         except MessageError as err:
             raise MessageError(f"{name}: {err}", err.status) from None
         return value
@@ -169,11 +169,11 @@ class Headers:
         `name` is in its canonical spelling and always goes with the same `parse`. Raises MessageError as `parse`
         does, with the name of the header.
         """
-        if name in self.parsed:
-            value: T = self.parsed[name]
+        if name in self._typed:
+            value: T = self._typed[name]
             return value
         try:
-            value = self.parsed[name] = parse(self._all(name))
+            value = self._typed[name] = parse(self._all(name))
         except MessageError as err:
             raise MessageError(f"{name}: {err}", err.status) from None
         return value
@@ -181,12 +181,12 @@ class Headers:
     def forget_parsed(self) -> None:
         """Let go of what was parsed; it is parsed again for whoever asks."""
         self._first = None
-        self.parsed = {}
+        self._typed = {}
 
     def copy(self) -> Headers:
         """Return headers that change apart from these."""
         headers = Headers.from_wire(self._items.copy())
-        headers.parsed = self.parsed.copy()
+        headers._typed = self._typed.copy()  # noqa: SLF001
         return headers
 
     def __iter__(self) -> Iterator[tuple[str, str]]:

@@ -65,7 +65,7 @@ class Inbound:
             self._refuse(transaction, 420, now, ("Unsupported", ", ".join(unsupported[:8])))
         elif isinstance(request.request_uri, OtherUri):
             self._refuse(transaction, 416, now)
-        elif "Content-Encoding" in headers and headers["Content-Encoding"] != "identity":
+        elif headers.get("Content-Encoding", "identity") != "identity":
             self._refuse(transaction, 415, now, ("Accept-Encoding", "identity"))
         else:
             return True

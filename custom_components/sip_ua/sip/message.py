@@ -89,8 +89,7 @@ class Message(ABC):
     @property
     def via(self) -> Via:
         """The topmost Via."""
-        known: Via = self.headers.parsed.get("Via") or self.headers.typed("Via", _parse_top_via)
-        return known
+        return self.headers.typed("Via", _parse_top_via)
 
     @via.setter
     def via(self, via: Via) -> None:
@@ -99,32 +98,27 @@ class Message(ABC):
     @property
     def from_(self) -> NameAddr:
         """Who sent the request."""
-        known: NameAddr = self.headers.parsed.get("From") or self.headers.typed_only("From", parse_name_addr)
-        return known
+        return self.headers.typed_only("From", parse_name_addr)
 
     @property
     def to(self) -> NameAddr:
         """Whom the request is for."""
-        known: NameAddr = self.headers.parsed.get("To") or self.headers.typed_only("To", parse_name_addr)
-        return known
+        return self.headers.typed_only("To", parse_name_addr)
 
     @property
     def cseq(self) -> CSeq:
         """Sequence number and method."""
-        known: CSeq = self.headers.parsed.get("CSeq") or self.headers.typed_only("CSeq", parse_cseq)
-        return known
+        return self.headers.typed_only("CSeq", parse_cseq)
 
     @property
     def call_id(self) -> str:
         """The identifier that all messages of a call or registration share."""
-        known: str = self.headers.parsed.get("Call-ID") or self.headers.typed_only("Call-ID", _parse_call_id)
-        return known
+        return self.headers.typed_only("Call-ID", _parse_call_id)
 
     @property
     def contacts(self) -> list[NameAddr]:
         """Every Contact in order; none for `*` (see `contact_star`)."""
-        known: list[NameAddr] = self.headers.parsed.get("Contact") or self.headers.typed("Contact", _parse_contacts)
-        return known
+        return self.headers.typed("Contact", _parse_contacts)
 
     @property
     def contact_star(self) -> bool:
@@ -307,10 +301,7 @@ def parse_message(data: bytes | bytearray | memoryview) -> Request | Response:
     if type(data) is not bytes:
         data = bytes(data)
     plain = read_plain_request(data)
-    if plain is None:
-        return parse_by_grammar(data)
-    method, uri, headers, body, request_uri = plain
-    return Request(method, uri, headers, body, request_uri)
+    return parse_by_grammar(data) if plain is None else Request(*plain)
 
 
 def parse_by_grammar(data: bytes) -> Request | Response:

@@ -51,8 +51,7 @@ class Overload:
         """Begin on time."""
         self._messages = _Gauge()
         self._timers = _Gauge()
-        self.share = 0.0
-        """Of the new calls, how many are refused: 0 to `MOST`."""
+        self._share = 0.0
         self._changed_at = 0.0
         self._begun_at: float | None = None
 
@@ -72,9 +71,9 @@ class Overload:
 
     def refuses(self, call_id: str, now: float) -> bool:
         """Whether a call is among those that are too much: one and the same however often its INVITE is repeated."""
-        if not self.share or self._begun_at is None or now - self._begun_at >= LONE:
+        if not self._share or self._begun_at is None or now - self._begun_at >= LONE:
             return False
-        return int.from_bytes(sha256(call_id.encode(errors="replace")).digest()[:4]) < self.share * (1 << 32)
+        return int.from_bytes(sha256(call_id.encode(errors="replace")).digest()[:4]) < self._share * (1 << 32)
 
     def _change(self, now: float) -> None:
         steps = (now - self._changed_at) // STEP
@@ -82,6 +81,6 @@ class Overload:
             return
         self._changed_at = now
         if self._messages.lasts(now) or self._timers.lasts(now):
-            self.share = min(MOST, self.share + MORE)
+            self._share = min(MOST, self._share + MORE)
         else:
-            self.share = max(0.0, self.share - LESS * steps)
+            self._share = max(0.0, self._share - LESS * steps)
