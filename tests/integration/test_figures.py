@@ -4,7 +4,6 @@ import pytest
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.script import Script
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.sip_ua.const import DOMAIN
 from custom_components.sip_ua.sip.events import Party
@@ -26,6 +25,13 @@ def dialed(phone: FakePhone) -> list[str]:
     return [asked[1] for asked in phone.did if asked[0] == "dial"]
 
 
+@pytest.fixture(name="in_germany")
+def in_germany_fixture(hass: HomeAssistant) -> None:
+    """Live in a country whose numbers are known, from before the telephone is set up."""
+    hass.config.country = "DE"
+
+
+@pytest.mark.usefixtures("in_germany")
 @pytest.mark.parametrize(
     ("number", "sent"),
     [
@@ -41,14 +47,10 @@ def dialed(phone: FakePhone) -> list[str]:
     ],
 )
 async def test_a_number_from_a_template_goes_out_as_it_was(
-    number: str, sent: str, hass: HomeAssistant, phones: Phones, entry: MockConfigEntry
+    number: str, sent: str, hass: HomeAssistant, phone: FakePhone
 ) -> None:
-    hass.config.country = "DE"
-    entry.add_to_hass(hass)
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    phones[-1].register()
     await run(hass, "dial", number=f"{{{{ '{number}' }}}}")
-    assert dialed(phones[-1]) == [sent]
+    assert dialed(phone) == [sent]
 
 
 async def test_who_called_from_abroad_is_called_back(hass: HomeAssistant, phone: FakePhone) -> None:
@@ -75,6 +77,7 @@ async def test_the_number_of_a_contact_is_known_with_its_plus(hass: HomeAssistan
     assert dialed(phones[-1]) == [FOREIGN]
 
 
+@pytest.mark.usefixtures("in_germany")
 @pytest.mark.parametrize(
     ("text", "kept"),
     [
@@ -92,14 +95,9 @@ async def test_the_number_of_a_contact_is_known_with_its_plus(hass: HomeAssistan
     ],
 )
 async def test_the_number_to_dial_is_what_was_put_into_it(
-    hass: HomeAssistant, phones: Phones, entry: MockConfigEntry, text: str, kept: str
+    hass: HomeAssistant, phone: FakePhone, text: str, kept: str
 ) -> None:
-    hass.config.country = "DE"
-    entry.add_to_hass(hass)
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
-    phones[-1].register()
-    phones[-1].end(phones[-1].ring(Party("", FOREIGN, f"sip:{FOREIGN}@fritz.box")))
+    phone.end(phone.ring(Party("", FOREIGN, f"sip:{FOREIGN}@fritz.box")))
     (entity_id,) = hass.states.async_entity_ids("text")
     steps = [{"action": "text.set_value", "target": {"entity_id": entity_id}, "data": {"value": text}}]
     await Script(hass, cv.SCRIPT_SCHEMA(steps), "test", "test").async_run({"foreign": FOREIGN}, Context())
