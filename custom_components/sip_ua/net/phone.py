@@ -15,7 +15,6 @@ from ..sip.errors import LocalFault, LocalProtocolError, SipError
 from ..sip.events import (
     CallSnapshot,
     Event,
-    IncomingCall,
     MessagesWaiting,
     RegistrationChanged,
     TransferRefused,
@@ -433,10 +432,7 @@ class Phone:
         self._driver.send_now()
 
     def _deal_with(self, event: Event) -> None:
-        """Let the voice follow the call, and tell the listener; a call that has just come in has no voice yet."""
-        if isinstance(event, IncomingCall):
-            self._tell(event)
-            return
+        """Let the voice follow the call, and tell the listener."""
         self._voices.before(event)
         if self._voices.is_news(event):
             self._tell(event)
