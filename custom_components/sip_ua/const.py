@@ -124,6 +124,8 @@ BIND_ANY: Final = "any"
 
 DTMF_KEYS: Final = "0-9A-D*#"
 """The sixteen keys, as they stand in the brackets of a pattern."""
+LAST_DIGIT: Final = 9
+"""The largest figure that can be a key; what YAML reads as a larger one may have begun with a zero."""
 
 CONF_ATTEMPTS: Final = "attempts"
 CONF_CALLER: Final = "caller"

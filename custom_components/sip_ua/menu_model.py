@@ -29,6 +29,7 @@ from .const import (
     ATTR_THEN,
     ATTR_TIMEOUT,
     DTMF_KEYS,
+    LAST_DIGIT,
 )
 from .dtmf_input import DEFAULT_DIGIT_TIMEOUT, DEFAULT_TIMEOUT, SECONDS, TERMINATOR
 
@@ -38,7 +39,6 @@ MAX_DEPTH: Final = 8
 MAX_MENUS: Final = 100
 MAX_REPEAT: Final = 20
 DEFAULT_REPEAT: Final = 2
-LAST_DIGIT: Final = 9
 PIN_SHOWN: Final = "pin"
 RENDERED: Final = (ATTR_MESSAGE, ATTR_MEDIA)
 """What may hold a template in a saved menu."""

@@ -26,6 +26,7 @@ from .const import (
     EVENT_CALL,
     EVENT_MESSAGES,
     EVENT_REGISTRATION,
+    LAST_DIGIT,
     NEW_MESSAGE,
     CallEventType,
 )
@@ -36,7 +37,6 @@ from .sip.events import CallOutcome, RegistrationState
 _LOGGER = logging.getLogger(__name__)
 
 MAX_CODE = 32
-LAST_DIGIT = 9
 MAX_ATTEMPTS = 100
 DEFAULT_ATTEMPTS = 5
 SHORTEST_SECRET = 3
